@@ -1,0 +1,1 @@
+"""One outside client each, behind the protocols of ``mlops.runs.ports``."""

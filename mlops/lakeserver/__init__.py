@@ -1,0 +1,1 @@
+"""An embedded, durable, lakeFS-compatible server. It imports nothing else of the project."""

@@ -1,0 +1,1 @@
+"""The only Dagster imports of the project."""

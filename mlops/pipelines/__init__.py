@@ -1,0 +1,1 @@
+"""What each pipeline is: extraction, features, model and the specification that names them."""
