@@ -1,0 +1,97 @@
+"""What a pipeline declares: everything the shared run protocol needs to know about it, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mlops.pipelines.holdout import HoldoutRule
+
+#: Arrival name to frame, ascending by arrival: all deliveries of one table.
+type Deliveries = Mapping[str, "pd.DataFrame"]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The rows a pipeline learns from, and what was left out on the way.
+
+    Attributes:
+        rows: One row per row key, sorted by time column and row key; key, time, cluster, target, model input and
+            slice columns. No missing targets.
+        dropped: Reason to number of rows left out, e.g. ``{"no arrival delay": 9430}``.
+        counts: Other numbers for the report, e.g. rows read per table.
+    """
+
+    rows: pd.DataFrame
+    dropped: Mapping[str, int]
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class PipelineSpec:
+    """One pipeline.
+
+    Attributes:
+        name: Its name, which is also its lakeFS repository and its registered model.
+        title: What it predicts, for people.
+        tables: Raw tables of one arrival; each has a suite of the same name.
+        key: Columns that identify a joined row.
+        table_keys: Table to the columns that identify its rows; for the row-wise diff of Parquet files.
+        time: Column with the time a row is about; training ends before the holdout begins.
+        cluster: Column whose values are the clusters; rows of one are not independent.
+        target: Column that is predicted.
+        unit: Unit of the target and of its errors.
+        model_input: Joined raw columns that a model takes, in order; every derived feature is inside the model.
+        excluded: Raw column to the reason why no model may take it.
+        slices: Columns whose every value is reported (and may be guarded) by itself.
+        params: Frozen dataclass of model parameters, all with defaults; nothing else may be configured.
+        trusted_types: Types that a saved model may contain beyond skops's own; fixed here, never derived.
+        arrivals: Returns the arrivals that the pipeline's source can deliver, ascending.
+        extract: Returns table to frame for one arrival from the source.
+        parse: Returns a frame of a table read from a user's file (CSV or Parquet), with canonical dtypes;
+            raises ``InputError`` on a wrong schema.
+        join: Returns the joined rows from table to deliveries.
+        model: Returns an unfitted scikit-learn Pipeline for parameters and a seed.
+        baseline: Returns predictions of the declared baseline for joined rows.
+    """
+
+    name: str
+    title: str
+    tables: tuple[str, ...]
+    key: tuple[str, ...]
+    table_keys: Mapping[str, tuple[str, ...]]
+    time: str
+    cluster: str
+    target: str
+    unit: str
+    model_input: tuple[str, ...]
+    excluded: Mapping[str, str]
+    slices: tuple[str, ...]
+    params: type
+    trusted_types: tuple[str, ...]
+    arrivals: Callable[[], Sequence[str]]
+    extract: Callable[[str], Mapping[str, pd.DataFrame]]
+    parse: Callable[[str, pd.DataFrame], pd.DataFrame]
+    join: Callable[[Mapping[str, Deliveries]], Joined]
+    model: Callable[[Any, int], Any]
+    baseline: Callable[[pd.DataFrame], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Training and holdout rows, disjoint by key and, for a time rule, by time.
+
+    Attributes:
+        train: Rows before the holdout, sorted as the joined rows.
+        holdout: Rows that judge, sorted as the joined rows.
+        rule: The rule that selected them.
+    """
+
+    train: pd.DataFrame
+    holdout: pd.DataFrame
+    rule: HoldoutRule

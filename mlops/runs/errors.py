@@ -1,0 +1,199 @@
+"""Every error a user can meet, in one tree.
+
+::
+
+    MlopsError                     1   something went wrong; never raised itself
+    ├── ConfigError                2   a setting, a pipeline name, a policy: the user's to correct
+    ├── InputError                 3   a file or table that cannot be read or has the wrong schema
+    ├── ValidationFailed           4   data broke an expectation, or a suite could not judge it
+    ├── NotPromoted                5   the gate decided against the candidate; the verdict says why
+    ├── LakeError                 10   the lake answered with an error of its own
+    │   ├── LakeUnavailable       11   no answer: down, timed out, dropped (retry)
+    │   ├── LakeDenied            12   wrong or missing credentials, or a protected branch
+    │   ├── NotFound              13   repository, ref or object does not exist
+    │   ├── Conflict              14   it exists already, or both sides changed it
+    │   ├── MainMoved             15   `main` is no longer the commit that was checked (retry)
+    │   ├── Unlawful              16   the enforcer refused a merge
+    │   └── LakeFull              17   the lake has no room left
+    ├── TrackerUnavailable        20   MLflow cannot be reached or written
+    ├── RunAlive                  30   another process is working on the same run
+    ├── Fenced                    31   a later attempt has taken this run over
+    ├── OnHold                    32   a rollback stopped promotions until `mlops resume`
+    ├── Frozen                    33   a rollback is under way (retry after `mlops reconcile`)
+    ├── Corrupt                   40   bytes are not the ones that were recorded
+    └── ProtocolMisuse            70   the code asked for something the protocol forbids: a defect
+
+The number is the process's exit code. Retrying is decided by ``retryable``, never by the text.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+MAX_TEXT = 600
+
+
+def bounded(text: str, limit: int = MAX_TEXT) -> str:
+    """Return ``text`` on one line and at most ``limit`` characters long, with its end marked if cut."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class MlopsError(Exception):
+    """What went wrong, where, and what to do about it, in bounded text.
+
+    Attributes:
+        what: What happened, a sentence without its full stop.
+        where: The thing it happened to: a branch, a path, an address.
+        todo: The next command or correction; empty where there is none.
+    """
+
+    exit_code: ClassVar[int] = 1
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, what: str, *, where: str = "", todo: str = "") -> None:
+        self.what = bounded(what)
+        self.where = bounded(where, 200)
+        self.todo = bounded(todo, 300)
+        super().__init__(self.what)
+
+    def __str__(self) -> str:
+        where = f"{self.where}: " if self.where else ""
+        todo = f"; {self.todo}" if self.todo else ""
+        return f"{where}{self.what}{todo}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.what, self.where, self.todo))
+
+    def fields(self) -> dict[str, object]:
+        """Return the error as plain values, for ``--json``."""
+        return {
+            "error": type(self).__name__,
+            "what": self.what,
+            "where": self.where,
+            "todo": self.todo,
+            "exit_code": self.exit_code,
+            "retryable": self.retryable,
+        }
+
+
+def _rebuild(kind: type[MlopsError], what: str, where: str, todo: str) -> MlopsError:
+    return kind(what, where=where, todo=todo)
+
+
+class ConfigError(MlopsError):
+    """A setting, a pipeline name or a policy is wrong."""
+
+    exit_code = 2
+
+
+class InputError(MlopsError):
+    """A file or table cannot be read or has the wrong schema."""
+
+    exit_code = 3
+
+
+class ValidationFailed(MlopsError):
+    """Data broke an expectation, or a suite could not judge it."""
+
+    exit_code = 4
+
+
+class NotPromoted(MlopsError):
+    """The gate decided against the candidate."""
+
+    exit_code = 5
+
+
+class LakeError(MlopsError):
+    """The lake answered with an error that has no class of its own."""
+
+    exit_code = 10
+
+
+class LakeUnavailable(LakeError):
+    """The lake gave no answer."""
+
+    exit_code = 11
+    retryable = True
+
+
+class LakeDenied(LakeError):
+    """The credentials are wrong, or the branch is protected."""
+
+    exit_code = 12
+
+
+class NotFound(LakeError):
+    """A repository, ref or object does not exist."""
+
+    exit_code = 13
+
+
+class Conflict(LakeError):
+    """A name is taken already, or both sides of a merge changed the same object."""
+
+    exit_code = 14
+
+
+class MainMoved(LakeError):
+    """``main`` is no longer the commit that everything was checked against."""
+
+    exit_code = 15
+    retryable = True
+
+
+class Unlawful(LakeError):
+    """The enforcer on the server refused a merge."""
+
+    exit_code = 16
+
+
+class LakeFull(LakeError):
+    """The lake has no room left."""
+
+    exit_code = 17
+
+
+class TrackerUnavailable(MlopsError):
+    """MLflow cannot be reached or written."""
+
+    exit_code = 20
+    retryable = True
+
+
+class RunAlive(MlopsError):
+    """Another process is working on the same run."""
+
+    exit_code = 30
+
+
+class Fenced(MlopsError):
+    """A later attempt has taken this run over."""
+
+    exit_code = 31
+
+
+class OnHold(MlopsError):
+    """A rollback stopped promotions until they are resumed."""
+
+    exit_code = 32
+
+
+class Frozen(MlopsError):
+    """A rollback is under way on ``main``."""
+
+    exit_code = 33
+    retryable = True
+
+
+class Corrupt(MlopsError):
+    """Bytes are not the ones that were recorded."""
+
+    exit_code = 40
+
+
+class ProtocolMisuse(MlopsError):
+    """The code asked for something the protocol forbids."""
+
+    exit_code = 70

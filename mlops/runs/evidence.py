@@ -1,0 +1,325 @@
+"""What a verdict is computed from, and the verdict: paired losses, policy, intervals, reasons.
+
+``reports/paired.json`` is a `Paired`, ``gate/policy.yaml`` a `Policy` and ``reports/decision.json``
+a `Decision`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from mlops.runs import names
+from mlops.runs.errors import Corrupt
+from mlops.runs.model import ComparedTo
+
+ALL_ROWS = "all"
+
+
+class Loss(StrEnum):
+    """What is summed over the rows of a cluster: error = prediction - target, in units of the target."""
+
+    ABSOLUTE = "absolute_error"
+    SQUARED = "squared_error"
+    SIGNED = "signed_error"
+
+
+class Metric(StrEnum):
+    """What a model is measured by; each is a function of the sums of one loss."""
+
+    MAE = "mae"
+    RMSE = "rmse"
+    BIAS = "bias"
+
+    @property
+    def loss(self) -> Loss:
+        """The loss whose sums this metric is computed from."""
+        return {Metric.MAE: Loss.ABSOLUTE, Metric.RMSE: Loss.SQUARED, Metric.BIAS: Loss.SIGNED}[self]
+
+
+class Contender(StrEnum):
+    """Who made the predictions."""
+
+    CANDIDATE = "candidate"
+    CHAMPION = "champion"
+    BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Series:
+    """Sums of one loss over one slice of the holdout, one entry per cluster, in the order of the clusters.
+
+    Attributes:
+        loss: Which loss.
+        slice: ``all`` or ``<column>=<value>``.
+        clusters: Cluster names, ascending; clusters without rows in the slice are left out.
+        n: Rows per cluster.
+        candidate: Sum of the candidate's loss per cluster.
+        champion: The champion's; empty where there is no champion.
+        baseline: The declared baseline's.
+    """
+
+    loss: Loss
+    slice: str
+    clusters: tuple[str, ...]
+    n: tuple[int, ...]
+    candidate: tuple[float, ...]
+    champion: tuple[float, ...]
+    baseline: tuple[float, ...]
+
+    def of(self, contender: Contender) -> tuple[float, ...]:
+        """Return the sums of one contender; empty where it did not take part."""
+        return {
+            Contender.CANDIDATE: self.candidate,
+            Contender.CHAMPION: self.champion,
+            Contender.BASELINE: self.baseline,
+        }[contender]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """``reports/paired.json``: everything the verdict is computed from, but the policy.
+
+    Attributes:
+        holdout_digest: SHA-256 over the holdout's rows (key, target, model input).
+        rows: Rows of the holdout.
+        has_champion: Whether a champion was scored.
+        train_overlap: Holdout row keys that are in the training rows of either model; must be 0.
+        candidate_trained_until: Largest time in the candidate's training rows, ISO 8601.
+        champion_trained_until: The champion's; empty without one.
+        holdout_from: Smallest time in the holdout, ISO 8601.
+        series: One per loss and slice.
+    """
+
+    holdout_digest: str
+    rows: int
+    has_champion: bool
+    train_overlap: int
+    candidate_trained_until: str
+    champion_trained_until: str
+    holdout_from: str
+    series: tuple[Series, ...]
+
+    def get(self, loss: Loss, slice_: str = ALL_ROWS) -> Series | None:
+        """Return the series of a loss on a slice, or None where it was not recorded."""
+        return next((s for s in self.series if s.loss == loss and s.slice == slice_), None)
+
+    def slices(self, column: str) -> list[str]:
+        """Return the recorded slices of a column, ``<column>=<value>``, ascending."""
+        return sorted({s.slice for s in self.series if s.slice.startswith(f"{column}=")})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value as JSON types."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> Paired:
+        """Return the evidence that ``value`` describes.
+
+        Raises:
+            Corrupt: A field is missing or of the wrong form.
+        """
+        try:
+            fields = dict(value)
+            fields["series"] = tuple(_series(row) for row in value["series"])
+            return Paired(**fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Corrupt(f"not paired losses: {error}", where=names.PAIRED) from error
+
+
+def _series(row: Mapping[str, Any]) -> Series:
+    fields = dict(row)
+    for column in ("clusters", "n", "candidate", "champion", "baseline"):
+        fields[column] = tuple(row[column])
+    return Series(**{**fields, "loss": Loss(row["loss"])})
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Something that must not get worse by more than a tolerance, in units of the metric.
+
+    Attributes:
+        metric: What is guarded; for the bias, its absolute value.
+        tolerance: Largest increase over the champion that is accepted, > 0.
+        by: Column whose every value is guarded by itself; empty for all rows.
+    """
+
+    metric: Metric
+    tolerance: float
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """``gate/policy.yaml``: when a candidate is promoted.
+
+    Attributes:
+        metric: What decides.
+        min_gain: The point gain over the champion must exceed this, in units of the metric, >= 0.
+        alpha: Error level spent over all looks at one holdout together, in (0, 0.5].
+        min_clusters: With fewer clusters the gate cannot tell, >= 2.
+        must_beat_baseline: Whether every model, not only the first, must beat the baseline.
+        guards: What must not get worse.
+    """
+
+    metric: Metric = Metric.MAE
+    min_gain: float = 0.0
+    alpha: float = 0.05
+    min_clusters: int = 20
+    must_beat_baseline: bool = True
+    guards: tuple[Guard, ...] = ()
+
+
+class Outcome(StrEnum):
+    """What follows from a verdict."""
+
+    PROMOTE = "promote"
+    REFUSE = "refuse"
+
+
+class Reason(StrEnum):
+    """Why; the same code always means the same."""
+
+    BEATS_CHAMPION = "beats_champion"
+    BEATS_BASELINE = "beats_baseline"
+    NO_GAIN = "no_gain"
+    GAIN_TOO_SMALL = "gain_too_small"
+    NOT_SIGNIFICANT = "not_significant"
+    WORSE_THAN_BASELINE = "worse_than_baseline"
+    GUARD_FAILED = "guard_failed"
+    TOO_FEW_CLUSTERS = "too_few_clusters"
+    NOT_FINITE = "not_finite"
+    MISSING_EVIDENCE = "missing_evidence"
+    HOLDOUT_LEAKED = "holdout_leaked"
+    NOT_ENOUGH_DATA = "not_enough_data"
+    CHAMPION_UNSCORABLE = "champion_unscorable"
+    REPEATS_ROLLED_BACK = "repeats_rolled_back"
+    REVOKED = "revoked"
+    FORK_DROPPED = "fork_dropped"
+    GATE_CHANGED = "gate_changed"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A difference and its cluster-robust t interval, in units of the metric.
+
+    Attributes:
+        name: What is compared, e.g. ``mae`` or ``mae origin=JFK``.
+        against: ``champion`` or ``baseline``.
+        candidate: The candidate's metric.
+        other: The other's metric.
+        difference: For the deciding metric the gain (other - candidate); for a guard the increase.
+        lower: Lower end.
+        upper: Upper end.
+        clusters: Clusters it rests on.
+        level: Two-sided error level of the interval.
+        bound: What it is held against: the least gain, or the guard's tolerance.
+        holds: Whether it is good enough.
+    """
+
+    name: str
+    against: str
+    candidate: float
+    other: float
+    difference: float
+    lower: float
+    upper: float
+    clusters: int
+    level: float
+    bound: float
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason, with a sentence a person can read."""
+
+    reason: Reason
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says about one candidate.
+
+    Attributes:
+        outcome: Promote or refuse.
+        findings: At least one; for a refusal every reason that was found, the deciding ones first.
+        intervals: What was compared, the deciding metric first.
+        look: Which look at this holdout it was, from 1.
+        level: Error level left for this look, alpha / (look (look + 1)).
+        what_if: Whether another policy than the one on `main` was asked; such a verdict cannot be promoted.
+    """
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    intervals: tuple[Interval, ...] = ()
+    look: int = 1
+    level: float = 0.0
+    what_if: bool = False
+
+    @property
+    def promotes(self) -> bool:
+        """Whether the candidate may be promoted on the strength of this verdict."""
+        return self.outcome is Outcome.PROMOTE and not self.what_if
+
+    @property
+    def sentence(self) -> str:
+        """All findings in one line."""
+        return " ".join(f.sentence for f in self.findings)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """``reports/decision.json``: a verdict, on what evidence, against whom, by which policy.
+
+    Attributes:
+        run_id: The candidate's run.
+        inputs_digest: Digest of the candidate's inputs.
+        compared_to: The champion it was compared to.
+        paired_sha256: SHA-256 of ``reports/paired.json``.
+        predictions_sha256: SHA-256 of ``reports/predictions.parquet``.
+        policy_sha256: SHA-256 of ``gate/policy.yaml`` at ``compared_to.commit``.
+        candidate_commit: Commit whose model and training rows were judged.
+        verdict: The verdict.
+        decided_at_s: When, Unix seconds.
+    """
+
+    run_id: str
+    inputs_digest: str
+    compared_to: ComparedTo
+    paired_sha256: str
+    predictions_sha256: str
+    policy_sha256: str
+    candidate_commit: str
+    verdict: Verdict
+    decided_at_s: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value as JSON types."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> Decision:
+        """Return the decision that ``value`` describes.
+
+        Raises:
+            Corrupt: A field is missing or of the wrong form.
+        """
+        try:
+            fields = dict(value)
+            verdict = dict(value["verdict"])
+            verdict["outcome"] = Outcome(verdict["outcome"])
+            verdict["findings"] = tuple(
+                Finding(Reason(f["reason"]), f["sentence"]) for f in verdict["findings"]
+            )
+            verdict["intervals"] = tuple(Interval(**i) for i in verdict["intervals"])
+            fields["verdict"] = Verdict(**verdict)
+            fields["compared_to"] = ComparedTo(**value["compared_to"])
+            return Decision(**fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Corrupt(f"not a decision: {error}", where=names.DECISION) from error

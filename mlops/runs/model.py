@@ -1,0 +1,240 @@
+"""What a run, its inputs, a champion and a change of `main` are: frozen values, and their JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from mlops.runs import names
+from mlops.runs.digest import digest_of
+from mlops.runs.errors import Corrupt
+
+
+class Kind(StrEnum):
+    """The five lawful kinds of commit on `main`; a merge carries its kind in the metadata key ``kind``."""
+
+    SETUP = "setup"
+    INGEST = "ingest"
+    PROMOTION = "promotion"
+    ROLLBACK = "rollback"
+    POLICY = "policy"
+
+
+class Step(StrEnum):
+    """How far an attempt is: the ``step`` in the metadata of its branch's head commit."""
+
+    OPENED = "opened"
+    PROCESSED = "processed"
+    VALIDATED = "validated"
+    TRAINED = "trained"
+    DECIDED = "decided"
+    SEALED = "sealed"
+    FAILED = "failed"
+
+
+#: The order of the steps; `FAILED` stands outside it: it may follow any of them.
+STEPS = (Step.OPENED, Step.PROCESSED, Step.VALIDATED, Step.TRAINED, Step.DECIDED, Step.SEALED)
+
+#: Paths that a commit of each kind may change, as prefixes (a path not ending in ``/`` is one object).
+LAWFUL_PATHS: Mapping[Kind, tuple[str, ...]] = {
+    Kind.SETUP: (names.GATE, names.ACTIONS),
+    Kind.INGEST: (names.RAW,),
+    Kind.PROMOTION: (*names.OUTPUTS, names.CHAMPION),
+    Kind.ROLLBACK: (names.ROLLBACK,),
+    Kind.POLICY: (names.GATE, names.ACTIONS),
+}
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """Everything that a run's outputs follow from; two runs with equal digests would compute the same.
+
+    Attributes:
+        pipeline: Name of the pipeline, which is also its repository.
+        raw_digest: Digest of path and checksum of every object under ``raw/`` at the commit read.
+        code_digest: Digest of the project's source files.
+        lock_digest: Digest of the versions of the installed libraries.
+        params: Parameters of the model, and nothing else.
+        seed: Seed of the fit.
+    """
+
+    pipeline: str
+    raw_digest: str
+    code_digest: str
+    lock_digest: str
+    params: Mapping[str, Any]
+    seed: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all inputs, in hexadecimal."""
+        return digest_of(dataclasses.asdict(self))
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who works on an attempt and until when (Unix seconds) that is to be believed without asking."""
+
+    owner: str
+    expires_at_s: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One attempt of a run: where it forked, what it reads, and how far it is.
+
+    Attributes:
+        run_id: First twelve digits of the inputs digest, with ``n<k>`` for a deliberate repetition.
+        attempt: From 1; a later attempt fences the earlier ones.
+        fork: The commit of `main` it branched from, and the raw data it reads.
+        head: The commit its branch is at.
+        step: The last step finished.
+        inputs: What its outputs follow from.
+        lease: Who works on it.
+        opened_at_s: When its first attempt was opened, Unix seconds.
+    """
+
+    run_id: str
+    attempt: int
+    fork: str
+    head: str
+    step: Step
+    inputs: RunInputs
+    lease: Lease
+    opened_at_s: int
+
+    @property
+    def branch(self) -> str:
+        """The branch this attempt writes to."""
+        return names.run_branch(self.run_id, self.attempt)
+
+    def reached(self, step: Step) -> bool:
+        """Tell whether ``step`` is finished."""
+        return self.step is not Step.FAILED and STEPS.index(self.step) >= STEPS.index(step)
+
+
+@dataclass(frozen=True)
+class ObjectRecord:
+    """One object of a promotion: enough to prove that bytes are the ones that were judged."""
+
+    path: str
+    size_bytes: int
+    checksum: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ComparedTo:
+    """The champion that a decision was made against, exactly.
+
+    Attributes:
+        number: Its sequence number; 0 where there was none.
+        run_id: Its run; empty where there was none.
+        commit: The commit of `main` at which it was read.
+        champion_sha256: SHA-256 of ``champion.json`` there; empty where there was none.
+    """
+
+    number: int = 0
+    run_id: str = ""
+    commit: str = ""
+    champion_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Champion:
+    """``champion.json``: what was promoted, out of which evidence, over whom.
+
+    Attributes:
+        number: Place in the one sequence of promotions and rollbacks, from 1.
+        run_id: The run that made it.
+        attempt: The attempt that made it.
+        evidence_commit: Commit that holds its decision and everything the decision was computed from.
+        compared_to: The champion it replaced.
+        inputs_digest: Digest of the run's inputs.
+        trained_until: Largest value of the pipeline's time column in its training rows, ISO 8601.
+        raw_commit: Commit of `main` whose ``raw/`` the run read.
+        objects: Every object of the promotion but ``champion.json`` itself, sorted by path.
+        metrics: Metric name to value of this model on its holdout.
+    """
+
+    number: int
+    run_id: str
+    attempt: int
+    evidence_commit: str
+    compared_to: ComparedTo
+    inputs_digest: str
+    trained_until: str
+    raw_commit: str
+    objects: tuple[ObjectRecord, ...]
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value as JSON types."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any], *, where: str = names.CHAMPION) -> Champion:
+        """Return the champion that ``value`` describes.
+
+        Raises:
+            Corrupt: A field is missing or of the wrong form.
+        """
+        try:
+            fields = dict(value)
+            fields["compared_to"] = ComparedTo(**value["compared_to"])
+            fields["objects"] = tuple(ObjectRecord(**row) for row in value["objects"])
+            return Champion(**fields)
+        except (KeyError, TypeError) as error:
+            raise Corrupt(f"not a champion record: {error}", where=where) from error
+
+
+@dataclass(frozen=True)
+class RollbackRecord:
+    """``rollback.json``: a rollback under way, complete enough for anybody to finish it.
+
+    Attributes:
+        number: Place in the sequence of promotions and rollbacks.
+        from_commit: Head of `main` before the freeze.
+        to_commit: Commit that `main` goes back to.
+        to_number: Promotion at that commit.
+        reason: Why, in the words of whoever asked.
+        dropped_runs: Runs whose promotions are dropped, newest first.
+        dropped_arrivals: Paths under ``raw/`` that are on the old head and not (or not so) at the target.
+        requested_at_s: When, Unix seconds.
+    """
+
+    number: int
+    from_commit: str
+    to_commit: str
+    to_number: int
+    reason: str
+    dropped_runs: tuple[str, ...]
+    dropped_arrivals: tuple[str, ...]
+    requested_at_s: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value as JSON types."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> RollbackRecord:
+        """Return the rollback that ``value`` describes.
+
+        Raises:
+            Corrupt: A field is missing or of the wrong form.
+        """
+        try:
+            fields = dict(value)
+            fields["dropped_runs"] = tuple(value["dropped_runs"])
+            fields["dropped_arrivals"] = tuple(value["dropped_arrivals"])
+            return RollbackRecord(**fields)
+        except (KeyError, TypeError) as error:
+            raise Corrupt(f"not a rollback record: {error}", where=names.ROLLBACK) from error
+
+
+def lawful(kind: Kind, path: str) -> bool:
+    """Tell whether a commit of this kind may change ``path``."""
+    return any(path.startswith(p) if p.endswith("/") else path == p for p in LAWFUL_PATHS[kind])
