@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlops.pipelines.holdout import HoldoutRule
 
 #: Arrival name to frame, ascending by arrival: all deliveries of one table.
-type Deliveries = Mapping[str, "pd.DataFrame"]
+Deliveries = Mapping[str, "pd.DataFrame"]
 
 
 @dataclass(frozen=True)

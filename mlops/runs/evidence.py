@@ -131,10 +131,15 @@ class Paired:
 
 
 def _series(row: Mapping[str, Any]) -> Series:
-    fields = dict(row)
-    for column in ("clusters", "n", "candidate", "champion", "baseline"):
-        fields[column] = tuple(row[column])
-    return Series(**{**fields, "loss": Loss(row["loss"])})
+    return Series(
+        loss=Loss(row["loss"]),
+        slice=row["slice"],
+        clusters=tuple(row["clusters"]),
+        n=tuple(row["n"]),
+        candidate=tuple(row["candidate"]),
+        champion=tuple(row["champion"]),
+        baseline=tuple(row["baseline"]),
+    )
 
 
 @dataclass(frozen=True)

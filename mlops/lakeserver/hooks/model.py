@@ -1,0 +1,168 @@
+"""The words of hooks: what happened, what the hooks may see, what they answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+ACTIONS_PREFIX = "_lakefs_actions/"
+
+EVENT_TYPES = frozenset(
+    {
+        "prepare-commit",
+        *(
+            f"{stage}-{operation}"
+            for stage in ("pre", "post")
+            for operation in (
+                "commit",
+                "merge",
+                "create-tag",
+                "delete-tag",
+                "create-branch",
+                "delete-branch",
+                "revert",
+                "cherry-pick",
+            )
+        ),
+    }
+)
+
+
+class ActionFileInvalid(ValueError):  # noqa: N818 - the name states what is the matter, as the others do
+    """An action file cannot be read, or two of them clash; nothing was run.
+
+    Attributes:
+        message: lakeFS's own text; for `pre-` events with the prefix it puts before it (answer it with 500).
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class HookFailed(Exception):  # noqa: N818
+    """A `pre-` or `prepare-` hook refused, so the operation must not happen.
+
+    Attributes:
+        message: lakeFS's own text, complete with the prefix that the operation puts before it.
+        status: 412 where a hook failed; 500 where lakeFS could not even run one.
+        run_id: the run that refused.
+    """
+
+    def __init__(self, message: str, *, status: int = 412, run_id: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.run_id = run_id
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happens to a repository and may have hooks.
+
+    Attributes:
+        event_type: one of `EVENT_TYPES`.
+        branch_id: the branch that changes; the destination of a merge; empty for tags.
+        source_ref: what the hooks read: a branch, or a commit id (see the engine's `run`).
+        merge_source: the source as the merge request named it.
+        commit_id: the commit made (`post-`), or prospective (`pre-merge`).
+        commit: `message`, `meta_range_id`, `creation_date` (unix seconds), `version`, `metadata`, `parents`.
+        pre_run_id: in `post-` events, what `run` returned for the `pre-` event.
+    """
+
+    event_type: str
+    repository_id: str
+    branch_id: str = ""
+    source_ref: str = ""
+    merge_source: str = ""
+    tag_id: str = ""
+    commit_id: str = ""
+    commit: Mapping[str, Any] | None = None
+    committer: str = ""
+    storage_namespace: str = ""
+    username: str = ""
+    pre_run_id: str = ""
+
+
+@dataclass(frozen=True)
+class HookRun:
+    """One hook's result in a run.
+
+    `start_time` and `end_time` are None, and `output` is None, when the hook was skipped.
+    """
+
+    hook_run_id: str
+    action: str
+    hook_id: str
+    status: str
+    start_time: datetime | None
+    end_time: datetime | None
+    output: bytes | None
+
+
+@dataclass(frozen=True)
+class ActionRun:
+    """What the runs API shows of one event; recorded only where at least one hook was to run."""
+
+    run_id: str
+    repository_id: str
+    branch: str
+    source_ref: str
+    event_type: str
+    commit_id: str
+    start_time: datetime
+    end_time: datetime
+    status: str
+    hook_runs: tuple[HookRun, ...]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one hook may use.
+
+    Attributes:
+        lua_wall_clock_s: after this a script's process is killed, whatever it does.
+        lua_instructions: interpreter instructions of one script.
+        lua_memory_bytes: the interpreter's heap.
+        lua_output_bytes: what a script may print; the rest is cut off.
+        object_bytes: the largest object that `lakefs.get_object` hands to a script.
+        webhook_response_bytes: how much of a webhook's answer is kept in the log.
+    """
+
+    lua_wall_clock_s: float = 30.0
+    lua_instructions: int = 50_000_000
+    lua_memory_bytes: int = 64 << 20
+    lua_output_bytes: int = 1 << 20
+    object_bytes: int = 32 << 20
+    webhook_response_bytes: int = 1 << 20
+
+
+class LakeView(Protocol):
+    """What scripts may do with a repository; every answer is an HTTP status and lakeFS's body for it.
+
+    All calls for one `HookEngine.run` come from the thread that called it.
+    """
+
+    def get_object(self, repository: str, ref: str, path: str) -> tuple[int, bytes]: ...
+    def stat_object(self, repository: str, ref: str, path: str) -> tuple[int, dict[str, Any]]: ...
+    def list_objects(
+        self, repository: str, ref: str, after: str, prefix: str, delimiter: str, amount: int
+    ) -> tuple[int, dict[str, Any]]: ...
+    def diff_refs(
+        self, repository: str, left: str, right: str, after: str, prefix: str, delimiter: str, amount: int
+    ) -> tuple[int, dict[str, Any]]: ...
+    def diff_branch(
+        self, repository: str, branch: str, after: str, amount: int, prefix: str, delimiter: str
+    ) -> tuple[int, dict[str, Any]]: ...
+    def create_tag(self, repository: str, ref: str, tag: str) -> tuple[int, dict[str, Any]]: ...
+    def update_object_user_metadata(
+        self, repository: str, branch: str, path: str, metadata: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]: ...
+
+
+class RunSink(Protocol):
+    """Where finished runs go."""
+
+    def record(self, run: ActionRun) -> None: ...
