@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from mlops.runs import names
 from mlops.runs.digest import digest_of
@@ -72,6 +72,24 @@ class RunInputs:
     def digest(self) -> str:
         """SHA-256 over all inputs, in hexadecimal."""
         return digest_of(dataclasses.asdict(self))
+
+
+@dataclass(frozen=True)
+class HoldoutRule:
+    """``gate/holdout.yaml``: which of the joined rows judge, and are in no training set.
+
+    Attributes:
+        kind: ``newest_period``: all rows of the newest period of a time column; ``hash``: a stable share
+            of the row keys.
+        column: Time column that ``newest_period`` looks at; empty for ``hash``.
+        period: Length of the period, ``day``, ``week`` or ``month``; empty for ``hash``.
+        fraction: Share of the row keys that ``hash`` holds out, in (0, 0.5]; 0 for ``newest_period``.
+    """
+
+    kind: Literal["newest_period", "hash"]
+    column: str = ""
+    period: str = ""
+    fraction: float = 0.0
 
 
 @dataclass(frozen=True)
