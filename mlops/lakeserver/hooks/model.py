@@ -30,7 +30,7 @@ EVENT_TYPES = frozenset(
 )
 
 
-class ActionFileInvalid(ValueError):  # noqa: N818 - the name states what is the matter, as the others do
+class ActionFileInvalid(ValueError):
     """An action file cannot be read, or two of them clash; nothing was run.
 
     Attributes:
@@ -42,7 +42,7 @@ class ActionFileInvalid(ValueError):  # noqa: N818 - the name states what is the
         self.message = message
 
 
-class HookFailed(Exception):  # noqa: N818
+class HookFailed(Exception):
     """A `pre-` or `prepare-` hook refused, so the operation must not happen.
 
     Attributes:
@@ -145,24 +145,46 @@ class LakeView(Protocol):
     All calls for one `HookEngine.run` come from the thread that called it.
     """
 
-    def get_object(self, repository: str, ref: str, path: str) -> tuple[int, bytes]: ...
-    def stat_object(self, repository: str, ref: str, path: str) -> tuple[int, dict[str, Any]]: ...
+    def get_object(self, repository: str, ref: str, path: str) -> tuple[int, bytes]:
+        """The object's bytes, or with a status other than 200 the JSON text of the error."""
+        ...
+
+    def stat_object(self, repository: str, ref: str, path: str) -> tuple[int, dict[str, Any]]:
+        """LakeFS's ObjectStats, user metadata included, or the error."""
+        ...
+
     def list_objects(
         self, repository: str, ref: str, after: str, prefix: str, delimiter: str, amount: int
-    ) -> tuple[int, dict[str, Any]]: ...
+    ) -> tuple[int, dict[str, Any]]:
+        """One page: `pagination` and `results`."""
+        ...
+
     def diff_refs(
         self, repository: str, left: str, right: str, after: str, prefix: str, delimiter: str, amount: int
-    ) -> tuple[int, dict[str, Any]]: ...
+    ) -> tuple[int, dict[str, Any]]:
+        """One page of the three-dot difference."""
+        ...
+
     def diff_branch(
         self, repository: str, branch: str, after: str, amount: int, prefix: str, delimiter: str
-    ) -> tuple[int, dict[str, Any]]: ...
-    def create_tag(self, repository: str, ref: str, tag: str) -> tuple[int, dict[str, Any]]: ...
+    ) -> tuple[int, dict[str, Any]]:
+        """One page of what is not committed."""
+        ...
+
+    def create_tag(self, repository: str, ref: str, tag: str) -> tuple[int, dict[str, Any]]:
+        """201 and the Ref, or the error."""
+        ...
+
     def update_object_user_metadata(
         self, repository: str, branch: str, path: str, metadata: dict[str, str]
-    ) -> tuple[int, dict[str, Any]]: ...
+    ) -> tuple[int, dict[str, Any]]:
+        """204 and an empty dict, or the error."""
+        ...
 
 
 class RunSink(Protocol):
     """Where finished runs go."""
 
-    def record(self, run: ActionRun) -> None: ...
+    def record(self, run: ActionRun) -> None:
+        """Keeps `run`; called once for a run, before its failure is raised."""
+        ...
