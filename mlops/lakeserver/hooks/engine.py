@@ -159,13 +159,7 @@ class HookEngine:
                 raise ActionFileInvalid(f"list actions from commit: listing actions: {_detail(page)}")
             for item in page["results"]:
                 if item.get("path_type") == "common_prefix":
-                    raise ActionFileInvalid(
-                        error_list(
-                            [
-                                f"loading file {item['path']}: get action file metadata {item['path']}: not found"
-                            ]
-                        )
-                    )
+                    raise _unreadable(item["path"], f"get action file metadata {item['path']}: not found")
                 yield item["path"], f"{item.get('checksum', '')}:{item.get('size_bytes', '')}"
             if not page["pagination"]["has_more"]:
                 return
@@ -174,9 +168,7 @@ class HookEngine:
     def _text(self, repository: str, ref: str, path: str) -> bytes:
         status, body = self._view.get_object(repository, ref, path)
         if status != 200:
-            raise ActionFileInvalid(
-                error_list([f"loading file {path}: reading action file {path}: HTTP {status}"])
-            )
+            raise _unreadable(path, f"reading action file {path}: HTTP {status}")
         return body
 
 
@@ -273,3 +265,7 @@ def _aborted(event: Event, run_id: str, message: str) -> str:
 
 def _detail(body: Any) -> str:
     return str(body.get("message", "")) if isinstance(body, dict) else ""
+
+
+def _unreadable(path: str, why: str) -> ActionFileInvalid:
+    return ActionFileInvalid(error_list([f"loading file {path}: {why}"]))

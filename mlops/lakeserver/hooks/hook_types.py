@@ -45,7 +45,8 @@ def build_runner(
         HookSetupError: its properties are of the wrong kind.
     """
 
-    def refuse(_event: Event, _run_id: str, _output: bytearray) -> None:
+    def refuse(event: Event, run_id: str, output: bytearray) -> None:
+        del event, run_id, output
         raise HookError(f"hook type '{hook.type}' is not supported by this server")
 
     return refuse
