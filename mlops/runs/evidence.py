@@ -289,6 +289,7 @@ class Decision:
         predictions_sha256: SHA-256 of ``reports/predictions.parquet``.
         policy_sha256: SHA-256 of ``gate/policy.yaml`` at ``compared_to.commit``.
         candidate_commit: Commit whose model and training rows were judged.
+        trained_until: Largest time in the candidate's training rows, ISO 8601.
         verdict: The verdict.
         decided_at_s: When, Unix seconds.
     """
@@ -300,6 +301,7 @@ class Decision:
     predictions_sha256: str
     policy_sha256: str
     candidate_commit: str
+    trained_until: str
     verdict: Verdict
     decided_at_s: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])

@@ -220,7 +220,8 @@ class RollbackRecord:
         to_number: Promotion at that commit.
         reason: Why, in the words of whoever asked.
         dropped_runs: Runs whose promotions are dropped, newest first.
-        dropped_arrivals: Paths under ``raw/`` that are on the old head and not (or not so) at the target.
+        dropped_arrivals: Path under ``raw/`` to lakeFS checksum, for what the old head holds and the target
+            does not, or not with this content.
         requested_at_s: When, Unix seconds.
     """
 
@@ -230,7 +231,7 @@ class RollbackRecord:
     to_number: int
     reason: str
     dropped_runs: tuple[str, ...]
-    dropped_arrivals: tuple[str, ...]
+    dropped_arrivals: Mapping[str, str]
     requested_at_s: int
 
     def to_json(self) -> dict[str, Any]:
@@ -247,7 +248,7 @@ class RollbackRecord:
         try:
             fields = dict(value)
             fields["dropped_runs"] = tuple(value["dropped_runs"])
-            fields["dropped_arrivals"] = tuple(value["dropped_arrivals"])
+            fields["dropped_arrivals"] = dict(value["dropped_arrivals"])
             return RollbackRecord(**fields)
         except (KeyError, TypeError) as error:
             raise Corrupt(f"not a rollback record: {error}", where=names.ROLLBACK) from error

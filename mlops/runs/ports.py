@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
-from mlops.runs.evidence import Decision, Paired
-from mlops.runs.model import Champion, ObjectRecord, Run
+from mlops.runs.evidence import Decision, Paired, Policy
+from mlops.runs.model import Champion, Run
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,10 @@ class Lake(Protocol):
 
     def read(self, ref: str, path: str) -> bytes:
         """Return the content of an object (small ones: it is held in memory)."""
+        ...
+
+    def sha256(self, ref: str, path: str) -> str:
+        """Return the SHA-256 of an object's content, read in pieces."""
         ...
 
     def stat(self, ref: str, path: str) -> ObjectStat:
@@ -223,7 +227,7 @@ class Tracker(Protocol):
         ...
 
 
-class Scorer(Protocol):
+class Judge(Protocol):
     """Scores committed models on committed rows, and reads the policy that judges them."""
 
     def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
@@ -236,7 +240,11 @@ class Scorer(Protocol):
         """
         ...
 
-    def page(self, decision: Decision) -> bytes:
+    def policy(self, data: bytes) -> Policy:
+        """Return the policy that the content of ``gate/policy.yaml`` describes, or raise `ConfigError`."""
+        ...
+
+    def page(self, run: Run, decision: Decision) -> bytes:
         """Return ``reports/run.md`` for a decision."""
         ...
 
@@ -256,14 +264,6 @@ class Evaluation:
     predictions: bytes
     metrics: Mapping[str, float]
     holdout_source: str = ""
-
-
-class Digester(Protocol):
-    """Computes what lakeFS does not: SHA-256 of objects."""
-
-    def records(self, lake: Lake, ref: str, paths: Sequence[str]) -> tuple[ObjectRecord, ...]:
-        """Return size, checksum and SHA-256 of objects in a commit, ascending by path."""
-        ...
 
 
 class Clock(Protocol):
@@ -290,4 +290,24 @@ class Processes(Protocol):
         ...
 
 
-JsonObject = dict[str, Any]
+@dataclass(frozen=True)
+class Ports:
+    """The outside, as one value.
+
+    Attributes:
+        lake: The pipeline's repository.
+        tracker: The experiment tracker.
+        clock: Time.
+        processes: Who works where.
+        nonce: Returns a fresh name of up to 32 of a-z and 0-9.
+        lease_ttl_s: How long a lease is believed where its owner cannot be seen, in seconds.
+        tell: Receives one line of progress at a time.
+    """
+
+    lake: Lake
+    tracker: Tracker
+    clock: Clock
+    processes: Processes
+    nonce: Callable[[], str]
+    lease_ttl_s: int = 3600
+    tell: Callable[[str], None] = lambda _line: None

@@ -1,0 +1,163 @@
+"""Deciding: scores become evidence, evidence a verdict, and the verdict a record that nobody can take back.
+
+The k-th look at a holdout spends its share of the error level, so a look is claimed by creating its tag,
+which only one run can do. Until the tag exists the decision does not count; a run that loses the claim
+decides again at the level of the next look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlops.runs import gate, names
+from mlops.runs.digest import document, sha256
+from mlops.runs.errors import Conflict, ProtocolMisuse
+from mlops.runs.evidence import Decision, Finding, Outcome, Paired, Reason, Verdict
+from mlops.runs.history import MainState, parse_json, read_json, read_main
+from mlops.runs.lifecycle import finish_step
+from mlops.runs.model import Champion, Run, Step
+from mlops.runs.ports import Evaluation, Judge, Ports
+
+#: Other runs may claim the same look first; each loss means that one of them got on.
+_CLAIM_ROUNDS = 50
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision on record.
+
+    Attributes:
+        run: The run; its head is the evidence commit or follows it.
+        evidence_commit: The commit that holds the decision and all it was computed from.
+        decision: What was decided.
+    """
+
+    run: Run
+    evidence_commit: str
+    decision: Decision
+
+
+def current(ports: Ports, run: Run) -> Decided:
+    """Return the decision that is on record at the run's head.
+
+    Raises:
+        ProtocolMisuse: The run has not been decided.
+    """
+    if not run.reached(Step.DECIDED):
+        raise ProtocolMisuse("not decided yet", where=run.branch)
+    metadata = ports.lake.commit_of(run.head).metadata
+    evidence = metadata.get("evidence_commit") or run.head
+    decision = Decision.from_json(read_json(ports.lake, evidence, names.DECISION))
+    return Decided(run, evidence, decision)
+
+
+def decide(ports: Ports, judge: Judge, run: Run) -> Decided:
+    """Compare a trained run with the champion on `main` now, and put the decision on record.
+
+    Afterwards the evidence is a commit of the run's branch, tagged ``decision-<holdout>-<k>``. A decision
+    that was committed but not tagged when a process died is tagged now if its look is still free.
+    """
+    for _ in range(_CLAIM_ROUNDS):
+        state = read_main(ports.lake)
+        decided = _committed(ports, state, run) or _evaluate(ports, judge, state, run)
+        if _claim(ports, decided):
+            return decided
+        run = decided.run
+    raise ProtocolMisuse("other runs keep claiming the looks at this holdout", where=run.branch)
+
+
+def _committed(ports: Ports, state: MainState, run: Run) -> Decided | None:
+    """Return the decision at the run's head if it still stands and its look is free or its own."""
+    if not run.reached(Step.DECIDED):
+        return None
+    decided = current(ports, run)
+    if not still_stands(ports, state, decided):
+        return None
+    tag = _tag(ports, decided)
+    return decided if state.tags.get(tag, decided.evidence_commit) == decided.evidence_commit else None
+
+
+def still_stands(ports: Ports, state: MainState, decided: Decided) -> bool:
+    """Tell whether a decision was made against the champion and by the policy that `main` has now."""
+    policy = sha256(ports.lake.read(state.head, names.POLICY))
+    return (
+        decided.decision.compared_to.champion_sha256 == state.champion_sha256
+        and decided.decision.policy_sha256 == policy
+    )
+
+
+def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run) -> Decided:
+    """Score, decide, and commit the evidence on the run's branch."""
+    champion: tuple[str, Champion] | None = (state.head, state.champion) if state.champion else None
+    evaluation = judge.evaluate(run, run.head, champion)
+    look = state.next_look(evaluation.paired.holdout_digest)
+    policy_bytes = ports.lake.read(state.head, names.POLICY)
+    verdict = _barred(state, run) or gate.decide(evaluation.paired, judge.policy(policy_bytes), look=look)
+    paired_bytes = document(evaluation.paired.to_json())
+    decision = Decision(
+        run_id=run.run_id,
+        inputs_digest=run.inputs.digest,
+        compared_to=state.compared_to,
+        paired_sha256=sha256(paired_bytes),
+        predictions_sha256=sha256(evaluation.predictions),
+        policy_sha256=sha256(policy_bytes),
+        candidate_commit=run.head,
+        trained_until=evaluation.paired.candidate_trained_until,
+        verdict=verdict,
+        decided_at_s=ports.clock.now_s(),
+        metrics=evaluation.metrics,
+    )
+    _write(ports, judge, run, decision, paired_bytes, evaluation)
+    tag = names.decision_tag(evaluation.paired.holdout_digest, look)
+    extra = {
+        "outcome": str(verdict.outcome),
+        "reason": str(verdict.findings[0].reason),
+        "decision_tag": tag,
+        "compared_to": str(state.compared_to.number),
+    }
+    message = f"Decide on run {run.run_id}: {verdict.outcome}"
+    run = finish_step(ports, run, Step.DECIDED, message, extra)
+    return Decided(run, run.head, decision)
+
+
+def _barred(state: MainState, run: Run) -> Verdict | None:
+    """Return a refusal where something else than the numbers already bars the run."""
+    if state.is_revoked(run.run_id):
+        finding = Finding(Reason.REVOKED, f"Run {run.run_id} was rolled back and does not return by itself.")
+        return Verdict(Outcome.REFUSE, (finding,))
+    revoked = {tag.removeprefix("revoked-")[:12] for tag in state.tags if names.parse_revoked_tag(tag)}
+    if run.inputs.digest[:12] in revoked:
+        sentence = "A run with the same inputs was rolled back; other data, code or parameters are needed."
+        return Verdict(Outcome.REFUSE, (Finding(Reason.REPEATS_ROLLED_BACK, sentence),))
+    return None
+
+
+def _write(
+    ports: Ports, judge: Judge, run: Run, decision: Decision, paired: bytes, evaluation: Evaluation
+) -> None:
+    lake, branch = ports.lake, run.branch
+    if evaluation.holdout_source:
+        lake.copy(branch, names.HOLDOUT, evaluation.holdout_source, names.HOLDOUT)
+    lake.write(branch, names.PREDICTIONS, evaluation.predictions)
+    lake.write(branch, names.PAIRED, paired)
+    lake.write(branch, names.METRICS, document(dict(evaluation.metrics)))
+    lake.write(branch, names.DECISION, document(decision.to_json()))
+    lake.write(branch, names.RUN_PAGE, judge.page(run, decision))
+
+
+def _tag(ports: Ports, decided: Decided) -> str:
+    paired = Paired.from_json(
+        parse_json(ports.lake.read(decided.evidence_commit, names.PAIRED), names.PAIRED)
+    )
+    return names.decision_tag(paired.holdout_digest, decided.decision.verdict.look)
+
+
+def _claim(ports: Ports, decided: Decided) -> bool:
+    """Create the decision's tag; return whether it is now (or was already) this decision's."""
+    tag = _tag(ports, decided)
+    try:
+        ports.lake.create_tag(tag, decided.evidence_commit)
+    except Conflict:
+        return ports.lake.tags(tag).get(tag) == decided.evidence_commit
+    ports.tell(f"{tag}: {decided.decision.verdict.outcome}")
+    return True

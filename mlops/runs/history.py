@@ -1,0 +1,189 @@
+"""What `main` says: its head, its champion, the sequence of events, and what was rolled back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlops.runs import names
+from mlops.runs.digest import sha256
+from mlops.runs.errors import Corrupt, NotFound
+from mlops.runs.model import Champion, ComparedTo, Kind, RollbackRecord
+from mlops.runs.ports import Commit, Lake
+
+
+@dataclass(frozen=True)
+class MainState:
+    """`main` at one commit, and the record tags as they were read just after.
+
+    Attributes:
+        head: The commit that `main` was at.
+        champion: The champion there; None before the first promotion.
+        champion_sha256: SHA-256 of its ``champion.json``; empty without one.
+        rollback: The rollback under way; None if there is none.
+        tags: Tag name to commit id.
+    """
+
+    head: str
+    champion: Champion | None
+    champion_sha256: str
+    rollback: RollbackRecord | None
+    tags: Mapping[str, str]
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether promotions are stopped."""
+        return names.HOLD_TAG in self.tags
+
+    @property
+    def next_number(self) -> int:
+        """The next free number in the one sequence of promotions and rollbacks.
+
+        The numbers on `main` itself count too: a merge may have landed before its tag was written.
+        """
+        used = [n for n in map(names.event_number, self.tags) if n is not None]
+        if self.champion:
+            used.append(self.champion.number)
+        if self.rollback:
+            used.append(self.rollback.number)
+        return max(used, default=0) + 1
+
+    @property
+    def compared_to(self) -> ComparedTo:
+        """The champion as a decision names it."""
+        if self.champion is None:
+            return ComparedTo(commit=self.head)
+        return ComparedTo(
+            number=self.champion.number,
+            run_id=self.champion.run_id,
+            commit=self.head,
+            champion_sha256=self.champion_sha256,
+        )
+
+    def is_revoked(self, run_id: str) -> bool:
+        """Tell whether a run was rolled back."""
+        return names.revoked_tag(run_id) in self.tags
+
+    def next_look(self, holdout_digest: str) -> int:
+        """Return which look at a holdout the next decision would be, from 1."""
+        looks = [names.parse_decision_tag(tag) for tag in self.tags]
+        return max((k.look for k in looks if k and k.holdout == holdout_digest[:12]), default=0) + 1
+
+
+def read_optional(lake: Lake, ref: str, path: str) -> bytes | None:
+    """Return an object's content, or None where the commit has no such object."""
+    try:
+        return lake.read(ref, path)
+    except NotFound:
+        return None
+
+
+def read_json(lake: Lake, ref: str, path: str) -> dict[str, Any]:
+    """Return the JSON object at a path.
+
+    Raises:
+        Corrupt: It is not a JSON object.
+        NotFound: There is none.
+    """
+    return parse_json(lake.read(ref, path), f"{ref[:12]}:{path}")
+
+
+def parse_json(data: bytes, where: str) -> dict[str, Any]:
+    """Return the JSON object in ``data``, or raise `Corrupt`."""
+    try:
+        value = json.loads(data)
+    except ValueError as error:
+        raise Corrupt(f"not JSON: {error}", where=where) from error
+    if not isinstance(value, dict):
+        raise Corrupt("not a JSON object", where=where)
+    return value  # pyright: ignore[reportUnknownVariableType] - the keys of a JSON object are strings
+
+
+def read_main(lake: Lake) -> MainState:
+    """Return `main` as it is now; everything in it is read at one commit, by id."""
+    head = lake.head(names.MAIN)
+    champion = read_optional(lake, head, names.CHAMPION)
+    rollback = read_optional(lake, head, names.ROLLBACK)
+    return MainState(
+        head=head,
+        champion=champion_of(champion, head) if champion is not None else None,
+        champion_sha256=sha256(champion) if champion is not None else "",
+        rollback=RollbackRecord.from_json(parse_json(rollback, names.ROLLBACK)) if rollback else None,
+        tags=lake.tags(),
+    )
+
+
+def champion_of(data: bytes, ref: str) -> Champion:
+    """Return the champion that the content of a ``champion.json`` describes."""
+    where = f"{ref[:12]}:{names.CHAMPION}"
+    return Champion.from_json(parse_json(data, where), where=where)
+
+
+def kind_of(commit: Commit) -> Kind | None:
+    """Return what kind of change of `main` a commit is; None where it is not a lawful one."""
+    try:
+        return Kind(commit.metadata.get("kind", ""))
+    except ValueError:
+        return None
+
+
+def promotions(lake: Lake, ref: str) -> Iterator[Commit]:
+    """Yield the promotions in the first-parent history of ``ref``, newest first."""
+    return (c for c in lake.log(ref) if kind_of(c) is Kind.PROMOTION)
+
+
+@dataclass(frozen=True)
+class Since:
+    """What happened on `main` since a commit.
+
+    Attributes:
+        reached: Whether the commit is in the first-parent history at all; if not, it was dropped.
+        commits: The commits after it, newest first; the whole history where it was not reached.
+    """
+
+    reached: bool
+    commits: tuple[Commit, ...]
+
+    @property
+    def only_arrivals(self) -> bool:
+        """Whether nothing but raw data has come since."""
+        return self.reached and all(kind_of(c) is Kind.INGEST for c in self.commits)
+
+
+def since(lake: Lake, head: str, commit: str) -> Since:
+    """Return what lies between ``commit`` and ``head`` on the first-parent history."""
+    passed: list[Commit] = []
+    for entry in lake.log(head):
+        if entry.id == commit:
+            return Since(reached=True, commits=tuple(passed))
+        passed.append(entry)
+    return Since(reached=False, commits=tuple(passed))
+
+
+@dataclass(frozen=True)
+class DroppedArrival:
+    """A delivery that a rollback took off `main`.
+
+    Attributes:
+        path: Where it lay.
+        checksum: lakeFS's checksum of its content.
+        number: The rollback that dropped it.
+    """
+
+    path: str
+    checksum: str
+    number: int
+
+
+def dropped_arrivals(lake: Lake, state: MainState) -> list[DroppedArrival]:
+    """Return every delivery that a rollback dropped, by rollback and path, whether or not it came back."""
+    dropped: list[DroppedArrival] = []
+    for tag, commit in state.tags.items():
+        number = names.event_number(tag)
+        if number is not None and names.is_rollback_tag(tag):
+            record = RollbackRecord.from_json(read_json(lake, commit, names.ROLLBACK))
+            rows = sorted(record.dropped_arrivals.items())
+            dropped += [DroppedArrival(path, checksum, number) for path, checksum in rows]
+    return dropped

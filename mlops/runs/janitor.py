@@ -1,0 +1,120 @@
+"""Sweeping: a branch goes when its run is over and its evidence is kept by a tag; never by age alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlops.runs import names
+from mlops.runs.errors import NotFound
+from mlops.runs.history import MainState, read_main
+from mlops.runs.lifecycle import attempts_of, is_alive, is_over, load_run
+from mlops.runs.model import Run, Step
+from mlops.runs.ports import Commit, Lake, Ports
+
+
+@dataclass(frozen=True)
+class Sweepable:
+    """A branch and whether it may go.
+
+    Attributes:
+        branch: Its name.
+        commit: The commit it is at.
+        over: Whether it may be removed.
+        why: One sentence.
+    """
+
+    branch: str
+    commit: str
+    over: bool
+    why: str
+
+
+def survey(ports: Ports) -> list[Sweepable]:
+    """Return every branch but `main` with a judgement, ascending by name; nothing is changed."""
+    state = read_main(ports.lake)
+    return [
+        _judge(ports, state, branch, commit)
+        for branch, commit in ports.lake.branches().items()
+        if branch != names.MAIN
+    ]
+
+
+def sweep(ports: Ports, *, dry_run: bool) -> list[Sweepable]:
+    """Remove the branches that are over, unless ``dry_run``; return the survey they were chosen from."""
+    found = survey(ports)
+    for entry in found:
+        if entry.over and not dry_run and ports.lake.branches(entry.branch).get(entry.branch) == entry.commit:
+            try:
+                ports.lake.delete_branch(entry.branch)
+            except NotFound:
+                continue  # another sweep was first
+            ports.tell(f"removed {entry.branch}: {entry.why}")
+    return found
+
+
+def _judge(ports: Ports, state: MainState, branch: str, commit: str) -> Sweepable:
+    if names.parse_run_branch(branch):
+        over, why = _run(ports, state, branch)
+    elif branch.startswith("ingest-"):
+        over, why = _ingest(ports.lake, state, ports.lake.commit_of(commit), branch)
+    elif branch.startswith("promote-"):
+        over, why = _promote(ports, state, branch)
+    elif branch.startswith("rollback-"):
+        over = state.rollback is None
+        why = "its rollback is over" if over else "its rollback is under way"
+    else:
+        over, why = False, "not a branch of this protocol"
+    return Sweepable(branch, commit, over, why)
+
+
+def _run(ports: Ports, state: MainState, branch: str) -> tuple[bool, str]:
+    run = load_run(ports.lake, branch)
+    parsed = names.parse_run_branch(branch)
+    later = parsed is not None and attempts_of(ports.lake, parsed.run_id)[-1] != branch
+    if run is None:
+        return later, "a later attempt has taken over" if later else "it is being opened"
+    return _of_run(ports, state, run, later=later)
+
+
+def _of_run(ports: Ports, state: MainState, run: Run, *, later: bool) -> tuple[bool, str]:
+    if run.reached(Step.DECIDED) and not _kept(ports.lake, state, run):
+        return False, "its evidence is not tagged yet"
+    if is_over(ports.lake, state, run):
+        return True, "its run is over and its evidence is tagged"
+    if is_alive(ports, run.lease):
+        return False, f"{run.lease.owner} is working on it"
+    if later:
+        return True, "a later attempt has taken over"
+    if run.step is Step.FAILED:
+        return True, "its run stopped before a decision"
+    return False, f"unfinished at step {run.step}: the same command goes on with it"
+
+
+def _kept(lake: Lake, state: MainState, run: Run) -> bool:
+    metadata = lake.commit_of(run.head).metadata
+    evidence = metadata.get("evidence_commit") or run.head
+    return state.tags.get(metadata.get("decision_tag", "")) == evidence
+
+
+def _ingest(lake: Lake, state: MainState, head: Commit, branch: str) -> tuple[bool, str]:
+    if head.metadata.get("kind") != "ingest-validation":
+        return False, "its arrival has not been validated"
+    if head.metadata.get("outcome") != "passed":
+        return False, "its arrival failed validation: the results are kept here"
+    data = lake.commit_of(head.parents[0])
+    waiting = [
+        change.path
+        for change in lake.diff(state.head, data.id, names.RAW)
+        if change.path.endswith(f"/{head.metadata.get('arrival')}.parquet")
+    ]
+    return not waiting, f"{branch} differs from main" if waiting else "its arrival is on main"
+
+
+def _promote(ports: Ports, state: MainState, branch: str) -> tuple[bool, str]:
+    run_id = branch.split("-")[1]
+    attempts = attempts_of(ports.lake, run_id)
+    run = load_run(ports.lake, attempts[-1]) if attempts else None
+    if run is None or is_over(ports.lake, state, run):
+        return True, "its run is over"
+    alive = is_alive(ports, run.lease)
+    return not alive, "its run is at work" if alive else "nobody is working on it; another would be made"

@@ -1,0 +1,62 @@
+"""JSON read strictly, and numbers that JSON cannot hold: what was written is what is read, or it is an error.
+
+JSON has no NaN and no infinity. They are written as ``null`` and read back as NaN, so that evidence with
+numbers that are not finite can be kept, and refused for what it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+
+def nulled(value: Any) -> Any:
+    """Return JSON-like ``value`` with every number that is not finite replaced by None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: nulled(item) for key, item in cast(dict[Any, Any], value).items()}
+    if isinstance(value, list | tuple):
+        return [nulled(item) for item in cast(Sequence[Any], value)]
+    return value
+
+
+def text(value: Any) -> str:
+    """Return ``value`` if it is text, else raise `TypeError`."""
+    if not isinstance(value, str):
+        raise TypeError(f"expected text, found {type(value).__name__}")
+    return value
+
+
+def flag(value: Any) -> bool:
+    """Return ``value`` if it is true or false, else raise `TypeError`."""
+    if not isinstance(value, bool):
+        raise TypeError(f"expected true or false, found {type(value).__name__}")
+    return value
+
+
+def whole(value: Any) -> int:
+    """Return ``value`` if it is a whole number, else raise `TypeError`."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"expected a whole number, found {type(value).__name__}")
+    return value
+
+
+def number(value: Any) -> float:
+    """Return a number as a float, NaN for null or one too large for a float; else raise `TypeError`."""
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"expected a number, found {type(value).__name__}")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def items(value: Any) -> list[Any]:
+    """Return the items of a list, else raise `TypeError`."""
+    if not isinstance(value, list | tuple):
+        raise TypeError(f"expected a list, found {type(value).__name__}")
+    return list(cast(Sequence[Any], value))

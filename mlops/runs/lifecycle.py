@@ -1,0 +1,242 @@
+"""The life of an attempt: opened, resumed, moved on step by step, fenced.
+
+Everything an attempt knows about itself is in the metadata of its branch's head commit, so that whoever
+finds the branch can go on from its last finished step. An attempt is alive while its owner lives or, where
+that cannot be seen from here, until its lease expires; a later attempt forks from the last finished step and
+fences it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+
+from mlops.runs import names
+from mlops.runs.digest import canonical
+from mlops.runs.errors import Conflict, Corrupt, Fenced, Frozen, RunAlive
+from mlops.runs.evidence import Outcome
+from mlops.runs.history import MainState, kind_of, read_main, since
+from mlops.runs.model import Kind, Lease, Run, RunInputs, Step
+from mlops.runs.ports import Commit, Lake, Ports
+
+#: Opening competes with other processes for the name of an attempt; each loss means that somebody else won.
+_OPEN_ROUNDS = 10
+
+
+def open_run(
+    ports: Ports,
+    inputs_at: Callable[[str], RunInputs],
+    *,
+    again: int = 0,
+    take_over: bool = False,
+) -> Run:
+    """Open a run on the head of `main`, or go on with the unfinished one that has the same inputs.
+
+    Args:
+        ports: The outside.
+        inputs_at: Returns the inputs of a run that reads ``raw/`` at a commit.
+        again: Counts deliberate repetitions of the same inputs.
+        take_over: Whether an attempt that seems alive is fenced all the same.
+
+    Returns:
+        An attempt owned by this process, at the last step that any attempt of the run has finished; or the
+        attempt that ended the run, if the run is over.
+
+    Raises:
+        Frozen: A rollback is under way.
+        RunAlive: Another process is working on this run.
+    """
+    for _ in range(_OPEN_ROUNDS):
+        state = read_main(ports.lake)
+        if state.rollback is not None:
+            raise Frozen(
+                "a rollback is under way", where=names.MAIN, todo="run `mlops reconcile` to finish it"
+            )
+        inputs = inputs_at(state.head)
+        run_id = names.run_id(inputs.digest, again)
+        attempts = attempts_of(ports.lake, run_id)
+        try:
+            return _next_attempt(ports, state, inputs, run_id, attempts, take_over=take_over)
+        except Conflict:
+            continue  # another process took the attempt's name: look again who that is
+    raise RunAlive(
+        "other processes keep opening the same run", where=names.MAIN, todo="wait for them, then retry"
+    )
+
+
+def _next_attempt(
+    ports: Ports,
+    state: MainState,
+    inputs: RunInputs,
+    run_id: str,
+    attempts: list[str],
+    *,
+    take_over: bool,
+) -> Run:
+    lease = _lease(ports)
+    latest = load_run(ports.lake, attempts[-1]) if attempts else None
+    if latest is not None and latest.step is not Step.FAILED:
+        if is_over(ports.lake, state, latest):
+            return latest
+        if latest.lease.owner == lease.owner:
+            ports.lake.discard(latest.branch)
+            return latest
+        if not take_over and is_alive(ports, latest.lease):
+            raise RunAlive(
+                f"run {run_id} is still being worked on by {latest.lease.owner}",
+                where=latest.branch,
+                todo="wait for it, or take it over with --take-over",
+            )
+    number = _attempt(attempts[-1]) + 1 if attempts else 1
+    resumable = _last_finished(ports.lake, state, attempts)
+    source = resumable or Run(
+        run_id, number, state.head, state.head, Step.OPENED, inputs, lease, ports.clock.now_s()
+    )
+    run = dataclasses.replace(source, attempt=number, lease=lease, inputs=inputs)
+    ports.lake.create_branch(run.branch, source.head)
+    if resumable is None:
+        # What the champion left must not mix with what this run writes: the outputs are one run's alone.
+        stale = [stat.path for prefix in names.OUTPUTS for stat in ports.lake.list(run.fork, prefix)]
+        ports.lake.remove(run.branch, stale)
+    extra = carried(ports.lake, source) if resumable else {}
+    return finish_step(ports, run, run.step, f"Open attempt {number} of run {run_id}", extra)
+
+
+def carried(lake: Lake, run: Run) -> dict[str, str]:
+    """Return what a commit that follows a decision must repeat of it, with the evidence commit by id."""
+    if not run.reached(Step.DECIDED):
+        return {}
+    metadata = lake.commit_of(run.head).metadata
+    kept = {
+        key: metadata[key] for key in ("outcome", "reason", "decision_tag", "compared_to") if key in metadata
+    }
+    return {**kept, "evidence_commit": metadata.get("evidence_commit") or run.head}
+
+
+def _last_finished(lake: Lake, state: MainState, attempts: list[str]) -> Run | None:
+    """Return the newest attempt to go on with: not failed, and forked from what `main` still is."""
+    for branch in reversed(attempts):
+        run = load_run(lake, branch)
+        if run is not None and run.step is not Step.FAILED and since(lake, state.head, run.fork).reached:
+            return run
+    return None
+
+
+def attempts_of(lake: Lake, run_id: str) -> list[str]:
+    """Return the branches of a run's attempts, first attempt first."""
+    return sorted(lake.branches(names.run_branch_prefix(run_id)), key=_attempt)
+
+
+def _attempt(branch: str) -> int:
+    parsed = names.parse_run_branch(branch)
+    if parsed is None:
+        raise Corrupt("not a branch of a run", where=branch)
+    return parsed.attempt
+
+
+def is_over(lake: Lake, state: MainState, run: Run) -> bool:
+    """Tell whether nothing is left to do: refused on record, promoted, or rolled back."""
+    if not run.reached(Step.DECIDED):
+        return False
+    metadata = lake.commit_of(run.head).metadata
+    if metadata.get("outcome") == Outcome.REFUSE:
+        return metadata.get("decision_tag", "") in state.tags
+    return state.is_revoked(run.run_id) or promotion_of(lake, state, run) is not None
+
+
+def promotion_of(lake: Lake, state: MainState, run: Run) -> Commit | None:
+    """Return the commit of `main` that promoted a run, or None; a lost answer is not a lost merge."""
+    for commit in since(lake, state.head, run.fork).commits:
+        if kind_of(commit) is Kind.PROMOTION and commit.metadata.get("run_id") == run.run_id:
+            return commit
+    return None
+
+
+def is_alive(ports: Ports, lease: Lease) -> bool:
+    """Tell whether a lease's owner lives or, where that cannot be seen, whether the lease still runs."""
+    seen = ports.processes.alive(lease.owner)
+    return ports.clock.now_s() < lease.expires_at_s if seen is None else seen
+
+
+def finish_step(
+    ports: Ports, run: Run, step: Step, message: str, extra: Mapping[str, str] | None = None
+) -> Run:
+    """Commit what the attempt has staged and record that ``step`` is finished; the lease is kept running.
+
+    Raises:
+        Fenced: A later attempt of the run exists.
+    """
+    check_not_fenced(ports.lake, run)
+    run = dataclasses.replace(run, step=step, lease=_lease(ports))
+    head = ports.lake.commit(run.branch, message, {**_metadata(run), **(extra or {})}, allow_empty=True)
+    ports.tell(f"{run.branch}: {step} at {head[:12]}")
+    return dataclasses.replace(run, head=head)
+
+
+def _lease(ports: Ports) -> Lease:
+    return Lease(ports.processes.me(), ports.clock.now_s() + ports.lease_ttl_s)
+
+
+def check_not_fenced(lake: Lake, run: Run) -> None:
+    """Return if no later attempt of the run exists, else raise `Fenced`."""
+    latest = attempts_of(lake, run.run_id)
+    if latest and _attempt(latest[-1]) > run.attempt:
+        raise Fenced(f"{latest[-1]} has taken over", where=run.branch, todo="nothing: that attempt goes on")
+
+
+def fail(ports: Ports, run: Run, reason: str, sentence: str) -> Run:
+    """Record on the branch that the attempt ended without a decision, and why; what is staged is kept."""
+    extra = {"reason": reason, "sentence": sentence[:500]}
+    return finish_step(ports, run, Step.FAILED, f"Run {run.run_id} stopped: {reason}", extra)
+
+
+def load_run(lake: Lake, branch: str) -> Run | None:
+    """Return the attempt on a branch as its head commit describes it; None if it was never opened.
+
+    A branch whose head is still a commit of `main` belongs to a process that died (or is about to go on)
+    between creating the branch and its first commit.
+    """
+    commit = lake.commit_of(branch)
+    parsed = names.parse_run_branch(branch)
+    if parsed is None or commit.metadata.get("run_branch") != branch:
+        return None
+    return run_of(commit)
+
+
+def run_of(commit: Commit) -> Run:
+    """Return the attempt that a step's commit describes.
+
+    Raises:
+        Corrupt: The metadata is not that of a step.
+    """
+    meta = commit.metadata
+    try:
+        return Run(
+            run_id=meta["run_id"],
+            attempt=int(meta["attempt"]),
+            fork=meta["fork"],
+            head=commit.id,
+            step=Step(meta["step"]),
+            inputs=RunInputs(**json.loads(meta["inputs"])),
+            lease=Lease(meta["lease_owner"], int(meta["lease_expires_at_s"])),
+            opened_at_s=int(meta["opened_at_s"]),
+        )
+    except (KeyError, ValueError, TypeError) as error:
+        raise Corrupt(f"not a step of a run: {error}", where=commit.id[:12]) from error
+
+
+def _metadata(run: Run) -> dict[str, str]:
+    return {
+        "kind": "run",
+        "run_branch": run.branch,
+        "run_id": run.run_id,
+        "attempt": str(run.attempt),
+        "step": str(run.step),
+        "fork": run.fork,
+        "inputs": canonical(dataclasses.asdict(run.inputs)).decode(),
+        "inputs_digest": run.inputs.digest,
+        "lease_owner": run.lease.owner,
+        "lease_expires_at_s": str(run.lease.expires_at_s),
+        "opened_at_s": str(run.opened_at_s),
+    }

@@ -1,0 +1,167 @@
+"""Promoting: the decided run's outputs become `main`'s, on exactly the head that all was checked against.
+
+Each round takes the head of `main`, checks everything against it and merges with that head as
+``expected_head``; the enforcer refuses the merge if `main` has moved, and the next round starts from the new
+head. Where the champion has changed in between, the run is decided again (never trained again) first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlops.runs import names
+from mlops.runs.decision import Decided, current, decide, still_stands
+from mlops.runs.digest import document
+from mlops.runs.errors import Conflict, Frozen, MainMoved, OnHold, Unlawful
+from mlops.runs.evidence import Decision
+from mlops.runs.history import MainState, Since, read_main, since
+from mlops.runs.lifecycle import carried, check_not_fenced, finish_step, promotion_of
+from mlops.runs.model import Champion, Kind, ObjectRecord, Run, Step
+from mlops.runs.ports import Judge, Lake, Ports
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """How an attempt to promote ended.
+
+    Attributes:
+        run: The run, with its head at the last commit made for it.
+        decision: The decision that counted in the end.
+        evidence_commit: The commit that holds it.
+        merge_commit: The commit of `main`; empty where the gate refused.
+        number: Its sequence number; 0 where the gate refused.
+        decided_again: How often a moved champion or policy made another decision necessary.
+    """
+
+    run: Run
+    decision: Decision
+    evidence_commit: str
+    merge_commit: str = ""
+    number: int = 0
+    decided_again: int = 0
+
+
+def promote(ports: Ports, judge: Judge, run: Run, *, rounds: int = 20) -> Promotion:
+    """Bring a decided run to its end: merged into `main`, or refused on record.
+
+    Args:
+        ports: The outside.
+        judge: Decides again where that is needed.
+        run: A run at step decided or sealed.
+        rounds: How often a moved `main` is tried again.
+
+    Raises:
+        Frozen: A rollback is under way.
+        OnHold: Promotions are stopped.
+        Unlawful: The run's branch changes what judges it, or it forked from a commit that was dropped.
+        MainMoved: `main` moved in every round.
+    """
+    decided, again = current(ports, run), 0
+    for _ in range(rounds):
+        state = read_main(ports.lake)
+        landed = promotion_of(ports.lake, state, run)
+        if landed is not None:
+            number = int(landed.metadata["number"])
+            return Promotion(decided.run, decided.decision, decided.evidence_commit, landed.id, number, again)
+        if not still_stands(ports, state, decided):
+            decided, again = decide(ports, judge, decided.run), again + 1
+            continue
+        if not decided.decision.verdict.promotes:
+            return Promotion(decided.run, decided.decision, decided.evidence_commit, decided_again=again)
+        passed = _check(ports, state, decided.run)
+        try:
+            _merge(ports, state, passed, decided)
+        except (MainMoved, Conflict) as moved:
+            ports.tell(f"main moved while run {run.run_id} was being promoted: {moved.what}")
+    raise MainMoved(
+        f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run the same command again"
+    )
+
+
+def _check(ports: Ports, state: MainState, run: Run) -> Since:
+    """Return what came to `main` since the fork, or raise what bars every promotion of this run now."""
+    if state.rollback is not None:
+        raise Frozen("a rollback is under way", where=names.MAIN, todo="run `mlops reconcile` to finish it")
+    if state.on_hold:
+        raise OnHold(
+            "promotions are stopped since a rollback", where=names.MAIN, todo="`mlops resume --reason …`"
+        )
+    check_not_fenced(ports.lake, run)
+    passed = since(ports.lake, state.head, run.fork)
+    if not passed.reached:
+        raise Unlawful(
+            "it forked from a commit that a rollback dropped", where=run.branch, todo="start a new run"
+        )
+    for prefix in (names.GATE, names.ACTIONS):
+        changed = ports.lake.diff(run.fork, run.head, prefix)
+        if changed:
+            raise Unlawful(f"the run changed {changed[0].path}, which judges it", where=run.branch)
+    return passed
+
+
+def _merge(ports: Ports, state: MainState, passed: Since, decided: Decided) -> None:
+    """Lay the outputs on the head that was checked and merge them; returns only if they are on `main`."""
+    champion = _champion(ports.lake, state, decided)
+    direct = passed.only_arrivals
+    source = (
+        _seal(ports, decided.run, champion, decided) if direct else _lay_on(ports, state, champion, decided)
+    )
+    metadata = {
+        "kind": str(Kind.PROMOTION),
+        "expected_head": state.head,
+        "run_id": champion.run_id,
+        "evidence_commit": champion.evidence_commit,
+        "number": str(champion.number),
+    }
+    message = f"Promote run {champion.run_id} as number {champion.number}"
+    merged = ports.lake.merge(source, names.MAIN, message, metadata)
+    ports.tell(f"main: promotion {champion.number} at {merged[:12]}")
+
+
+def _champion(lake: Lake, state: MainState, decided: Decided) -> Champion:
+    run, decision = decided.run, decided.decision
+    return Champion(
+        number=state.next_number,
+        run_id=run.run_id,
+        attempt=run.attempt,
+        evidence_commit=decided.evidence_commit,
+        compared_to=state.compared_to,
+        inputs_digest=run.inputs.digest,
+        trained_until=decision.trained_until,
+        raw_commit=run.fork,
+        objects=records(lake, decided.evidence_commit, names.OUTPUTS),
+        metrics=decision.metrics,
+    )
+
+
+def records(lake: Lake, commit: str, prefixes: Sequence[str]) -> tuple[ObjectRecord, ...]:
+    """Return size, checksum and SHA-256 of every object of a commit below the prefixes, ascending by path."""
+    stats = [stat for prefix in prefixes for stat in lake.list(commit, prefix)]
+    return tuple(
+        ObjectRecord(s.path, s.size_bytes, s.checksum, lake.sha256(commit, s.path))
+        for s in sorted(stats, key=lambda s: s.path)
+    )
+
+
+def _seal(ports: Ports, run: Run, champion: Champion, decided: Decided) -> str:
+    """Return a commit of the run's branch that adds ``champion.json`` to the evidence."""
+    ports.lake.write(run.branch, names.CHAMPION, document(champion.to_json()))
+    extra = {**carried(ports.lake, run), "evidence_commit": decided.evidence_commit}
+    return finish_step(
+        ports, run, Step.SEALED, f"Seal run {run.run_id} as number {champion.number}", extra
+    ).head
+
+
+def _lay_on(ports: Ports, state: MainState, champion: Champion, decided: Decided) -> str:
+    """Return a commit of a branch of its own: `main`'s head with the run's outputs in place of its own."""
+    lake, branch = ports.lake, names.promote_branch(champion.run_id, ports.nonce())
+    lake.create_branch(branch, state.head)
+    outputs = {record.path for record in champion.objects}
+    before = {stat.path for prefix in names.OUTPUTS for stat in lake.list(state.head, prefix)}
+    lake.remove(branch, sorted(before - outputs))
+    for path in sorted(outputs):
+        lake.copy(branch, path, decided.evidence_commit, path)
+    lake.write(branch, names.CHAMPION, document(champion.to_json()))
+    metadata = {"kind": "promote", "run_id": champion.run_id, "evidence_commit": champion.evidence_commit}
+    return lake.commit(branch, f"Lay run {champion.run_id} on {state.head[:12]}", metadata)

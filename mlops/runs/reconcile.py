@@ -1,0 +1,127 @@
+"""Bringing what follows from `main` in line with it: unfinished rollbacks, tags, MLflow, protection.
+
+Tags, registered versions and aliases are caches of `main`'s head; nothing is ever decided from them. Whoever
+writes one reads `main` again afterwards and repeats until nothing has changed, so that a slow writer cannot
+leave an old champion behind.
+"""
+
+from __future__ import annotations
+
+from mlops.runs import names
+from mlops.runs.errors import Conflict, MainMoved, NotFound
+from mlops.runs.history import MainState, promotions, read_main
+from mlops.runs.model import Champion
+from mlops.runs.ports import Commit, Lake, Ports
+from mlops.runs.rollback import carry_out, ensure_tag, protect_main
+
+#: MLflow's name for what `main` holds.
+CHAMPION_ALIAS = "champion"
+
+
+def reconcile(ports: Ports, *, rounds: int = 20) -> list[str]:
+    """Finish what was left undone and bring every cache in line; return what was done, a line each.
+
+    Idempotent: a second call right after returns nothing.
+
+    Raises:
+        MainMoved: `main` moved in every round.
+    """
+    done: list[str] = []
+    for _ in range(rounds):
+        state = read_main(ports.lake)
+        if state.rollback is not None:
+            carry_out(ports, state.head, state.rollback)
+            done.append(f"finished rollback {state.rollback.number} to promotion {state.rollback.to_number}")
+            continue
+        done += _align(ports, state)
+        if ports.lake.head(names.MAIN) == state.head:
+            return done
+    raise MainMoved(
+        f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run `mlops reconcile` again"
+    )
+
+
+def _align(ports: Ports, state: MainState) -> list[str]:
+    done: list[str] = []
+    if protect_main(ports.lake):
+        done.append("protected main")
+    if state.champion is None:
+        return done + _no_champion(ports, state)
+    promoted = _tag_promotions(ports.lake, state, done)
+    done += _move_champion_tag(ports.lake, state, promoted.id)
+    done += _register(ports, state.champion, promoted)
+    return done
+
+
+def _no_champion(ports: Ports, state: MainState) -> list[str]:
+    done: list[str] = []
+    if names.CHAMPION_TAG in state.tags:
+        _delete_tag(ports.lake, names.CHAMPION_TAG)
+        done.append("removed the champion tag: main has no champion")
+    model = ports.lake.repository
+    if ports.tracker.alias(model, CHAMPION_ALIAS) is not None:
+        ports.tracker.set_alias(model, CHAMPION_ALIAS, None)
+        done.append("removed the champion alias: main has no champion")
+    return done
+
+
+def _tag_promotions(lake: Lake, state: MainState, done: list[str]) -> Commit:
+    """Tag every promotion down to the first that is tagged already; return the newest one."""
+    newest: Commit | None = None
+    for commit in promotions(lake, state.head):
+        newest = newest or commit
+        tag = names.promotion_tag(int(commit.metadata["number"]))
+        if state.tags.get(tag) == commit.id:
+            break
+        if ensure_tag(lake, tag, commit.id):
+            done.append(f"tagged {commit.id[:12]} as {tag}")
+    if newest is None:
+        raise NotFound("main holds a champion that no promotion brought", where=state.head[:12])
+    return newest
+
+
+def _move_champion_tag(lake: Lake, state: MainState, commit: str) -> list[str]:
+    if state.tags.get(names.CHAMPION_TAG) == commit:
+        return []
+    if names.CHAMPION_TAG in state.tags:
+        _delete_tag(lake, names.CHAMPION_TAG)
+    try:
+        lake.create_tag(names.CHAMPION_TAG, commit)
+    except Conflict:
+        return []  # another process is doing the same; whoever comes last reads main again
+    return [f"tagged {commit[:12]} as {names.CHAMPION_TAG}"]
+
+
+def _delete_tag(lake: Lake, tag: str) -> None:
+    try:
+        lake.delete_tag(tag)
+    except NotFound:
+        return
+
+
+def model_uri(repository: str, commit: str) -> str:
+    """Return where the model of a commit lies, for MLflow: always a commit id, never a name that may move."""
+    return f"lakefs://{repository}/{commit}/{names.MODEL.rstrip('/')}"
+
+
+def _register(ports: Ports, champion: Champion, promoted: Commit) -> list[str]:
+    tracker, model = ports.tracker, ports.lake.repository
+    uri = model_uri(model, promoted.id)
+    done: list[str] = []
+    version = tracker.version_of(model, uri)
+    if version is None:
+        tracker_run = tracker.find(champion.run_id) or ""
+        tags = {
+            "mlops.number": str(champion.number),
+            "mlops.run_id": champion.run_id,
+            "mlops.merge_commit": promoted.id,
+            "mlops.evidence_commit": champion.evidence_commit,
+        }
+        version = tracker.register(model, uri, tracker_run, tags)
+        if tracker_run:
+            tracker.record(tracker_run, tags={**tags, "mlops.model_version": version})
+        done.append(f"registered version {version} of {model} for promotion {champion.number}")
+    if tracker.alias(model, CHAMPION_ALIAS) != version:
+        tracker.set_alias(model, CHAMPION_ALIAS, version)
+        done.append(f"alias {CHAMPION_ALIAS} of {model} is version {version}, promotion {champion.number}")
+    return done
