@@ -131,6 +131,11 @@ def save(credentials: Credentials, file: Path) -> None:
         },
         sort_keys=False,
     )
+    write_private(file, text)
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner may read, whole or not at all; an older one is replaced."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     part.unlink(missing_ok=True)
