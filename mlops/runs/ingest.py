@@ -1,4 +1,4 @@
-"""Ingesting: an arrival is written to a branch of its own, validated there, and only then merged into `main`."""
+"""Ingesting: an arrival is written to its own branch, validated there, and only then merged into `main`."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from mlops.runs.errors import Conflict, MainMoved, NotFound
 from mlops.runs.history import MainState, promotions, read_main
 from mlops.runs.model import Champion
 from mlops.runs.ports import Commit, Lake, Ports
+from mlops.runs.promotion import Promotion
 from mlops.runs.rollback import carry_out, ensure_tag, protect_main
 
 #: MLflow's name for what `main` holds.
@@ -125,3 +126,22 @@ def _register(ports: Ports, champion: Champion, promoted: Commit) -> list[str]:
         tracker.set_alias(model, CHAMPION_ALIAS, version)
         done.append(f"alias {CHAMPION_ALIAS} of {model} is version {version}, promotion {champion.number}")
     return done
+
+
+def record_promotion(ports: Ports, promotion: Promotion) -> None:
+    """Tell the tracker how a run ended; the registered version and the alias follow by `reconcile`."""
+    tracker_run = ports.tracker.find(promotion.run.run_id)
+    if tracker_run is None:
+        return
+    decision = promotion.decision
+    tags = {
+        "mlops.verdict": str(decision.verdict.outcome),
+        "mlops.reason": str(decision.verdict.findings[0].reason),
+        "mlops.sentence": decision.verdict.sentence[:1000],
+        "mlops.evidence_commit": promotion.evidence_commit,
+        "mlops.compared_to": str(decision.compared_to.number),
+        "mlops.merge_commit": promotion.merge_commit,
+        "mlops.number": str(promotion.number),
+    }
+    ports.tracker.record(tracker_run, metrics=decision.metrics, tags=tags)
+    ports.tracker.finish(tracker_run, failed=False)

@@ -1,0 +1,1 @@
+"""What tests share: a lake and a tracker in memory, a clock that is told the time, calls that fail on cue."""

@@ -1,0 +1,235 @@
+"""A lake in memory with lakeFS's semantics, as far as the `Lake` port shows them.
+
+Merges are squashed three-way merges against the best common ancestor; the enforcer (a Python function here)
+runs inside each attempt with the prospective commit readable, as lakeFS runs pre-merge actions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mlops.runs.errors import Conflict, LakeDenied, LakeError, NotFound
+from mlops.runs.names import MAIN
+from mlops.runs.ports import Change, Commit, ObjectStat, Protection
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object: its content and user metadata."""
+
+    data: bytes
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def stat(self, path: str) -> ObjectStat:
+        return ObjectStat(path, len(self.data), hashlib.md5(self.data).hexdigest(), dict(self.metadata))  # noqa: S324
+
+
+Tree = Mapping[str, Entry]
+Enforcer = Callable[["MemoryLake", Commit, str], None]
+
+
+@dataclass
+class MemoryLake:
+    """One repository in memory; ``enforcer(lake, prospective_commit, source)`` may raise to refuse a merge."""
+
+    repository: str = "flights"
+    endpoint: str = "memory"
+    enforcer: Enforcer | None = None
+
+    def __post_init__(self) -> None:
+        self._commits: dict[str, Commit] = {}
+        self._trees: dict[str, Tree] = {}
+        self._branches: dict[str, str] = {}
+        self._staged: dict[str, dict[str, Entry | None]] = {}
+        self._tags: dict[str, str] = {}
+        self._rules: tuple[str, ...] = ()
+        self._rules_version = 0
+        root = self._store({}, (), "Repository created", {})
+        self._branches[MAIN] = root.id
+        self._staged[MAIN] = {}
+
+    def _store(
+        self, tree: Tree, parents: tuple[str, ...], message: str, metadata: Mapping[str, str]
+    ) -> Commit:
+        seed = repr((len(self._commits), sorted(tree), parents, message, sorted(metadata.items())))
+        commit = Commit(
+            hashlib.sha256(seed.encode()).hexdigest(), parents, message, dict(metadata), len(self._commits)
+        )
+        self._commits[commit.id] = commit
+        self._trees[commit.id] = dict(tree)
+        return commit
+
+    def _resolve(self, ref: str) -> str:
+        if ref in self._commits:
+            return ref
+        for names in (self._branches, self._tags):
+            if ref in names:
+                return names[ref]
+        raise NotFound("no such ref", where=ref)
+
+    def _tree(self, ref: str) -> Tree:
+        tree = dict(self._trees[self._resolve(ref)])
+        for path, entry in self._staged.get(ref, {}).items():
+            if entry is None:
+                tree.pop(path, None)
+            else:
+                tree[path] = entry
+        return tree
+
+    def _entry(self, ref: str, path: str) -> Entry:
+        try:
+            return self._tree(ref)[path]
+        except KeyError:
+            raise NotFound("no such object", where=f"{ref[:12]}:{path}") from None
+
+    def _writable(self, branch: str) -> dict[str, Entry | None]:
+        if branch not in self._branches:
+            raise NotFound("no such branch", where=branch)
+        if branch in self._rules:
+            raise LakeDenied("the branch is protected", where=branch)
+        return self._staged[branch]
+
+    def head(self, branch: str) -> str:
+        if branch not in self._branches:
+            raise NotFound("no such branch", where=branch)
+        return self._branches[branch]
+
+    def commit_of(self, ref: str) -> Commit:
+        return self._commits[self._resolve(ref)]
+
+    def log(self, ref: str) -> Iterator[Commit]:
+        commit: Commit | None = self.commit_of(ref)
+        while commit is not None:
+            yield commit
+            commit = self._commits[commit.parents[0]] if commit.parents else None
+
+    def branches(self, prefix: str = "") -> dict[str, str]:
+        return {b: c for b, c in sorted(self._branches.items()) if b.startswith(prefix)}
+
+    def create_branch(self, branch: str, source: str) -> None:
+        if branch in self._branches or branch in self._tags:
+            raise Conflict("the name is taken", where=branch)
+        self._branches[branch] = self._resolve(source)
+        self._staged[branch] = {}
+
+    def delete_branch(self, branch: str) -> None:
+        self.head(branch)
+        del self._branches[branch], self._staged[branch]
+
+    def tags(self, prefix: str = "") -> dict[str, str]:
+        return {t: c for t, c in sorted(self._tags.items()) if t.startswith(prefix)}
+
+    def create_tag(self, tag: str, commit: str) -> None:
+        if tag in self._tags or tag in self._branches:
+            raise Conflict("the tag exists", where=tag)
+        self._tags[tag] = self._resolve(commit)
+
+    def delete_tag(self, tag: str) -> None:
+        if tag not in self._tags:
+            raise NotFound("no such tag", where=tag)
+        del self._tags[tag]
+
+    def read(self, ref: str, path: str) -> bytes:
+        return self._entry(ref, path).data
+
+    def sha256(self, ref: str, path: str) -> str:
+        return hashlib.sha256(self.read(ref, path)).hexdigest()
+
+    def stat(self, ref: str, path: str) -> ObjectStat:
+        return self._entry(ref, path).stat(path)
+
+    def list(self, ref: str, prefix: str = "") -> list[ObjectStat]:
+        return [e.stat(p) for p, e in sorted(self._tree(ref).items()) if p.startswith(prefix)]
+
+    def write(self, branch: str, path: str, data: bytes, metadata: Mapping[str, str] | None = None) -> None:
+        self._writable(branch)[path] = Entry(data, dict(metadata or {}))
+
+    def remove(self, branch: str, paths: Sequence[str]) -> None:
+        self._writable(branch).update(dict.fromkeys(paths))
+
+    def copy(self, branch: str, path: str, source: str, source_path: str) -> None:
+        self._writable(branch)[path] = self._entry(source, source_path)
+
+    def commit(
+        self, branch: str, message: str, metadata: Mapping[str, str], *, allow_empty: bool = False
+    ) -> str:
+        self._writable(branch)
+        head, tree = self._branches[branch], self._tree(branch)
+        if tree == self._trees[head] and not allow_empty:
+            raise LakeError("commit: no changes", where=branch)
+        self._staged[branch] = {}
+        self._branches[branch] = self._store(tree, (head,), message, metadata).id
+        return self._branches[branch]
+
+    def diff(self, left: str, right: str, prefix: str = "") -> list[Change]:
+        old, new = self._trees[self._resolve(left)], self._trees[self._resolve(right)]
+        return [c for c in _changes(old, new) if c.path.startswith(prefix)]
+
+    def merge(self, source: str, into: str, message: str, metadata: Mapping[str, str]) -> str:
+        source, head = self._resolve(source), self.head(into)
+        if self.staged(into):
+            raise LakeError("uncommitted changes (dirty branch)", where=into)
+        tree = _merged(self._trees[self._base(source, head)], self._trees[source], self._trees[head], into)
+        if tree == self._trees[head]:
+            raise LakeError("no changes", where=into)
+        full = {**metadata, ".lakefs.merge.strategy": "default"}
+        prospective = self._store(tree, (head,), message, full)
+        if self.enforcer is not None:
+            self.enforcer(self, prospective, source)
+        self._branches[into] = prospective.id
+        return prospective.id
+
+    def _base(self, left: str, right: str) -> str:
+        seen = set(self._ancestors(left))
+        return next(commit for commit in self._ancestors(right) if commit in seen)
+
+    def _ancestors(self, commit: str) -> list[str]:
+        order, queue = [], [commit]
+        while queue:
+            current = queue.pop(0)
+            if current not in order:
+                order.append(current)
+                queue.extend(self._commits[current].parents)
+        return order
+
+    def protection(self) -> Protection:
+        return Protection(self._rules, str(self._rules_version))
+
+    def protect(self, patterns: Sequence[str], version: str) -> None:
+        if version != str(self._rules_version):
+            raise Conflict("the rules have changed", where="branch protection")
+        self._rules, self._rules_version = tuple(patterns), self._rules_version + 1
+
+    def hard_reset(self, branch: str, commit: str) -> None:
+        self._writable(branch)
+        self._branches[branch] = self._resolve(commit)
+
+    def discard(self, branch: str) -> None:
+        self._writable(branch).clear()
+
+    def staged(self, branch: str) -> list[Change]:
+        return _changes(self._trees[self.head(branch)], self._tree(branch))
+
+
+def _changes(old: Tree, new: Tree) -> list[Change]:
+    changes = [Change("removed", p) for p in old.keys() - new.keys()]
+    changes += [Change("added", p) for p in new.keys() - old.keys()]
+    changes += [Change("changed", p) for p in old.keys() & new.keys() if old[p] != new[p]]
+    return sorted(changes, key=lambda c: c.path)
+
+
+def _merged(base: Tree, source: Tree, target: Tree, into: str) -> Tree:
+    result = dict(target)
+    for path in base.keys() | source.keys() | target.keys():
+        was, theirs, ours = base.get(path), source.get(path), target.get(path)
+        if theirs in (was, ours):
+            continue
+        if ours != was:
+            raise Conflict("both sides changed it", where=f"{into}:{path}")
+        if theirs is None:
+            result.pop(path, None)
+        else:
+            result[path] = theirs
+    return result

@@ -1,0 +1,102 @@
+"""The run protocol driven end to end over any lake, with models that are numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mlops.runs import names
+from mlops.runs.decision import decide
+from mlops.runs.ingest import Delivery, Ingested, Validated, ingest
+from mlops.runs.lifecycle import finish_step, open_run
+from mlops.runs.model import Run, RunInputs, Step
+from mlops.runs.ports import Judge, Ports
+from mlops.runs.promotion import Promotion, promote
+from mlops.runs.reconcile import reconcile, record_promotion
+from mlops.runs.rollback import rollback
+from mlops.runs.setup import set_up
+from tests.support.enforcer import enforce
+from tests.support.fakes import FakeJudge, fake_ports, inputs
+from tests.support.memory_lake import MemoryLake
+
+GATE_FILES = {
+    names.POLICY: b"metric: mae\n",
+    names.HOLDOUT_RULE: b"kind: newest_period\n",
+    names.suite_path("flights"): b"{}\n",
+    names.ENFORCER: b"name: promotion gate\n",
+}
+
+
+def passes(_suites: str, _data: str) -> Validated:
+    return Validated(True, "flights 3 of 3", {names.validation_path("flights"): b"{}\n"})
+
+
+def fails(_suites: str, _data: str) -> Validated:
+    return Validated(False, "flights 2 of 3", {names.validation_path("flights"): b"{}\n"})
+
+
+@dataclass
+class World:
+    """A repository that is set up, and the outside around it."""
+
+    lake: MemoryLake
+    ports: Ports
+    judge: FakeJudge
+
+    def arrive(self, arrival: str, data: bytes | None = None, **options: Any) -> Ingested:
+        content = data if data is not None else f"rows of {arrival}".encode()
+        reconcile(self.ports)
+        return ingest(self.ports, Delivery(arrival, {"flights": content}, "test"), passes, **options)
+
+    def train(self, mae: float, **params: object) -> Run:
+        return train(self.ports, mae, inputs({"mae": mae, **params}, self.raw()))
+
+    def raw(self) -> str:
+        return repr([(s.path, s.checksum) for s in self.lake.list(self.lake.head("main"), names.RAW)])
+
+    def run(self, mae: float, **params: object) -> Promotion:
+        return run(self.ports, self.judge, mae, inputs({"mae": mae, **params}, self.raw()))
+
+    def roll_back(self, to: int | None = None) -> None:
+        reconcile(self.ports)
+        rollback(self.ports, "it was wrong", to)
+        reconcile(self.ports)
+
+
+def new_world(*arrivals: str) -> World:
+    """Return a world whose enforcer is on, with arrivals on `main`."""
+    lake = MemoryLake(enforcer=enforce)
+    ports = fake_ports(lake)
+    set_up(ports, GATE_FILES)
+    world = World(lake, ports, FakeJudge(lake))
+    for arrival in arrivals:
+        world.arrive(arrival)
+    return world
+
+
+def train(ports: Ports, mae: float, with_inputs: RunInputs) -> Run:
+    """Bring a run to step trained; its model is its mean absolute error."""
+    run_ = open_run(ports, lambda _fork: with_inputs)
+    ports.tracker.begin(run_, {"mlops.run_id": run_.run_id})
+    for step, path, content in (
+        (Step.PROCESSED, names.TRAIN, b"train"),
+        (Step.PROCESSED, names.HOLDOUT, b"holdout"),
+        (Step.VALIDATED, names.validation_path("processed"), b"{}\n"),
+        (Step.TRAINED, "model/mae", str(mae).encode()),
+    ):
+        if not run_.reached(step) or path == names.HOLDOUT and not run_.reached(Step.VALIDATED):
+            ports.lake.write(run_.branch, path, content)
+            run_ = finish_step(ports, run_, step, f"Finish {step}")
+    return run_
+
+
+def run(ports: Ports, judge: Judge, mae: float, with_inputs: RunInputs) -> Promotion:
+    """Do what the run command does: reconcile, all steps, promote, caches."""
+    reconcile(ports)
+    trained = train(ports, mae, with_inputs)
+    if not trained.reached(Step.DECIDED):
+        trained = decide(ports, judge, trained).run
+    ended = promote(ports, judge, trained)
+    record_promotion(ports, ended)
+    reconcile(ports)
+    return ended
