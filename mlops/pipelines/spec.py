@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from mlops.runs.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from mlops.pipelines.holdout import HoldoutRule
+    from mlops.runs.model import HoldoutRule
 
 #: Arrival name to frame, ascending by arrival: all deliveries of one table.
 Deliveries = Mapping[str, "pd.DataFrame"]
@@ -21,8 +24,8 @@ class Joined:
     """The rows a pipeline learns from, and what was left out on the way.
 
     Attributes:
-        rows: One row per row key, sorted by time column and row key; key, time, cluster, target, model input and
-            slice columns. No missing targets.
+        rows: One row per row key, sorted by time column and row key; key, time, cluster, target, model input
+            and slice columns. No missing targets.
         dropped: Reason to number of rows left out, e.g. ``{"no arrival delay": 9430}``.
         counts: Other numbers for the report, e.g. rows read per table.
     """
@@ -46,7 +49,7 @@ class PipelineSpec:
         cluster: Column whose values are the clusters; rows of one are not independent.
         target: Column that is predicted.
         unit: Unit of the target and of its errors.
-        model_input: Joined raw columns that a model takes, in order; every derived feature is inside the model.
+        model_input: Joined raw columns that a model takes, in order; derived features are inside the model.
         excluded: Raw column to the reason why no model may take it.
         slices: Columns whose every value is reported (and may be guarded) by itself.
         params: Frozen dataclass of model parameters, all with defaults; nothing else may be configured.
@@ -80,6 +83,23 @@ class PipelineSpec:
     join: Callable[[Mapping[str, Deliveries]], Joined]
     model: Callable[[Any, int], Any]
     baseline: Callable[[pd.DataFrame], np.ndarray]
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """Return the model parameters: the defaults, with ``values`` in their place.
+
+        Raises:
+            ConfigError: A parameter is unknown, or a value is of the wrong type or out of range.
+        """
+        types = get_type_hints(self.params)
+        known = [field.name for field in dataclasses.fields(self.params)]
+        for name, value in values.items():
+            if name not in known:
+                raise ConfigError(f"no such parameter; there are {', '.join(known)}", where=name)
+            accepted = (int, float) if types[name] is float else (types[name],)
+            if isinstance(value, bool) or not isinstance(value, accepted):
+                raise ConfigError(f"must be {types[name].__name__}, not {value!r}", where=name)
+        typed = {name: types[name](value) for name, value in values.items()}
+        return self.params(**typed)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Arrival delays of the flights that left New York City in 2013."""

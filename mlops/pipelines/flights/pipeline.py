@@ -1,0 +1,54 @@
+"""The specification of the flights pipeline."""
+
+from __future__ import annotations
+
+from mlops.pipelines.flights.extract import arrivals, extract, parse
+from mlops.pipelines.flights.join import (
+    CLUSTER,
+    FLIGHT_COLUMNS,
+    KEY,
+    PLANE_COLUMNS,
+    TARGET,
+    TIME,
+    WEATHER_COLUMNS,
+    join,
+)
+from mlops.pipelines.flights.model import TRUSTED_TYPES, Params, baseline, model
+from mlops.pipelines.spec import PipelineSpec
+
+EXCLUDED = {
+    "arr_time": "known only after arrival",
+    "air_time": "known only after arrival",
+    "arr_delay": "the target",
+    "dep_time": "scheduled departure and departure delay already say it",
+    "flight": "a number without order that is reassigned; it identifies the row",
+    "tailnum": "identifies one plane; what matters of it comes from the registry",
+    "time_hour": "identifies the row; the clock time is in the scheduled departure",
+    "type": "the same for nearly every plane",
+    "model": "too many values with few flights; seats, engine and age describe it",
+    "engines": "two for nearly every plane",
+    "speed": "missing for nearly every plane",
+}
+
+SPEC = PipelineSpec(
+    name="flights",
+    title="Arrival delay of flights from New York, known at departure",
+    tables=("flights", "weather", "planes"),
+    key=KEY,
+    table_keys={"flights": KEY, "weather": ("origin", "time_hour"), "planes": ("tailnum",)},
+    time=TIME,
+    cluster=CLUSTER,
+    target=TARGET,
+    unit="min",
+    model_input=(*FLIGHT_COLUMNS, *PLANE_COLUMNS.values(), *WEATHER_COLUMNS),
+    excluded=EXCLUDED,
+    slices=("origin",),
+    params=Params,
+    trusted_types=TRUSTED_TYPES,
+    arrivals=arrivals,
+    extract=extract,
+    parse=parse,
+    join=join,
+    model=model,
+    baseline=baseline,
+)

@@ -1,0 +1,170 @@
+# pandas and scikit-learn ship no precise types: what an expression gives is guessed, often wrongly.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+
+"""Which rows judge: the split into training and holdout rows, and the digest that identifies a holdout."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mlops.pipelines.spec import PipelineSpec, Split
+from mlops.runs.errors import ConfigError, InputError
+from mlops.runs.model import HoldoutRule
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+__all__ = ["HoldoutRule", "NotEnoughData", "row_digest", "split"]
+
+#: pandas period of each period that a rule can name.
+_PERIODS = {"day": "D", "week": "W-SUN", "month": "M"}
+
+
+class NotEnoughData(InputError):
+    """There are too few rows or periods to train on some and judge by others."""
+
+
+def split(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> Split:
+    """Return training and holdout rows as ``rule`` says, both in the order of ``rows``.
+
+    With ``newest_period`` the newest period is held out and everything before it is trained on. With
+    ``hash`` a row's side follows from its key alone, so it never changes sides when other rows arrive.
+
+    Args:
+        rows: Joined rows, sorted by time and key.
+        rule: Which rows judge.
+        spec: The pipeline, for its key.
+
+    Raises:
+        NotEnoughData: One of the two sides would be empty.
+        ConfigError: The rule names no known kind or period, or a column that the rows do not have.
+        InputError: A row has no value in the rule's column.
+    """
+    judges = _judges(rows, rule, spec)
+    train, holdout = rows[~judges], rows[judges]
+    if train.empty or holdout.empty:
+        what = f"one {rule.period} of data" if len(rows) and rule.period else f"{len(rows)} rows"
+        raise NotEnoughData(
+            f"{what} cannot be split into training and holdout rows",
+            where=spec.name,
+            todo="ingest another arrival",
+        )
+    return Split(train.reset_index(drop=True), holdout.reset_index(drop=True), rule)
+
+
+def row_digest(frame: pd.DataFrame, key: Sequence[str], columns: Sequence[str]) -> str:
+    """Return a SHA-256 over the named columns of all rows, whatever their order.
+
+    It depends on values alone: not on the library that holds them, on how wide their numbers are or on how
+    fine their clock is (down to nanoseconds). All missing values are equal.
+
+    Args:
+        frame: Rows that ``key`` identifies.
+        key: Columns that the rows are sorted by; they are digested too.
+        columns: What else is digested.
+
+    Raises:
+        InputError: A column holds something other than numbers, text, times or truth values.
+    """
+    names = list(dict.fromkeys([*key, *columns]))
+    ordered = frame[names].sort_values(list(key), kind="stable")
+    digest = hashlib.sha256(f"{len(ordered)} rows".encode())
+    for name in names:
+        kind, missing, content = _canonical_column(ordered[name])
+        for part in (name.encode(), kind.encode(), missing, content):
+            digest.update(len(part).to_bytes(8, "little"))
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def _judges(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> pd.Series:
+    if rule.kind == "newest_period":
+        return _in_newest_period(rows, rule)
+    if rule.kind == "hash":
+        return _in_fraction(rows, rule, spec)
+    raise ConfigError("no such kind of holdout; there are newest_period and hash", where=str(rule.kind))
+
+
+def _in_newest_period(rows: pd.DataFrame, rule: HoldoutRule) -> pd.Series:
+    import pandas as pd
+
+    if rule.period not in _PERIODS:
+        raise ConfigError(f"no such period; there are {', '.join(_PERIODS)}", where=rule.period or "period")
+    if rule.column not in rows.columns or not pd.api.types.is_datetime64_any_dtype(rows[rule.column]):
+        raise ConfigError("the holdout rule needs a column with times", where=rule.column or "column")
+    times = rows[rule.column]
+    if times.isna().any():
+        raise InputError(f"{int(times.isna().sum())} rows without a time", where=rule.column)
+    wall = times if times.dt.tz is None else times.dt.tz_localize(None)
+    periods = wall.dt.to_period(_PERIODS[rule.period])
+    return periods == periods.max()
+
+
+def _in_fraction(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> pd.Series:
+    import pandas as pd
+
+    if not 0 < rule.fraction <= 0.5:
+        raise ConfigError("the share that is held out must be above 0 and at most 0.5", where="fraction")
+    # 64 bits of a digest: a share of the key space, the same on every machine and in every version.
+    limit = int(rule.fraction * 2**64)
+    texts = [_texts(rows[column]) for column in spec.key]
+    held = [
+        int.from_bytes(hashlib.blake2b("\0".join(key).encode(), digest_size=8).digest(), "big") < limit
+        for key in zip(*texts, strict=True)
+    ]
+    return pd.Series(held, index=rows.index, dtype=bool)
+
+
+def _texts(column: pd.Series) -> list[str]:
+    """Return each value as a text that depends on the value alone and holds no NUL."""
+    kind, _, _ = _canonical_column(column.iloc[:0])
+    if kind == "text":
+        return [str(value).replace("\\", "\\\\").replace("\0", "\\0") for value in column]
+    return [str(value) for value in _as_array(column, kind).tolist()]
+
+
+def _canonical_column(column: pd.Series) -> tuple[str, bytes, bytes]:
+    """Return what a column holds, which of its values are missing, and its values, as bytes."""
+    import numpy as np
+
+    missing = column.isna().to_numpy(dtype=bool)
+    kind = _kind(column)
+    if kind == "text":
+        encoded = [b"" if gone else str(v).encode() for v, gone in zip(column, missing, strict=True)]
+        lengths = np.fromiter((len(text) for text in encoded), dtype="<i8", count=len(encoded))
+        return kind, np.packbits(missing).tobytes(), lengths.tobytes() + b"".join(encoded)
+    return kind, np.packbits(missing).tobytes(), _as_array(column, kind).tobytes()
+
+
+def _kind(column: pd.Series) -> str:
+    from pandas.api import types
+
+    tests: tuple[tuple[str, Callable[[Any], bool]], ...] = (
+        ("truth", types.is_bool_dtype),
+        ("integer", types.is_integer_dtype),
+        ("number", types.is_float_dtype),
+        ("time", types.is_datetime64_any_dtype),
+        ("text", types.is_string_dtype),
+    )
+    for kind, holds in tests:
+        if holds(column):
+            return kind
+    raise InputError(f"cannot be digested: {column.dtype}", where=str(column.name))
+
+
+def _as_array(column: pd.Series, kind: str) -> np.ndarray:
+    """Return the values in one fixed form per kind; missing ones and -0.0 are 0."""
+    import numpy as np
+
+    if kind == "time":
+        wall = column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
+        nanoseconds = wall.dt.as_unit("ns").to_numpy().astype("<i8")
+        return np.where(column.isna().to_numpy(), 0, nanoseconds).astype("<i8")
+    if kind == "number":
+        values = column.to_numpy(dtype="<f8", na_value=np.nan)
+        return np.where(np.isnan(values), 0.0, values + 0.0).astype("<f8")
+    dtype = "<i8" if kind == "integer" else "u1"
+    return column.fillna(0).to_numpy().astype(dtype)
