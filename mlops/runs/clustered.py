@@ -12,7 +12,7 @@ models' influences, ``u_c = left_c - right_c``, as ``C / (C - 1) * sum(u_c^2)``.
 that is the regression of the row-wise difference on a constant with standard errors clustered (Cameron &
 Miller, "A Practitioner's Guide to Cluster-Robust Inference", *Journal of Human Resources* 50(2), 2015,
 equations 10-12, with the factor for few clusters of section II.B) and ``C - 1`` degrees of freedom
-(section VI.D). Its metrics are
+(section VI.D). The metrics are
 
 ========  =================  =================================
 metric    ``f(m)``           ``f'(m)``
@@ -110,7 +110,7 @@ def difference(series: Series, metric: Metric, left: Contender, right: Contender
 
 def critical_value(freedom: int, level: float) -> float:
     """Return the t quantile that a two-sided interval at ``level`` reaches out to."""
-    from scipy.special import stdtrit
+    from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
 
     # The lower tail keeps its digits where 1 - level / 2 would lose them.
     return -float(stdtrit(freedom, level / 2))
@@ -134,7 +134,7 @@ def _metric_and_slope(mean: float, metric: Metric) -> tuple[float, float]:
 
 
 def _std_error(moves: Sequence[float]) -> float:
-    # Squares of very large or small moves leave the range of a double; those of moves over the largest do not.
+    # Squares of very large or small moves leave the range of a double; squares of their ratios do not.
     largest = max(map(abs, moves))
     if largest == 0:
         return 0.0

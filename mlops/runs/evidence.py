@@ -14,6 +14,7 @@ from typing import Any
 
 from mlops.runs import names
 from mlops.runs.errors import Corrupt
+from mlops.runs.json_values import flag, items, nulled, number, text, whole
 from mlops.runs.model import ComparedTo
 
 ALL_ROWS = "all"
@@ -83,6 +84,8 @@ class Series:
 class Paired:
     """``reports/paired.json``: everything the verdict is computed from, but the policy.
 
+    Its JSON has null for sums that are not finite; they are read back as NaN.
+
     Attributes:
         holdout_digest: SHA-256 over the holdout's rows (key, target, model input).
         rows: Rows of the holdout.
@@ -90,7 +93,8 @@ class Paired:
         train_overlap: Holdout row keys that are in the training rows of either model; must be 0.
         candidate_trained_until: Largest time in the candidate's training rows, ISO 8601.
         champion_trained_until: The champion's; empty without one.
-        holdout_from: Smallest time in the holdout, ISO 8601.
+        holdout_from: Smallest time in the holdout, ISO 8601; empty where the holdout is no period of time and
+            training may go on into it.
         series: One per loss and slice.
     """
 
@@ -113,7 +117,7 @@ class Paired:
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types."""
-        return dataclasses.asdict(self)
+        return nulled(dataclasses.asdict(self))
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Paired:
@@ -123,9 +127,16 @@ class Paired:
             Corrupt: A field is missing or of the wrong form.
         """
         try:
-            fields = dict(value)
-            fields["series"] = tuple(_series(row) for row in value["series"])
-            return Paired(**fields)
+            return Paired(
+                holdout_digest=text(value["holdout_digest"]),
+                rows=whole(value["rows"]),
+                has_champion=flag(value["has_champion"]),
+                train_overlap=whole(value["train_overlap"]),
+                candidate_trained_until=text(value["candidate_trained_until"]),
+                champion_trained_until=text(value["champion_trained_until"]),
+                holdout_from=text(value["holdout_from"]),
+                series=tuple(_series(row) for row in items(value["series"])),
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise Corrupt(f"not paired losses: {error}", where=names.PAIRED) from error
 
@@ -133,12 +144,12 @@ class Paired:
 def _series(row: Mapping[str, Any]) -> Series:
     return Series(
         loss=Loss(row["loss"]),
-        slice=row["slice"],
-        clusters=tuple(row["clusters"]),
-        n=tuple(row["n"]),
-        candidate=tuple(row["candidate"]),
-        champion=tuple(row["champion"]),
-        baseline=tuple(row["baseline"]),
+        slice=text(row["slice"]),
+        clusters=tuple(map(text, items(row["clusters"]))),
+        n=tuple(map(whole, items(row["n"]))),
+        candidate=tuple(map(number, items(row["candidate"]))),
+        champion=tuple(map(number, items(row["champion"]))),
+        baseline=tuple(map(number, items(row["baseline"]))),
     )
 
 
@@ -223,6 +234,9 @@ class Interval:
         level: Two-sided error level of the interval.
         bound: What it is held against: the least gain, or the guard's tolerance.
         holds: Whether it is good enough.
+        rows: Rows it rests on.
+        std_error: Cluster-robust standard error of the difference.
+        critical: The t quantile: the ends are ``critical * std_error`` away from the difference.
     """
 
     name: str
@@ -236,6 +250,9 @@ class Interval:
     level: float
     bound: float
     holds: bool
+    rows: int = 0
+    std_error: float = 0.0
+    critical: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -292,6 +309,7 @@ class Decision:
         trained_until: Largest time in the candidate's training rows, ISO 8601.
         verdict: The verdict.
         decided_at_s: When, Unix seconds.
+        metrics: Metric name to value; in JSON null where it is not finite, read back as NaN.
     """
 
     run_id: str
@@ -308,7 +326,7 @@ class Decision:
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types."""
-        return dataclasses.asdict(self)
+        return nulled(dataclasses.asdict(self))
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Decision:
@@ -327,6 +345,7 @@ class Decision:
             verdict["intervals"] = tuple(Interval(**i) for i in verdict["intervals"])
             fields["verdict"] = Verdict(**verdict)
             fields["compared_to"] = ComparedTo(**value["compared_to"])
+            fields["metrics"] = {text(k): number(v) for k, v in value.get("metrics", {}).items()}
             return Decision(**fields)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise Corrupt(f"not a decision: {error}", where=names.DECISION) from error

@@ -1,0 +1,225 @@
+"""What the gate has to compare, and whether the evidence is good enough to compare it.
+
+Nothing here looks at who is better: evidence that is missing, contradicts itself, is not finite, leaked into
+training or rests on too few clusters is refused before any statistics are done on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mlops.runs.errors import bounded
+from mlops.runs.evidence import (
+    ALL_ROWS,
+    Contender,
+    Finding,
+    Loss,
+    Metric,
+    Paired,
+    Policy,
+    Reason,
+    Series,
+)
+
+#: Two clusters are the least that have a spread.
+LEAST_CLUSTERS = 2
+
+#: Whole numbers up to here are exact as doubles.
+MOST_ROWS = 2**53
+
+_SCORED = (Contender.CANDIDATE, Contender.CHAMPION, Contender.BASELINE)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One thing that the policy asks about a candidate.
+
+    Attributes:
+        metric: What is measured.
+        slice: On which rows, ``all`` or ``<column>=<value>``.
+        against: Whom the candidate is compared to.
+        bound: For a gain, what it must exceed; for a guard, what its increase must stay below.
+        guard: Whether an increase is guarded, rather than a gain asked for.
+    """
+
+    metric: Metric
+    slice: str
+    against: Contender
+    bound: float
+    guard: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the comparison's interval, e.g. ``mae`` or ``mae origin=JFK``."""
+        return str(self.metric) if self.slice == ALL_ROWS else f"{self.metric} {self.slice}"
+
+
+def plan(paired: Paired, policy: Policy) -> list[Comparison]:
+    """Return what has to be compared, the deciding comparison first, guards in the order of the policy."""
+    comparisons: list[Comparison] = []
+    if paired.has_champion:
+        comparisons.append(Comparison(policy.metric, ALL_ROWS, Contender.CHAMPION, policy.min_gain))
+    if policy.must_beat_baseline or not paired.has_champion:
+        comparisons.append(Comparison(policy.metric, ALL_ROWS, Contender.BASELINE, 0.0))
+    if paired.has_champion:
+        for guard in policy.guards:
+            for slice_ in paired.slices(guard.by) if guard.by else [ALL_ROWS]:
+                comparisons.append(
+                    Comparison(guard.metric, slice_, Contender.CHAMPION, guard.tolerance, guard=True)
+                )
+    return comparisons
+
+
+def refusals(paired: Paired, policy: Policy, comparisons: Sequence[Comparison]) -> list[Finding]:
+    """Return every reason why ``comparisons`` cannot be made on this evidence; none if they can."""
+    found = [
+        *((Reason.MISSING_EVIDENCE, s) for s in _contradictions(paired)),
+        *((Reason.MISSING_EVIDENCE, s) for s in _gaps(paired, policy, comparisons)),
+        *((Reason.NOT_FINITE, s) for s in _not_finite(paired)),
+        *_leaks(paired),
+        *((Reason.TOO_FEW_CLUSTERS, s) for s in _too_few(paired, policy, comparisons)),
+    ]
+    return [Finding(reason, sentence) for reason, sentence in dict.fromkeys(found)]
+
+
+def _contradictions(paired: Paired) -> Iterator[str]:
+    """Yield what cannot be true of any holdout."""
+    if paired.rows <= 0:
+        yield f"The holdout has {paired.rows} rows."
+    seen: set[tuple[Loss, str]] = set()
+    for series in paired.series:
+        if (series.loss, series.slice) in seen:
+            yield f"{_named(series)} is recorded twice."
+        seen.add((series.loss, series.slice))
+        yield from (f"{_named(series)} {flaw}." for flaw in _flaws(series, paired))
+
+
+def _flaws(series: Series, paired: Paired) -> Iterator[str]:
+    """Yield what is wrong with the form of a series."""
+    clusters = len(series.clusters)
+    if len(series.n) != clusters:
+        yield f"has {len(series.n)} row counts for {clusters} clusters"
+    if len(set(series.clusters)) != clusters:
+        yield "names a cluster twice"
+    if any(n <= 0 for n in series.n):
+        yield "has a cluster without rows"
+    if sum(series.n) > MOST_ROWS:
+        yield "has more rows than can be counted exactly"
+    if series.champion and not paired.has_champion:
+        yield "has sums of a champion, although none was scored"
+    for contender in _SCORED:
+        sums = series.of(contender)
+        if len(sums) != clusters and (sums or contender is Contender.CANDIDATE):
+            yield f"has {len(sums)} sums of the {contender} for {clusters} clusters"
+        if series.loss is not Loss.SIGNED and any(s < 0 for s in sums):
+            yield f"has negative sums of the {contender}"
+
+
+def _gaps(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) -> Iterator[str]:
+    """Yield what the comparisons need and the evidence lacks."""
+    for comparison in comparisons:
+        loss, slice_ = comparison.metric.loss, comparison.slice
+        series = paired.get(loss, slice_)
+        if series is None:
+            yield f"There is no {_words(loss)} of {_rows_of(slice_)}."
+            continue
+        if not series.of(comparison.against):
+            yield f"{_named(series)} lacks the {comparison.against}."
+        if slice_ == ALL_ROWS and sum(series.n) != paired.rows:
+            yield f"{_named(series)} covers {sum(series.n):,} of {paired.rows:,} rows."
+    if paired.has_champion:
+        for guard in policy.guards:
+            if guard.by:
+                yield from _uncovered(paired, guard.metric.loss, guard.by)
+
+
+def _uncovered(paired: Paired, loss: Loss, column: str) -> Iterator[str]:
+    """Yield where the recorded values of a guarded column leave rows out."""
+    slices = paired.slices(column)
+    if not slices:
+        yield f"There is no {_words(loss)} by {bounded(column, 80)}."
+        return
+    series = [paired.get(loss, slice_) for slice_ in slices]
+    covered = sum(sum(s.n) for s in series if s)
+    if covered != paired.rows:
+        yield f"The {_words(loss)} by {bounded(column, 80)} covers {covered:,} of {paired.rows:,} rows."
+
+
+def _not_finite(paired: Paired) -> Iterator[str]:
+    for contender in _SCORED:
+        places = [
+            (series, cluster)
+            for series in paired.series
+            for cluster, value in zip(series.clusters, series.of(contender), strict=False)
+            if not math.isfinite(value)
+        ]
+        if places:
+            series, cluster = places[0]
+            yield (
+                f"{len(places):,} of the {contender}'s sums are not finite numbers, the first the "
+                f"{_words(series.loss)} of {_rows_of(series.slice)} in cluster {bounded(cluster, 80)}."
+            )
+
+
+def _leaks(paired: Paired) -> Iterator[tuple[Reason, str]]:
+    if paired.train_overlap:
+        yield (
+            Reason.HOLDOUT_LEAKED,
+            f"{paired.train_overlap:,} rows of the holdout are in the training rows of a model.",
+        )
+    if not paired.holdout_from:
+        return
+    trained = {Contender.CANDIDATE: paired.candidate_trained_until}
+    if paired.has_champion:
+        trained[Contender.CHAMPION] = paired.champion_trained_until
+    holdout_from = _time(paired.holdout_from)
+    for contender, until in trained.items():
+        trained_until = _time(until)
+        if trained_until is None or holdout_from is None:
+            yield (
+                Reason.MISSING_EVIDENCE,
+                f"The times '{bounded(until, 40)}' and '{bounded(paired.holdout_from, 40)}' do not tell "
+                f"whether the {contender} was trained before the holdout begins.",
+            )
+        elif trained_until >= holdout_from:
+            yield (
+                Reason.HOLDOUT_LEAKED,
+                f"The {contender} was trained until {bounded(until, 40)}; the holdout begins at "
+                f"{bounded(paired.holdout_from, 40)}.",
+            )
+
+
+def _too_few(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) -> Iterator[str]:
+    for comparison in comparisons:
+        series = paired.get(comparison.metric.loss, comparison.slice)
+        whole = comparison.slice == ALL_ROWS
+        least = max(LEAST_CLUSTERS, policy.min_clusters) if whole else LEAST_CLUSTERS
+        if series is not None and len(series.clusters) < least:
+            yield (
+                f"Cannot tell from {len(series.clusters)} clusters of {_rows_of(comparison.slice)}; "
+                f"at least {least} are needed."
+            )
+
+
+def _time(text: str) -> datetime | None:
+    """Return an ISO 8601 time, as UTC where it names no offset; None if it is not one."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _named(series: Series) -> str:
+    return f"The {_words(series.loss)} of {_rows_of(series.slice)}"
+
+
+def _words(loss: Loss) -> str:
+    return loss.replace("_", " ")
+
+
+def _rows_of(slice_: str) -> str:
+    return "all rows" if slice_ == ALL_ROWS else bounded(slice_, 80)
