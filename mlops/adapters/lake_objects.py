@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import hashlib
 import os
 import re
 import tempfile
@@ -108,6 +109,13 @@ class LakeObjects:
                 yield piece
         finally:
             opened.__exit__(None, None, None)
+
+    def sha256(self, ref: str, path: str) -> str:
+        """Return the SHA-256 of an object's content, read in pieces."""
+        digest = hashlib.sha256()
+        for piece in self.chunks(ref, path):
+            digest.update(piece)
+        return digest.hexdigest()
 
     def open_read(self, ref: str, path: str) -> IO[bytes]:
         """Return the content of an object as a seekable file, of which large ones lie on disk."""

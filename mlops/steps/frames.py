@@ -1,0 +1,64 @@
+"""Parquet objects as frames: read from a commit, staged on a branch, kept in memory by what they contain."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from mlops.adapters import tables
+from mlops.runs import names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlops.adapters.lake import LakeFSLake
+
+#: A run reads its training and holdout rows in several steps; raw deliveries are read once.
+_KEPT = 4
+
+
+class Frames:
+    """Frames of one lake; the last few are kept, by lakeFS checksum, so a later step need not read them again.
+
+    A frame handed out is shared: whoever wants to change it copies it.
+    """
+
+    def __init__(self, lake: LakeFSLake) -> None:
+        self._lake = lake
+        self._kept: OrderedDict[str, pd.DataFrame] = OrderedDict()
+
+    def read(self, ref: str, path: str) -> pd.DataFrame:
+        """Return the frame at a path of a commit.
+
+        Raises:
+            NotFound: There is no such object.
+            InputError: It is not Parquet.
+        """
+        checksum = self._lake.stat(ref, path).checksum
+        if checksum in self._kept:
+            self._kept.move_to_end(checksum)
+            return self._kept[checksum]
+        with self._lake.open_read(ref, path) as file:
+            frame = tables.read_parquet(file, where=f"{ref[:12]}:{path}")
+        self._keep(checksum, frame)
+        return frame
+
+    def write(self, branch: str, path: str, frame: pd.DataFrame) -> None:
+        """Stage a frame on a branch as Parquet; equal frames have equal bytes."""
+        self._lake.write(branch, path, tables.to_parquet(frame))
+        self._keep(self._lake.stat(branch, path).checksum, frame)
+
+    def deliveries(self, ref: str, table: str) -> dict[str, pd.DataFrame]:
+        """Return arrival to frame for all deliveries of a table in a commit, ascending by arrival."""
+        found: dict[str, pd.DataFrame] = {}
+        for stat in self._lake.list(ref, f"{names.RAW}{table}/"):
+            parsed = names.parse_raw_path(stat.path)
+            if parsed is not None:
+                with self._lake.open_read(ref, stat.path) as file:
+                    found[parsed.arrival] = tables.read_parquet(file, where=f"{ref[:12]}:{stat.path}")
+        return dict(sorted(found.items()))
+
+    def _keep(self, checksum: str, frame: pd.DataFrame) -> None:
+        self._kept[checksum] = frame
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)

@@ -1,0 +1,92 @@
+"""The judge: loads committed models, scores them on the same committed rows, and describes the decision."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.adapters import model_files, policy_files, tables
+from mlops.runs import names
+from mlops.runs.evidence import Decision, Policy
+from mlops.runs.model import Champion, ObjectRecord, Run
+from mlops.runs.ports import Evaluation
+from mlops.runs.promotion import records
+from mlops.steps import pages
+from mlops.steps.scoring import score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlops.steps.workspace import Workspace
+
+
+class CommittedJudge:
+    """Judges from commits alone: nothing that a training step says about itself is believed."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
+        """Score candidate and champion on the candidate's holdout, or on the champion's where that is newer.
+
+        The champion may have been trained on the candidate's holdout, if it came from newer data; then the
+        holdout that the champion was judged by is used, which neither has seen.
+
+        Raises:
+            ChampionUnscorable: The champion's model cannot be loaded or does not take these rows.
+        """
+        frames, spec = self._workspace.frames, self._workspace.spec
+        holdout = frames.read(candidate, names.HOLDOUT)
+        source = ""
+        if champion is not None and champion[1].trained_until >= holdout[spec.time].min().isoformat():
+            source = champion[0]
+            holdout = frames.read(source, names.HOLDOUT)
+        result = score(
+            spec,
+            holdout,
+            candidate=self._model(candidate, records(self._workspace.lake, candidate, (names.MODEL,))),
+            candidate_train=self._training_rows(candidate),
+            champion=self._champion_model(champion),
+            champion_train=self._training_rows(champion[0]) if champion else None,
+        )
+        return Evaluation(
+            paired=result.paired,
+            predictions=tables.to_parquet(result.predictions),
+            metrics=result.metrics,
+            holdout_source=source,
+        )
+
+    def policy(self, data: bytes) -> Policy:
+        """Return the policy that the content of ``gate/policy.yaml`` describes."""
+        return policy_files.parse_policy(data)
+
+    def page(self, run: Run, decision: Decision) -> bytes:
+        """Return ``reports/run.md``."""
+        return pages.run_page(self._workspace, run, decision)
+
+    def _training_rows(self, commit: str) -> pd.DataFrame:
+        return self._workspace.frames.read(commit, names.TRAIN)
+
+    def _champion_model(self, champion: tuple[str, Champion] | None) -> Any:
+        if champion is None:
+            return None
+        commit, record = champion
+        return self._model(commit, tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
+
+    def _model(self, commit: str, objects: tuple[ObjectRecord, ...]) -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            for record in objects:
+                self._workspace.lake.download(commit, record.path, Path(folder) / record.path)
+            return model_files.load(
+                Path(folder) / names.MODEL.rstrip("/"),
+                _below_model(objects),
+                self._workspace.spec.trusted_types,
+            )
+
+
+def _below_model(objects: tuple[ObjectRecord, ...]) -> tuple[ObjectRecord, ...]:
+    """Return the records with paths relative to ``model/``."""
+    return tuple(
+        ObjectRecord(o.path.removeprefix(names.MODEL), o.size_bytes, o.checksum, o.sha256) for o in objects
+    )

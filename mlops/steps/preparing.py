@@ -1,0 +1,113 @@
+"""From raw deliveries to validated rows: join, split, write, and hold them against the suites on `main`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mlops.adapters import policy_files, validation
+from mlops.pipelines.holdout import NotEnoughData, split
+from mlops.runs import names
+from mlops.runs.digest import document
+from mlops.runs.errors import NotFound, NotPromoted, ValidationFailed
+from mlops.runs.evidence import Reason
+from mlops.runs.history import read_json
+from mlops.runs.lifecycle import fail, finish_step
+from mlops.runs.model import Run, Step
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlops.adapters.validation import ValidationReport
+    from mlops.steps.workspace import Workspace
+
+#: The table name under which joined rows are validated.
+PROCESSED_SUITE = "processed"
+
+
+def process(workspace: Workspace, run: Run) -> Run:
+    """Write ``processed/train.parquet`` and ``processed/holdout.parquet`` from ``raw/`` at the run's fork.
+
+    Raises:
+        NotPromoted: There is not enough data to train on some and judge by the rest; on record as
+            ``not_enough_data``.
+    """
+    if run.reached(Step.PROCESSED):
+        return run
+    spec, lake = workspace.spec, workspace.lake
+    joined = spec.join({table: workspace.frames.deliveries(run.fork, table) for table in spec.tables})
+    rule = policy_files.parse_holdout_rule(lake.read(run.fork, names.HOLDOUT_RULE))
+    try:
+        parts = split(joined.rows, rule, spec)
+    except NotEnoughData as error:
+        fail(workspace.ports, run, Reason.NOT_ENOUGH_DATA, error.what)
+        raise NotPromoted(
+            f"{Reason.NOT_ENOUGH_DATA}: {error.what}", where=run.branch, todo=error.todo
+        ) from error
+    workspace.frames.write(run.branch, names.TRAIN, parts.train)
+    workspace.frames.write(run.branch, names.HOLDOUT, parts.holdout)
+    counts = {**joined.counts, "train rows": len(parts.train), "holdout rows": len(parts.holdout)}
+    extra = {"rows": json.dumps(counts), "dropped": json.dumps(dict(joined.dropped))}
+    message = f"Process {len(parts.train)} training and {len(parts.holdout)} holdout rows"
+    return finish_step(workspace.ports, run, Step.PROCESSED, message, extra)
+
+
+def validate(workspace: Workspace, run: Run) -> Run:
+    """Run the suite of the processed rows as it is on `main`, and keep the results on the branch.
+
+    Raises:
+        ValidationFailed: An expectation of severity error does not hold; on record before it is raised.
+    """
+    if run.reached(Step.VALIDATED):
+        return run
+    suite = suite_of(workspace, run.fork, PROCESSED_SUITE)
+    parts = [("train", names.TRAIN), ("holdout", names.HOLDOUT)]
+    reports = [
+        validation.validate(f"{PROCESSED_SUITE}_{part}", workspace.frames.read(run.head, path), suite)
+        for part, path in parts
+    ]
+    for path, content in report_files(reports).items():
+        workspace.lake.write(run.branch, path, content)
+    failed = [report for report in reports if not report.success]
+    if failed:
+        fail(workspace.ports, run, "validation_failed", summary(reports))
+        raise ValidationFailed(summary(failed), where=run.branch, todo=f"see {names.VALIDATION} there")
+    extra = {"validation": summary(reports)}
+    return finish_step(workspace.ports, run, Step.VALIDATED, f"Validate: {summary(reports)}", extra)
+
+
+def suite_of(workspace: Workspace, ref: str, table: str) -> dict[str, object]:
+    """Return the suite that judges a table at a commit.
+
+    Raises:
+        ValidationFailed: There is none; what nobody described is not let through.
+    """
+    try:
+        return read_json(workspace.lake, ref, names.suite_path(table))
+    except NotFound as error:
+        raise ValidationFailed(
+            "no suite judges this table",
+            where=table,
+            todo=f"bring {names.suite_path(table)} by a policy commit",
+        ) from error
+
+
+def report_files(reports: list[ValidationReport]) -> dict[str, bytes]:
+    """Return path to content: one JSON per report, and one page that shows them all."""
+    files = {names.validation_path(report.table): document(report.to_json()) for report in reports}
+    return {**files, f"{names.VALIDATION}README.md": validation.page(reports)}
+
+
+def summary(reports: list[ValidationReport]) -> str:
+    """Return one line: table, expectations that held, expectations there are, and the first failures."""
+    return ", ".join(report.summary() for report in reports)
+
+
+def validate_frames(
+    workspace: Workspace, suites_ref: str, frames: dict[str, pd.DataFrame]
+) -> list[ValidationReport]:
+    """Return a report for each table, by the suites of a commit."""
+    return [
+        validation.validate(table, frame, suite_of(workspace, suites_ref, table))
+        for table, frame in frames.items()
+    ]

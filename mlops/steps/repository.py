@@ -1,0 +1,54 @@
+"""A pipeline's repository: created, with what judges its runs on `main` from the first commit on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops.runs import names
+from mlops.runs.errors import ConfigError, Conflict
+from mlops.runs.setup import set_up
+
+if TYPE_CHECKING:
+    from mlops.adapters.lake_connection import Connection
+    from mlops.runs.ports import Ports
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def gate_files(pipeline: str) -> dict[str, bytes]:
+    """Return path to content of everything that judges a pipeline, from the code base.
+
+    Raises:
+        ConfigError: A part is missing; it is named.
+    """
+    folder = _ROOT / "expectations" / pipeline
+    files = {
+        names.POLICY: folder / "policy.yaml",
+        names.HOLDOUT_RULE: folder / "holdout.yaml",
+        names.ENFORCER: _ROOT / "infra" / "lakefs" / "gate.yaml",
+    }
+    files |= {names.suite_path(file.stem): file for file in sorted(folder.glob("*.json"))}
+    missing = [file for file in files.values() if not file.is_file()]
+    if missing or len(files) == 3:
+        where = str((missing or [folder / "<table>.json"])[0].relative_to(_ROOT))
+        raise ConfigError(
+            "a part of the pipeline is missing", where=where, todo="add it, then run init again"
+        )
+    return {path: file.read_bytes() for path, file in files.items()}
+
+
+def create_repository(connection: Connection, name: str, storage_namespace: str = "") -> bool:
+    """Create the repository unless it exists; return whether it was created."""
+    if name in connection.repositories():
+        return False
+    try:
+        connection.create_repository(name, storage_namespace)
+    except Conflict:
+        return False  # another process was first
+    return True
+
+
+def initialise(ports: Ports, pipeline: str) -> bool:
+    """Put gate and enforcer on `main`, prove the enforcer alive, protect `main`; return whether any was new."""
+    return set_up(ports, gate_files(pipeline))

@@ -1,0 +1,35 @@
+"""Fitting: the pipeline's model on the committed training rows, saved beside them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops.adapters import model_files
+from mlops.runs import names
+from mlops.runs.lifecycle import finish_step
+from mlops.runs.model import Run, Step
+
+if TYPE_CHECKING:
+    from mlops.steps.workspace import Workspace
+
+
+def train(workspace: Workspace, run: Run) -> Run:
+    """Fit on ``processed/train.parquet`` at the run's head and write the model to ``model/``."""
+    if run.reached(Step.TRAINED):
+        return run
+    spec = workspace.spec
+    rows = workspace.frames.read(run.head, names.TRAIN)
+    params = spec.params(**run.inputs.params)
+    workspace.ports.tell(f"fitting on {len(rows):,} rows")
+    model = spec.model(params, run.inputs.seed)
+    model.fit(rows[list(spec.model_input)], rows[spec.target])
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "model"
+        model_files.save(model, saved, spec.trusted_types, example=rows[list(spec.model_input)].head(2))
+        for file in sorted(path for path in saved.rglob("*") if path.is_file()):
+            path = names.MODEL + file.relative_to(saved).as_posix()
+            workspace.lake.upload(run.branch, path, file)
+    extra = {"trained_until": rows[spec.time].max().isoformat(), "train_rows": str(len(rows))}
+    return finish_step(workspace.ports, run, Step.TRAINED, f"Train on {len(rows)} rows", extra)

@@ -1,0 +1,36 @@
+"""One pipeline's workplace: its specification, its lake, the tracker and whatever else its steps need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mlops.runs.ports import Ports
+from mlops.steps.frames import Frames
+from mlops.steps.links import Links
+
+if TYPE_CHECKING:
+    from mlops.adapters.lake import LakeFSLake
+    from mlops.pipelines.spec import PipelineSpec
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What the steps of one pipeline work with.
+
+    Attributes:
+        spec: The pipeline.
+        lake: Its repository.
+        ports: The outside as the core sees it; its lake is ``lake``.
+        links: Addresses of pages for people.
+        frames: Parquet objects of the lake as frames.
+    """
+
+    spec: PipelineSpec
+    lake: LakeFSLake
+    ports: Ports
+    links: Links
+    frames: Frames = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "frames", Frames(self.lake))
