@@ -92,7 +92,7 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run) -> Decided
     evaluation = judge.evaluate(run, run.head, champion)
     look = state.next_look(evaluation.paired.holdout_digest)
     policy_bytes = ports.lake.read(state.head, names.POLICY)
-    verdict = _barred(state, run) or gate.decide(evaluation.paired, judge.policy(policy_bytes), look=look)
+    verdict = _barred(state, run, look) or gate.decide(evaluation.paired, judge.policy(policy_bytes), look=look)
     paired_bytes = document(evaluation.paired.to_json())
     decision = Decision(
         run_id=run.run_id,
@@ -120,15 +120,15 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run) -> Decided
     return Decided(run, run.head, decision)
 
 
-def _barred(state: MainState, run: Run) -> Verdict | None:
+def _barred(state: MainState, run: Run, look: int) -> Verdict | None:
     """Return a refusal where something else than the numbers already bars the run."""
     if state.is_revoked(run.run_id):
         finding = Finding(Reason.REVOKED, f"Run {run.run_id} was rolled back and does not return by itself.")
-        return Verdict(Outcome.REFUSE, (finding,))
+        return Verdict(Outcome.REFUSE, (finding,), look=look)
     revoked = {tag.removeprefix("revoked-")[:12] for tag in state.tags if names.parse_revoked_tag(tag)}
     if run.inputs.digest[:12] in revoked:
         sentence = "A run with the same inputs was rolled back; other data, code or parameters are needed."
-        return Verdict(Outcome.REFUSE, (Finding(Reason.REPEATS_ROLLED_BACK, sentence),))
+        return Verdict(Outcome.REFUSE, (Finding(Reason.REPEATS_ROLLED_BACK, sentence),), look=look)
     return None
 
 

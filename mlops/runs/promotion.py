@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from mlops.runs import names
 from mlops.runs.decision import Decided, current, decide, still_stands
 from mlops.runs.digest import document
-from mlops.runs.errors import Conflict, Frozen, MainMoved, OnHold, Unlawful
-from mlops.runs.evidence import Decision
+from mlops.runs.errors import Conflict, Frozen, MainMoved, NotPromoted, OnHold, Unlawful
+from mlops.runs.evidence import Decision, Reason
 from mlops.runs.history import MainState, Since, read_main, since
 from mlops.runs.lifecycle import carried, check_not_fenced, finish_step, promotion_of
 from mlops.runs.model import Champion, Kind, ObjectRecord, Run, Step
@@ -52,6 +52,7 @@ def promote(ports: Ports, judge: Judge, run: Run, *, rounds: int = 20) -> Promot
         rounds: How often a moved `main` is tried again.
 
     Raises:
+        NotPromoted: The run was rolled back.
         Frozen: A rollback is under way.
         OnHold: Promotions are stopped.
         Unlawful: The run's branch changes what judges it, or it forked from a commit that was dropped.
@@ -63,12 +64,14 @@ def promote(ports: Ports, judge: Judge, run: Run, *, rounds: int = 20) -> Promot
         landed = promotion_of(ports.lake, state, run)
         if landed is not None:
             number = int(landed.metadata["number"])
-            return Promotion(decided.run, decided.decision, decided.evidence_commit, landed.id, number, again)
-        if not still_stands(ports, state, decided):
-            decided, again = decide(ports, judge, decided.run), again + 1
-            continue
+            return _ended(decided, again, landed.id, number)
+        _refuse_revoked(state, run)
+        before, decided = decided, decide(ports, judge, decided.run)
+        again += before.evidence_commit != decided.evidence_commit
         if not decided.decision.verdict.promotes:
-            return Promotion(decided.run, decided.decision, decided.evidence_commit, decided_again=again)
+            return _ended(decided, again)
+        if not still_stands(ports, state, decided):
+            continue  # the champion changed since `state` was read: everything is checked against it anew
         passed = _check(ports, state, decided.run)
         try:
             _merge(ports, state, passed, decided)
@@ -77,6 +80,19 @@ def promote(ports: Ports, judge: Judge, run: Run, *, rounds: int = 20) -> Promot
     raise MainMoved(
         f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run the same command again"
     )
+
+
+def _ended(decided: Decided, again: int, merge_commit: str = "", number: int = 0) -> Promotion:
+    return Promotion(decided.run, decided.decision, decided.evidence_commit, merge_commit, number, again)
+
+
+def _refuse_revoked(state: MainState, run: Run) -> None:
+    if state.is_revoked(run.run_id):
+        raise NotPromoted(
+            f"{Reason.REVOKED}: run {run.run_id} was rolled back",
+            where=run.branch,
+            todo="change the data, the code or the parameters",
+        )
 
 
 def _check(ports: Ports, state: MainState, run: Run) -> Since:

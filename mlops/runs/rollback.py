@@ -41,13 +41,16 @@ class RollbackPlan:
 def plan_rollback(ports: Ports, reason: str, to: int | None = None) -> RollbackPlan | None:
     """Return what a rollback would do now, or None where there is nothing to go back to.
 
+    While promotions are on hold a rollback has been made and not been followed up: then only a named target
+    is gone back to, so that the same command, repeated after a crash, does not go back twice.
+
     Args:
         ports: The outside.
         reason: Why, for the record.
         to: Sequence number of the promotion to return to; the last one before the champion by default.
 
     Raises:
-        InputError: ``to`` is no promotion in the history of `main`, or is where `main` is already.
+        InputError: ``to`` is no promotion in the history of `main`.
     """
     state = read_main(ports.lake)
     history = {int(c.metadata["number"]): c.id for c in promotions(ports.lake, state.head)}
@@ -71,13 +74,11 @@ def plan_rollback(ports: Ports, reason: str, to: int | None = None) -> RollbackP
 def _target(state: MainState, history: dict[int, str], to: int | None) -> int | None:
     current = state.champion.number if state.champion else 0
     if to is None:
-        return max((number for number in history if number < current), default=None)
+        return None if state.on_hold else max((n for n in history if n < current), default=None)
     if to not in history:
         known = ", ".join(map(str, sorted(history))) or "none"
         raise InputError(f"promotion {to} is not in the history of main", todo=f"choose one of: {known}")
-    if history[to] == state.head:
-        raise InputError(f"main is at promotion {to} already", todo="nothing has to be done")
-    return to
+    return None if history[to] == state.head else to
 
 
 def _dropped_runs(lake: Lake, head: str, target: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ _KEPT = 4
 
 
 class Frames:
-    """Frames of one lake; the last few are kept, by lakeFS checksum, so a later step need not read them again.
+    """Frames of one lake; the last few are kept by their checksum, so a later step reads them from memory.
 
     A frame handed out is shared: whoever wants to change it copies it.
     """

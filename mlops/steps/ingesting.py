@@ -37,7 +37,8 @@ def from_files(workspace: Workspace, files: Mapping[str, Path]) -> tuple[str, di
     """Return where an arrival comes from and its tables, from one CSV or Parquet file per table.
 
     Raises:
-        InputError: A table is not one of the pipeline's, or a file is missing, unreadable or has other columns.
+        InputError: A table is not one of the pipeline's, or a file is missing or unreadable or has other
+            columns.
     """
     unknown = sorted(set(files) - set(workspace.spec.tables))
     if unknown:

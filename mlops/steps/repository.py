@@ -50,5 +50,5 @@ def create_repository(connection: Connection, name: str, storage_namespace: str 
 
 
 def initialise(ports: Ports, pipeline: str) -> bool:
-    """Put gate and enforcer on `main`, prove the enforcer alive, protect `main`; return whether any was new."""
+    """Put gate and enforcer on `main`, prove the enforcer alive, protect `main`; return if any was new."""
     return set_up(ports, gate_files(pipeline))

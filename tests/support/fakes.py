@@ -93,7 +93,7 @@ class MemoryTracker:
 def paired(
     candidate: float, champion: float | None, baseline: float = 20.0, holdout: str = "a" * 64
 ) -> Paired:
-    """Return evidence in which each contender's mean absolute error is as given, with a little spread by day."""
+    """Return evidence in which each contender's mean absolute error is as given, with some spread by day."""
     n = (100,) * len(DAYS)
     spread = tuple((i % 5 - 2) * 2.0 for i in range(len(DAYS)))
 

@@ -30,10 +30,11 @@ class FaultPlan:
         due = len(self.calls) == self.at
         if due and not self.after:
             raise Died(name)
-        result = function(*args, **kwargs)
-        if due:
-            raise Died(f"{name} (after it took effect)")
-        return result
+        try:
+            return function(*args, **kwargs)
+        finally:
+            if due:
+                raise Died(f"{name} (after it took effect)")
 
 
 class Watched:

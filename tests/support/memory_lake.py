@@ -32,7 +32,7 @@ Enforcer = Callable[["MemoryLake", Commit, str], None]
 
 @dataclass
 class MemoryLake:
-    """One repository in memory; ``enforcer(lake, prospective_commit, source)`` may raise to refuse a merge."""
+    """One repository in memory; ``enforcer(lake, prospective commit, source)`` may refuse a merge by raising."""
 
     repository: str = "flights"
     endpoint: str = "memory"

@@ -74,9 +74,9 @@ def new_world(*arrivals: str) -> World:
     return world
 
 
-def train(ports: Ports, mae: float, with_inputs: RunInputs) -> Run:
+def train(ports: Ports, mae: float, with_inputs: RunInputs, *, again: int = 0) -> Run:
     """Bring a run to step trained; its model is its mean absolute error."""
-    run_ = open_run(ports, lambda _fork: with_inputs)
+    run_ = open_run(ports, lambda _fork: with_inputs, again=again)
     ports.tracker.begin(run_, {"mlops.run_id": run_.run_id})
     for step, path, content in (
         (Step.PROCESSED, names.TRAIN, b"train"),
@@ -84,7 +84,7 @@ def train(ports: Ports, mae: float, with_inputs: RunInputs) -> Run:
         (Step.VALIDATED, names.validation_path("processed"), b"{}\n"),
         (Step.TRAINED, "model/mae", str(mae).encode()),
     ):
-        if not run_.reached(step) or path == names.HOLDOUT and not run_.reached(Step.VALIDATED):
+        if not run_.reached(step) or (path == names.HOLDOUT and not run_.reached(Step.VALIDATED)):
             ports.lake.write(run_.branch, path, content)
             run_ = finish_step(ports, run_, step, f"Finish {step}")
     return run_

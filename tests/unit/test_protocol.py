@@ -15,6 +15,7 @@ from mlops.runs.errors import (
     Fenced,
     Frozen,
     InputError,
+    NotPromoted,
     OnHold,
     RunAlive,
     Unlawful,
@@ -32,7 +33,7 @@ from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
 from mlops.runs.setup import set_up
 from tests.support.fakes import FakeProcesses, inputs
 from tests.support.memory_lake import MemoryLake
-from tests.support.protocol import GATE_FILES, World, fails, new_world
+from tests.support.protocol import GATE_FILES, World, fails, new_world, train
 from tests.support.protocol import run as whole_run
 
 
@@ -247,10 +248,13 @@ def test_a_run_that_was_rolled_back_does_not_return_under_the_same_inputs(world:
     dropped = world.run(mae=12.0)
     world.roll_back()
     resume(world.ports, "go on")
-    ended = world.run(mae=12.0)
-    assert ended.number == 0
-    repeated = open_run(world.ports, lambda _fork: dropped.run.inputs, again=1)
+    with pytest.raises(NotPromoted, match="revoked"):
+        world.run(mae=12.0)
+    repeated = train(world.ports, 12.0, dropped.run.inputs, again=1)
     assert repeated.run_id == dropped.run.run_id + "n1"
+    refused = decide(world.ports, world.judge, repeated).decision.verdict
+    assert refused.outcome is Outcome.REFUSE
+    assert refused.findings[0].reason is Reason.REPEATS_ROLLED_BACK
 
 
 def test_a_dropped_delivery_returns_only_when_told_to(world: World) -> None:
@@ -307,7 +311,7 @@ def test_a_failing_delivery_stays_on_its_branch(world: World) -> None:
     with pytest.raises(ValidationFailed, match="2 of 3"):
         ingest(world.ports, Delivery("2013-03", {"flights": b"broken"}, "test"), fails)
     assert world.lake.head("main") == head
-    assert [b for b in world.lake.branches("ingest-2013_03")]
+    assert world.lake.branches("ingest-2013_03")
 
 
 def test_the_same_delivery_twice_is_one_commit_another_content_replaces_it(world: World) -> None:
