@@ -92,7 +92,8 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run) -> Decided
     evaluation = judge.evaluate(run, run.head, champion)
     look = state.next_look(evaluation.paired.holdout_digest)
     policy_bytes = ports.lake.read(state.head, names.POLICY)
-    verdict = _barred(state, run, look) or gate.decide(evaluation.paired, judge.policy(policy_bytes), look=look)
+    policy = judge.policy(policy_bytes)
+    verdict = _barred(state, run, look) or gate.decide(evaluation.paired, policy, look=look)
     paired_bytes = document(evaluation.paired.to_json())
     decision = Decision(
         run_id=run.run_id,

@@ -32,7 +32,7 @@ Enforcer = Callable[["MemoryLake", Commit, str], None]
 
 @dataclass
 class MemoryLake:
-    """One repository in memory; ``enforcer(lake, prospective commit, source)`` may refuse a merge by raising."""
+    """One repository in memory; ``enforcer(lake, prospective commit, source)`` raises to refuse a merge."""
 
     repository: str = "flights"
     endpoint: str = "memory"
