@@ -45,7 +45,7 @@ def nonce() -> str:
 
 @functools.cache
 def _host() -> str:
-    # A container that was started anew has the same host name and low process ids: the boot id tells it apart.
+    # A restarted container keeps its host name and starts with low process ids: the boot id tells it apart.
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
     except OSError:

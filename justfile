@@ -1,0 +1,57 @@
+# What CI runs is what a developer runs. `just` alone lists the recipes.
+
+set shell := ["sh", "-eu", "-c"]
+
+python := ".venv/bin/python"
+
+# List the recipes.
+[private]
+default:
+    @just --list --unsorted
+
+# Set everything up and run the main job on real data in a scratch store (at most 90 s after installation).
+demo *ARGS: setup
+    @{{ python }} -m mlops.cli demo {{ ARGS }}
+
+# Set everything up and run the tests (at most 8 minutes on two cores).
+test *ARGS: setup
+    @{{ python }} -m pytest -n 2 -m "not faults and not real_lakefs" {{ ARGS }}
+
+# The inner loop: the fast tests (at most 60 s).
+check *ARGS: setup
+    @{{ python }} -m pytest -q -n 2 -m "not slow and not faults and not real_lakefs" {{ ARGS }}
+
+# Format, lint, types, import contracts, generated files.
+lint: setup
+    @.venv/bin/ruff format --check --quiet
+    @.venv/bin/ruff check --quiet
+    @.venv/bin/basedpyright --level error
+    @.venv/bin/lint-imports --no-cache
+    @{{ python }} -m mlops.lakeserver.coverage --check
+
+# Rewrite the code in the project's format, and generated files.
+format: setup
+    @.venv/bin/ruff format --quiet
+    @.venv/bin/ruff check --fix --quiet
+    @{{ python }} -m mlops.lakeserver.coverage --write
+
+# Kill real processes at every call (at most 30 minutes).
+test-faults *ARGS: setup
+    @{{ python }} -m pytest -m "faults" {{ ARGS }}
+
+# The contract and protocol tests against the lakeFS program on PATH; fails where there is none.
+test-real *ARGS: setup
+    @MLOPS_TEST_REAL=1 {{ python }} -m pytest -m "real_lakefs" {{ ARGS }}
+
+# Measure what is bounded: a table of ratios, and .mlops/bench.json.
+bench *ARGS: setup
+    @{{ python }} -m tests.benchmarks {{ ARGS }}
+
+# Lock the newest versions that pyproject.toml allows (needs uv).
+lock:
+    @uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \
+        --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+# Create .venv and install the locked requirements; re-used if it is up to date.
+setup:
+    @sh infra/setup.sh
