@@ -7,7 +7,7 @@ python := ".venv/bin/python"
 # List the recipes.
 [private]
 default:
-    @just --list --unsorted
+    @{{ just_executable() }} --list --unsorted
 
 # Set everything up and run the main job on real data in a scratch store (at most 90 s after installation).
 demo *ARGS: setup

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas as pd
 
-CATEGORIES = ("carrier", "origin", "dest", "plane_manufacturer", "plane_engine")
+CATEGORIES = ("carrier", "origin", "dest")
 MINUTES_PER_DAY = 1440
 AS_THEY_ARE = (
     "dep_delay",

@@ -23,8 +23,6 @@ FLIGHT_COLUMNS = (
     "year",
     "month",
     "day",
-    "hour",
-    "minute",
     "dep_delay",
     "sched_dep_time",
     "sched_arr_time",
@@ -35,14 +33,11 @@ FLIGHT_COLUMNS = (
 )
 PLANE_COLUMNS: Mapping[str, str] = {
     "year": "plane_year",
-    "manufacturer": "plane_manufacturer",
-    "engine": "plane_engine",
     "seats": "plane_seats",
 }
 WEATHER_COLUMNS = (
     "temp",
     "dewp",
-    "humid",
     "wind_dir",
     "wind_speed",
     "wind_gust",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-LOSSES = ("squared_error", "absolute_error")
+LOSSES = ("absolute_error", "squared_error")
 OFFSET = "dep_delay"
 
 #: What a saved model may hold beyond skops's own list. Fixed here: a file never says what to trust.
@@ -44,15 +44,15 @@ class Params:
         max_leaf_nodes: Leaves per tree, 2 to 255.
         min_samples_leaf: Rows per leaf, at least 1.
         l2_regularization: Shrinkage of the leaves, at least 0.
-        loss: What the trees minimise, ``squared_error`` or ``absolute_error``.
+        loss: What the trees minimise, ``absolute_error`` or ``squared_error``.
     """
 
     max_iter: int = 60
-    learning_rate: float = 0.1
+    learning_rate: float = 0.15
     max_leaf_nodes: int = 31
     min_samples_leaf: int = 100
     l2_regularization: float = 10.0
-    loss: str = "squared_error"
+    loss: str = "absolute_error"
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` where a parameter is out of range."""

@@ -24,9 +24,14 @@ EXCLUDED = {
     "flight": "a number without order that is reassigned; it identifies the row",
     "tailnum": "identifies one plane; what matters of it comes from the registry",
     "time_hour": "identifies the row; the clock time is in the scheduled departure",
+    "hour": "the scheduled departure already says it",
+    "minute": "the scheduled departure already says it",
+    "humid": "follows from temperature and dew point",
     "type": "the same for nearly every plane",
-    "model": "too many values with few flights; seats, engine and age describe it",
+    "manufacturer": "no gain over seats and age",
+    "model": "too many values with few flights; seats and age describe it",
     "engines": "two for nearly every plane",
+    "engine": "no gain over seats and age",
     "speed": "missing for nearly every plane",
 }
 
