@@ -17,7 +17,7 @@ from mlops.runs.errors import ConfigError
 FILE_NAME = "lakectl.yaml"
 STATE_DIR = ".mlops"
 
-_ENDPOINT = "LAKECTL_SERVER_ENDPOINT_URL"
+ENDPOINT_VARIABLE = "LAKECTL_SERVER_ENDPOINT_URL"
 _KEY = "LAKECTL_CREDENTIALS_ACCESS_KEY_ID"
 _SECRET = "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
 _TOKEN = "LAKECTL_CREDENTIALS_SESSION_TOKEN"  # noqa: S105 - the name of a variable
@@ -89,7 +89,7 @@ def discover(
     """
     env = os.environ if environ is None else environ
     found = _from_file(_file_of(env, state_dir, home))
-    endpoint = env.get(_ENDPOINT) or (found.endpoint if found else "")
+    endpoint = env.get(ENDPOINT_VARIABLE) or (found.endpoint if found else "")
     token = env.get(_TOKEN, "")
     key, secret = env.get(_KEY, ""), env.get(_SECRET, "")
     if not (key and secret) and found:
@@ -97,8 +97,8 @@ def discover(
     if not endpoint or not (token or (key and secret)):
         raise ConfigError(
             "no lakeFS address or key",
-            where=_ENDPOINT if not endpoint else _KEY,
-            todo=f"set {_ENDPOINT}, {_KEY} and {_SECRET}, or name a lakectl file in {_FILE}",
+            where=ENDPOINT_VARIABLE if not endpoint else _KEY,
+            todo=f"set {ENDPOINT_VARIABLE}, {_KEY} and {_SECRET}, or name a lakectl file in {_FILE}",
         )
     if token:
         return Credentials(check_endpoint(endpoint), session_token=token)
@@ -150,9 +150,9 @@ def write_private(file: Path, text: str) -> None:
 def environment(credentials: Credentials) -> dict[str, str]:
     """Return the variables by which lakectl, the SDK and lakefs-spec find a server."""
     if credentials.session_token:
-        return {_ENDPOINT: credentials.endpoint, _TOKEN: credentials.session_token}
+        return {ENDPOINT_VARIABLE: credentials.endpoint, _TOKEN: credentials.session_token}
     return {
-        _ENDPOINT: credentials.endpoint,
+        ENDPOINT_VARIABLE: credentials.endpoint,
         _KEY: credentials.access_key_id,
         _SECRET: credentials.secret_access_key,
     }

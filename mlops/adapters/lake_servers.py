@@ -83,13 +83,22 @@ def running(state_dir: Path) -> ServerProcess | None:
     return server_process.find(NAME, state_dir)
 
 
-def external(environ: Mapping[str, str] | None = None, *, home: Path | None = None) -> Credentials:
+def external(
+    environ: Mapping[str, str] | None = None, *, endpoint: str = "", home: Path | None = None
+) -> Credentials:
     """Return address and key of somebody else's lakeFS: ``LAKECTL_*``, or lakectl's own file.
+
+    Args:
+        environ: Variables to look at; by default this process's.
+        endpoint: Address to use with the key instead of the one found.
+        home: Home directory, by default the user's.
 
     Raises:
         ConfigError: Neither names one.
     """
-    env = os.environ if environ is None else environ
+    env = dict(os.environ if environ is None else environ)
+    if endpoint:
+        env[lake_credentials.ENDPOINT_VARIABLE] = endpoint
     # The file below the state directory is that of a server of ours, which is not what was asked for.
     nowhere = Path(os.devnull)
     return lake_credentials.discover(env, state_dir=nowhere, home=home)

@@ -31,6 +31,7 @@ class TestReadingAndWriting:
         commit = forked(lake, "run-1", {path: b"content"})
 
         assert lake.read(commit, path) == b"content"
+        assert lake.sha256(commit, path) == hashlib.sha256(b"content").hexdigest()
         assert [stat.path for stat in lake.list(commit)] == [path]
 
     def test_writing_again_replaces_and_an_older_commit_keeps_its_own(self, lake: Lake) -> None:

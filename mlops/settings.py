@@ -1,0 +1,174 @@
+"""Every setting there is, with its unit, default and help: one typed, frozen table.
+
+A setting is read from the environment (``MLOPS_<NAME>``) where the command line names nothing else. Keys and
+passwords are no settings: they come from the environment or from a file that only its owner can read, and
+`Settings.lake_credentials` finds them. Importing this module costs a quarter of a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from mlops.adapters import lake_credentials, lake_servers
+from mlops.adapters.lake_credentials import Credentials
+from mlops.runs.errors import ConfigError
+
+PREFIX = "MLOPS_"
+
+
+class LakeMode(StrEnum):
+    """Which lakeFS server is talked to."""
+
+    EMBEDDED = "embedded"
+    LAKEFS = "lakefs"
+    EXTERNAL = "external"
+
+
+def _setting(default: Any, help_: str, *, unit: str = "", **rules: Any) -> Any:
+    return Field(default=default, description=help_, json_schema_extra={"unit": unit}, **rules)
+
+
+class Settings(BaseSettings):
+    """The settings; each field's description is its help, and `describe` lists them all."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
+
+    state_dir: Path = _setting(
+        Path(".mlops"),
+        "Folder for everything that is kept on this machine: keys, data, logs, MLflow and Dagster stores",
+    )
+    lake: LakeMode = _setting(
+        LakeMode.EMBEDDED,
+        "Which lakeFS: 'embedded' (the one included), 'lakefs' (the real program, started here), 'external' "
+        "(a team's, at LAKECTL_SERVER_ENDPOINT_URL or in ~/.lakectl.yaml)",
+    )
+    lake_endpoint: str = _setting(
+        "", "Address of an external lakeFS, if it is not the one that lakectl would use", repr=False
+    )
+    lake_storage: str = _setting(
+        "", "Where an external lakeFS puts new repositories, e.g. s3://bucket/prefix; empty: its own default"
+    )
+    lake_timeout_s: float = _setting(
+        60.0, "Longest wait for a sign of life from the lake at any call", unit="s", gt=0, le=3600
+    )
+    lake_port: int = _setting(
+        8000,
+        "Preferred port of the lake server started here; 0 for any free one",
+        unit="port",
+        ge=0,
+        le=65535,
+    )
+    lakefs_download: bool = _setting(
+        True, "Whether the real lakeFS program may be downloaded where it is not installed"
+    )
+    mlflow_tracking_uri: str = _setting(
+        "",
+        "Where MLflow keeps runs and models; empty: SQLite in the state folder",
+        repr=False,
+        validation_alias=AliasChoices(f"{PREFIX}MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
+    )
+    mlflow_port: int = _setting(
+        5000, "Preferred port of the MLflow pages; 0 for any free one", unit="port", ge=0, le=65535
+    )
+    dagster_port: int = _setting(
+        3000, "Preferred port of the Dagster pages; 0 for any free one", unit="port", ge=0, le=65535
+    )
+    server_start_timeout_s: float = _setting(
+        90.0, "How long a server started here may take until it answers", unit="s", gt=0, le=3600
+    )
+    lease_ttl_s: int = _setting(
+        3600,
+        "How long a run on another machine is believed to be alive without a sign of it",
+        unit="s",
+        ge=60,
+        le=7 * 86400,
+    )
+    promote_rounds: int = _setting(
+        20, "How often a promotion starts again because main has moved", unit="rounds", ge=1, le=1000
+    )
+
+    @field_validator("lake_endpoint")
+    @classmethod
+    def _one_form(cls, value: str) -> str:
+        return lake_credentials.check_endpoint(value) if value else ""
+
+    @property
+    def tracking_uri(self) -> str:
+        """Where MLflow keeps runs and models."""
+        return self.mlflow_tracking_uri or f"sqlite:///{(self.state_dir / 'mlflow.db').absolute().as_posix()}"
+
+    @property
+    def lakectl_file(self) -> Path:
+        """The file with address and key of the lake server that belongs to the state folder."""
+        return self.state_dir / lake_credentials.FILE_NAME
+
+    def lake_credentials(self, environ: Mapping[str, str] | None = None) -> Credentials:
+        """Return address and key of the chosen lake.
+
+        Raises:
+            ConfigError: There are none, or others than their owner can read them.
+        """
+        if self.lake is not LakeMode.EXTERNAL:
+            return lake_credentials.load(self.lakectl_file)
+        return lake_servers.external(environ, endpoint=self.lake_endpoint)
+
+
+@dataclass(frozen=True)
+class SettingRow:
+    """One row of the table of settings."""
+
+    name: str
+    variable: str
+    unit: str
+    default: str
+    help: str
+
+
+def load(**given: Any) -> Settings:
+    """Return the settings: what is given here goes over the environment, and None counts as not given.
+
+    Raises:
+        ConfigError: A value is out of its range; the error names the variable and does not repeat the value.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else ""
+        raise ConfigError(f"not a possible value: {first['msg']}", where=_variable(name)) from None
+
+
+def describe() -> list[SettingRow]:
+    """Return all settings, in the order of the class."""
+    return [
+        SettingRow(
+            name,
+            _variable(name),
+            _unit(field.json_schema_extra),
+            _shown(field.default),
+            field.description or "",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _variable(name: str) -> str:
+    # An alias is reported as it was found, a field by its own name.
+    if name.isupper():
+        return name
+    return "MLFLOW_TRACKING_URI" if name == "mlflow_tracking_uri" else f"{PREFIX}{name.upper()}"
+
+
+def _unit(extra: object) -> str:
+    return str(extra.get("unit", "")) if isinstance(extra, Mapping) else ""
+
+
+def _shown(default: object) -> str:
+    return str(default).lower() if isinstance(default, bool) else str(default)
