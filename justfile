@@ -41,7 +41,7 @@ test-faults *ARGS: setup
 
 # The contract and protocol tests against the lakeFS program on PATH; fails where there is none.
 test-real *ARGS: setup
-    @MLOPS_TEST_REAL=1 {{ python }} -m pytest -m "real_lakefs" {{ ARGS }}
+    @MLOPS_REAL_LAKEFS=1 {{ python }} -m pytest -m "real_lakefs" {{ ARGS }}
 
 # Measure what is bounded: a table of ratios, and .mlops/bench.json.
 bench *ARGS: setup

@@ -66,7 +66,10 @@ def _ingest(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, str])
 
 
 def _number(lake: MemoryLake, merge: Commit, head: str) -> None:
-    number = int(merge.metadata["number"])
+    text = merge.metadata.get("number", "")
+    if not text.isdigit() or int(text) < 1:
+        raise Unlawful("no sequence number")
+    number = int(text)
     before = _read(lake, head, "champion.json")
     if before is not None and number <= json.loads(before)["number"]:
         raise Unlawful("the number is not above the champion's")
@@ -85,6 +88,8 @@ def _promotion(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, st
     meta = merge.metadata
     if "hold" in lake.tags("hold"):
         raise Unlawful("on-hold: promotions are stopped")
+    if not meta.get("run_id"):
+        raise Unlawful("a promotion names its run")
     if f"revoked-{meta['run_id']}" in lake.tags("revoked-"):
         raise Unlawful("the run was rolled back")
     champion = json.loads(lake.read(merge.id, "champion.json"))
@@ -96,7 +101,7 @@ def _promotion(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, st
     if champion["compared_to"]["champion_sha256"] != old:
         raise Unlawful("champion.json does not replace the champion on main")
     named = (champion["number"], champion["run_id"], champion["evidence_commit"], decision["run_id"])
-    if named != (int(meta["number"]), meta["run_id"], meta["evidence_commit"], meta["run_id"]):
+    if named != (int(meta["number"]), meta["run_id"], meta.get("evidence_commit"), meta["run_id"]):
         raise Unlawful("different promotions are named")
     if decision["verdict"]["outcome"] != "promote" or decision["verdict"]["what_if"]:
         raise Unlawful("the decision does not promote")
@@ -106,5 +111,7 @@ def _promotion(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, st
         raise MainMoved("the decision was made by another policy")
     listed = {o["path"]: (o["size_bytes"], o["checksum"]) for o in champion["objects"]}
     found = {s.path: (s.size_bytes, s.checksum) for p in OUTPUTS for s in lake.list(merge.id, p)}
+    if listed.keys() != found.keys():
+        raise Unlawful(f"champion.json lists {len(listed)} objects, the promotion has {len(found)}")
     if listed != found:
         raise Unlawful("the objects are not the ones that were judged")

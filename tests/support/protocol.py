@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mlops.runs import names
@@ -10,7 +11,7 @@ from mlops.runs.decision import decide
 from mlops.runs.ingest import Delivery, Ingested, Validated, ingest
 from mlops.runs.lifecycle import finish_step, open_run
 from mlops.runs.model import Run, RunInputs, Step
-from mlops.runs.ports import Judge, Ports
+from mlops.runs.ports import Judge, Lake, Ports
 from mlops.runs.promotion import Promotion, promote
 from mlops.runs.reconcile import reconcile, record_promotion
 from mlops.runs.rollback import rollback
@@ -19,11 +20,13 @@ from tests.support.enforcer import enforce
 from tests.support.fakes import FakeJudge, fake_ports, inputs
 from tests.support.memory_lake import MemoryLake
 
+ROOT = Path(__file__).resolve().parents[2]
+
 GATE_FILES = {
     names.POLICY: b"metric: mae\n",
     names.HOLDOUT_RULE: b"kind: newest_period\n",
     names.suite_path("flights"): b"{}\n",
-    names.ENFORCER: b"name: promotion gate\n",
+    names.ENFORCER: (ROOT / "infra" / "lakefs" / "gate.yaml").read_bytes(),
 }
 
 
@@ -39,7 +42,7 @@ def fails(_suites: str, _data: str) -> Validated:
 class World:
     """A repository that is set up, and the outside around it."""
 
-    lake: MemoryLake
+    lake: Lake
     ports: Ports
     judge: FakeJudge
 
@@ -63,9 +66,12 @@ class World:
         reconcile(self.ports)
 
 
-def new_world(*arrivals: str) -> World:
-    """Return a world whose enforcer is on, with arrivals on `main`."""
-    lake = MemoryLake(enforcer=enforce)
+def new_world(*arrivals: str, lake: Lake | None = None) -> World:
+    """Return a world whose enforcer is on, with arrivals on `main`; by default in memory."""
+    if lake is None:
+        lake = MemoryLake()
+    if isinstance(lake, MemoryLake):
+        lake.enforcer = enforce
     ports = fake_ports(lake)
     set_up(ports, GATE_FILES)
     world = World(lake, ports, FakeJudge(lake))
