@@ -34,8 +34,13 @@ MAX_TEXT = 600
 
 
 def bounded(text: str, limit: int = MAX_TEXT) -> str:
-    """Return ``text`` on one line and at most ``limit`` characters long, with its end marked if cut."""
+    """Return ``text`` on one line and at most ``limit`` characters long, with its end marked if cut.
+
+    What a terminal would obey rather than show, and what cannot be encoded, is replaced.
+    """
     line = " ".join(str(text).split())
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

@@ -205,7 +205,7 @@ class Champion:
             fields["compared_to"] = ComparedTo(**value["compared_to"])
             fields["objects"] = tuple(ObjectRecord(**row) for row in value["objects"])
             return Champion(**fields)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise Corrupt(f"not a champion record: {error}", where=where) from error
 
 
@@ -250,7 +250,7 @@ class RollbackRecord:
             fields["dropped_runs"] = tuple(value["dropped_runs"])
             fields["dropped_arrivals"] = dict(value["dropped_arrivals"])
             return RollbackRecord(**fields)
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise Corrupt(f"not a rollback record: {error}", where=names.ROLLBACK) from error
 
 

@@ -41,14 +41,17 @@ ROLLBACK = "rollback.json"
 OUTPUTS = (PROCESSED, MODEL, REPORTS)
 
 _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
-_RUN_ID = re.compile(r"[0-9a-f]{12}(?:n[1-9][0-9]*)?")
-_RUN_BRANCH = re.compile(rf"run-(?P<run>{_RUN_ID.pattern})-a(?P<attempt>[1-9][0-9]*)")
+# Counts are written in one way each, and short enough to be numbers: two names never mean the same.
+_COUNT = r"[1-9][0-9]{0,8}"
+_NUMBER = r"(?!0{6})(?:[0-9]{6}|[1-9][0-9]{6,8})"
+_RUN_ID = re.compile(rf"[0-9a-f]{{12}}(?:n{_COUNT})?")
+_RUN_BRANCH = re.compile(rf"run-(?P<run>{_RUN_ID.pattern})-a(?P<attempt>{_COUNT})")
 _NONCE = r"[0-9a-z]{1,32}"
 _ARRIVAL = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,63}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_PROMOTION_TAG = re.compile(r"promotion-(?P<number>[0-9]{6,})")
-_ROLLBACK_TAG = re.compile(r"rolledback-(?P<number>[0-9]{6,})")
-_DECISION_TAG = re.compile(r"decision-(?P<holdout>[0-9a-f]{12})-(?P<look>[1-9][0-9]*)")
+_PROMOTION_TAG = re.compile(rf"promotion-(?P<number>{_NUMBER})")
+_ROLLBACK_TAG = re.compile(rf"rolledback-(?P<number>{_NUMBER})")
+_DECISION_TAG = re.compile(rf"decision-(?P<holdout>[0-9a-f]{{12}})-(?P<look>{_COUNT})")
 _REVOKED_TAG = re.compile(rf"revoked-(?P<run>{_RUN_ID.pattern})")
 _RAW_PATH = re.compile(rf"raw/(?P<table>{_TABLE.pattern})/(?P<arrival>{_ARRIVAL.pattern})\.parquet")
 _COMMIT = re.compile(r"[0-9a-f]{64}")
@@ -196,7 +199,9 @@ def raw_path(table: str, arrival: str) -> str:
 def parse_raw_path(path: str) -> RawPath | None:
     """Return the parts of an arrival's path, or None for any other path."""
     match = _RAW_PATH.fullmatch(path)
-    return RawPath(match["table"], match["arrival"]) if match else None
+    if match is None or ".." in match["arrival"]:
+        return None
+    return RawPath(match["table"], match["arrival"])
 
 
 def validation_path(table: str) -> str:
