@@ -226,6 +226,10 @@ class Tracker(Protocol):
         """Put an alias at a version, or remove it with None."""
         ...
 
+    def note(self, model: str, key: str, value: str) -> None:
+        """Write a note on a registered model; a model that is not registered yet is no error."""
+        ...
+
 
 class Judge(Protocol):
     """Scores committed models on committed rows, and reads the policy that judges them."""

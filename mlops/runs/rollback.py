@@ -9,11 +9,12 @@ repeated, and the record says all that is needed.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from mlops.runs import names
 from mlops.runs.digest import document
-from mlops.runs.errors import Conflict, InputError, LakeDenied, LakeError, MainMoved, NotFound
+from mlops.runs.errors import Conflict, InputError, LakeDenied, MainMoved, NotFound
 from mlops.runs.history import MainState, promotions, read_main
 from mlops.runs.model import Kind, RollbackRecord
 from mlops.runs.ports import Change, Lake, Ports
@@ -212,12 +213,17 @@ def protect_main(lake: Lake) -> bool:
 
 
 def resume(ports: Ports, reason: str) -> bool:
-    """Lift the hold that a rollback left; return whether there was one. The reason is told, not stored."""
-    try:
-        ports.lake.delete_tag(names.HOLD_TAG)
-    except NotFound:
+    """Lift the hold that a rollback left; return whether there was one.
+
+    The reason is noted on the registered model first: a hold is never lifted without a word.
+    """
+    state = read_main(ports.lake)
+    if not state.on_hold:
         return False
-    except LakeError as error:
-        raise LakeError(error.what, where=names.HOLD_TAG, todo="run `mlops resume` again") from error
+    numbers = [names.event_number(tag) or 0 for tag in state.tags if names.is_rollback_tag(tag)]
+    note = f"mlops.resumed-{max(numbers, default=0):06d}"
+    ports.tracker.note(ports.lake.repository, note, f"{ports.clock.now_s()} {reason}"[:1000])
+    with suppress(NotFound):  # somebody else was first
+        ports.lake.delete_tag(names.HOLD_TAG)
     ports.tell(f"promotions resumed: {reason}")
     return True
