@@ -1,0 +1,266 @@
+"""MLflow as the core's `Tracker`: runs found by tag, models found by source, nothing logged twice.
+
+Only `MlflowClient` is used, never the fluent interface with its state of the whole process. MLflow itself is
+imported with the first call (two seconds), and a SQLite store is opened then (another one or two).
+
+Tags of a run, beside what callers set: ``mlops.run_id``, ``mlops.attempt``, ``mlops.repository``,
+``mlops.branch``, ``mlops.fork_commit``, and the digests ``mlops.inputs_digest``, ``mlops.raw_digest``,
+``mlops.code_digest``, ``mlops.lock_digest``.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mlops.adapters.tracking_store import artifacts_of, make_folder, quieten, redacted
+from mlops.runs.errors import TrackerUnavailable
+from mlops.runs.model import Run
+from mlops.runs.names import RAW
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as TrackedRun
+
+RUN_ID = "mlops.run_id"
+CODE_COMMIT = "mlops.code_commit"
+#: MLflow's limits, in characters.
+MAX_TAG = 5000
+MAX_DIGEST = 36
+
+
+class MLflowTracker:
+    """The runs and the registered model of one pipeline; implements `mlops.runs.ports.Tracker`.
+
+    Args:
+        tracking_uri: Any MLflow tracking URI, such as ``sqlite:///…/mlflow.db``.
+        experiment: Name of the experiment that holds the pipeline's runs.
+    """
+
+    def __init__(self, tracking_uri: str, experiment: str) -> None:
+        self._uri = tracking_uri
+        self._experiment = experiment
+        self._client_: MlflowClient | None = None
+        self._experiment_id = ""
+
+    @property
+    def address(self) -> str:
+        """Where the tracker is, without credentials, for people."""
+        return redacted(self._uri)
+
+    def begin(self, run: Run, tags: Mapping[str, str]) -> str:
+        """Find or create the run of ``run.run_id``, with parameters, dataset and tags set; return its id."""
+        with self._calls() as client:
+            found = self._find(client, run.run_id)
+            begun = found or client.create_run(
+                self._known_experiment(client) or self._create_experiment(client),
+                run.opened_at_s * 1000,
+                {RUN_ID: run.run_id},
+                run.run_id,
+            )
+            tracker_run = begun.info.run_id
+            params = {**run.inputs.params, "seed": run.inputs.seed}
+            self._log(client, tracker_run, params=params, tags={**_tags_of(run), **tags})
+            self._log_dataset(client, begun, run)
+            if begun.info.status in {"FAILED", "KILLED"}:
+                client.update_run(tracker_run, status="RUNNING")
+            return tracker_run
+
+    def record(
+        self,
+        tracker_run: str,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Set metrics and tags of a run; a metric that has this value already is not logged again."""
+        with self._calls() as client:
+            known = client.get_run(tracker_run).data.metrics if metrics else {}
+            new = {key: value for key, value in (metrics or {}).items() if known.get(key) != value}
+            self._log(client, tracker_run, metrics=new, tags=tags or {})
+
+    def finish(self, tracker_run: str, *, failed: bool) -> None:
+        """End a run as finished or failed; one that has ended so keeps its end time."""
+        status = "FAILED" if failed else "FINISHED"
+        with self._calls() as client:
+            if client.get_run(tracker_run).info.status != status:
+                client.set_terminated(tracker_run, status)
+
+    def find(self, run_id: str) -> str | None:
+        """Return MLflow's run of a run id, or None; the first one, should there be several."""
+        with self._calls() as client:
+            found = self._find(client, run_id)
+            return found.info.run_id if found else None
+
+    def register(self, model: str, uri: str, tracker_run: str, tags: Mapping[str, str]) -> str:
+        """Find or create the registered version whose source is ``uri`` and return its number as text."""
+        with self._calls() as client:
+            version = _version_of(client, model, uri)
+            if version is None:
+                _create_model(client, model)
+                client.create_model_version(model, uri, tracker_run or None, dict(tags), await_creation_for=0)
+                # Had another process done the same meanwhile, both agree on the lower number.
+                version = _version_of(client, model, uri)
+            if version is None:
+                raise TrackerUnavailable("a registered version cannot be found again", where=self.address)
+            return version
+
+    def version_of(self, model: str, uri: str) -> str | None:
+        """Return the registered version whose source is ``uri``, or None; the lowest of several."""
+        with self._calls() as client:
+            return _version_of(client, model, uri)
+
+    def alias(self, model: str, alias: str) -> str | None:
+        """Return the version an alias stands at, or None."""
+        with self._calls() as client:
+            found = _model(client, model)
+            version = None if found is None else found.aliases.get(alias)
+            return None if version is None else str(version)
+
+    def set_alias(self, model: str, alias: str, version: str | None) -> None:
+        """Put an alias at a version, or remove it with None; no alias and no model are no error then."""
+        with self._calls() as client:
+            if version is not None:
+                client.set_registered_model_alias(model, alias, version)
+                return
+            found = _model(client, model)
+            if found is not None and alias in found.aliases:
+                client.delete_registered_model_alias(model, alias)
+
+    def note(self, model: str, key: str, value: str) -> None:
+        """Set a tag of a registered model, which is created where there is none."""
+        with self._calls() as client:
+            _create_model(client, model)
+            client.set_registered_model_tag(model, key, value)
+
+    @contextmanager
+    def _calls(self) -> Iterator[MlflowClient]:
+        try:
+            yield self._client()
+        except TrackerUnavailable:
+            raise
+        except Exception as error:
+            raise TrackerUnavailable(
+                f"{type(error).__name__}: {redacted(str(error))}",
+                where=self.address,
+                todo="check MLFLOW_TRACKING_URI, then run the same command again",
+            ) from error
+
+    def _client(self) -> MlflowClient:
+        if self._client_ is None:
+            quieten()
+            from mlflow import MlflowClient
+
+            make_folder(self._uri)
+            self._client_ = MlflowClient(tracking_uri=self._uri)
+        return self._client_
+
+    def _known_experiment(self, client: MlflowClient) -> str:
+        if not self._experiment_id:
+            found = client.get_experiment_by_name(self._experiment)
+            self._experiment_id = "" if found is None else found.experiment_id
+            if found is not None and found.lifecycle_stage == "deleted":
+                client.restore_experiment(found.experiment_id)
+        return self._experiment_id
+
+    def _create_experiment(self, client: MlflowClient) -> str:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return client.create_experiment(self._experiment, artifacts_of(self._uri, self._experiment))
+        except MlflowException as error:
+            found = client.get_experiment_by_name(self._experiment)
+            if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+                raise
+            return found.experiment_id
+
+    def _find(self, client: MlflowClient, run_id: str) -> TrackedRun | None:
+        wanted = f"tags.`{RUN_ID}` = '{run_id}'"
+        order = ["attributes.start_time ASC", "attributes.run_id ASC"]
+        experiment = self._known_experiment(client)
+        if not experiment:
+            return None
+        found = client.search_runs([experiment], wanted, max_results=1, order_by=order)
+        return found[0] if found else None
+
+    def _log(
+        self,
+        client: MlflowClient,
+        tracker_run: str,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        from mlflow.entities import Metric, Param, RunTag
+
+        now_ms = int(time.time() * 1000)
+        client.log_batch(
+            tracker_run,
+            metrics=[Metric(key, float(value), now_ms, 0) for key, value in (metrics or {}).items()],
+            params=[Param(key, str(value)) for key, value in (params or {}).items()],
+            tags=[RunTag(key, str(value)[:MAX_TAG]) for key, value in (tags or {}).items()],
+            synchronous=True,
+        )
+
+    def _log_dataset(self, client: MlflowClient, begun: TrackedRun, run: Run) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        uri = f"lakefs://{run.inputs.pipeline}/{run.fork}/{RAW}"
+        digest = run.inputs.raw_digest[:MAX_DIGEST]
+        dataset = Dataset(f"{run.inputs.pipeline}/raw", digest, "lakefs", json.dumps({"uri": uri}))
+        known = begun.inputs.dataset_inputs if begun.inputs else []
+        if all(entry.dataset.digest != digest for entry in known):
+            context = InputTag("mlflow.data.context", "training")
+            client.log_inputs(begun.info.run_id, [DatasetInput(dataset, [context])])
+
+
+def _tags_of(run: Run) -> dict[str, str]:
+    return {
+        RUN_ID: run.run_id,
+        "mlops.attempt": str(run.attempt),
+        "mlops.repository": run.inputs.pipeline,
+        "mlops.branch": run.branch,
+        "mlops.fork_commit": run.fork,
+        "mlops.inputs_digest": run.inputs.digest,
+        "mlops.raw_digest": run.inputs.raw_digest,
+        "mlops.code_digest": run.inputs.code_digest,
+        "mlops.lock_digest": run.inputs.lock_digest,
+    }
+
+
+def _model(client: MlflowClient, model: str) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_registered_model(model)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
+
+
+def _create_model(client: MlflowClient, model: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    if _model(client, model) is not None:
+        return
+    try:
+        client.create_registered_model(model)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _version_of(client: MlflowClient, model: str, uri: str) -> str | None:
+    found: list[int] = []
+    token = None
+    while True:
+        page = client.search_model_versions(f"name = '{model}' and source_path = '{uri}'", page_token=token)
+        found += [int(row.version) for row in page if row.source == uri]
+        token = page.token
+        if not token:
+            return str(min(found)) if found else None
