@@ -92,6 +92,12 @@ def _promotion(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, st
         raise Unlawful("a promotion names its run")
     if f"revoked-{meta['run_id']}" in lake.tags("revoked-"):
         raise Unlawful("the run was rolled back")
+    _same_promotion(lake, merge, head)
+    _judged_objects(lake, merge)
+
+
+def _same_promotion(lake: MemoryLake, merge: Commit, head: str) -> None:
+    meta = merge.metadata
     champion = json.loads(lake.read(merge.id, "champion.json"))
     decision = json.loads(lake.read(merge.id, "reports/decision.json"))
     current = _read(lake, head, "champion.json")
@@ -109,6 +115,10 @@ def _promotion(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, st
         raise Unlawful("reports/paired.json is not what was decided on")
     if sha256(lake.read(head, "gate/policy.yaml")) != decision["policy_sha256"]:
         raise MainMoved("the decision was made by another policy")
+
+
+def _judged_objects(lake: MemoryLake, merge: Commit) -> None:
+    champion = json.loads(lake.read(merge.id, "champion.json"))
     listed = {o["path"]: (o["size_bytes"], o["checksum"]) for o in champion["objects"]}
     found = {s.path: (s.size_bytes, s.checksum) for p in OUTPUTS for s in lake.list(merge.id, p)}
     if listed.keys() != found.keys():

@@ -66,13 +66,13 @@ class World:
         reconcile(self.ports)
 
 
-def new_world(*arrivals: str, lake: Lake | None = None) -> World:
-    """Return a world whose enforcer is on, with arrivals on `main`; by default in memory."""
+def new_world(*arrivals: str, lake: Lake | None = None, **ports_given: Any) -> World:
+    """Return a world whose enforcer is on, with arrivals on `main`; what is not given is in memory."""
     if lake is None:
         lake = MemoryLake()
     if isinstance(lake, MemoryLake):
         lake.enforcer = enforce
-    ports = fake_ports(lake)
+    ports = fake_ports(lake, **ports_given)
     set_up(ports, GATE_FILES)
     world = World(lake, ports, FakeJudge(lake))
     for arrival in arrivals:
