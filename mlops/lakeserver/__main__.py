@@ -1,0 +1,60 @@
+"""`python -m mlops.lakeserver --data DIR`: the embedded lake server as a program of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mlops.lakeserver.credentials import FILE_NAME, QUICKSTART, CredentialsUnusable, find
+from mlops.lakeserver.server import DEFAULT_LISTEN, ListenRefused, Options, Server
+from mlops.lakeserver.store.database import FormatMismatch
+from mlops.lakeserver.store.lock import StoreInUse
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m mlops.lakeserver", description=__doc__)
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder of the store; created if it is not there"
+    )
+    parser.add_argument(
+        "--listen",
+        default=DEFAULT_LISTEN,
+        help=f"loopback address and port, 0 for a free one ({DEFAULT_LISTEN})",
+    )
+    parser.add_argument(
+        "--credentials",
+        type=Path,
+        help=f"file with the access key in lakectl's form, mode 600; made if missing (DIR/{FILE_NAME})",
+    )
+    parser.add_argument(
+        "--durability",
+        choices=("full", "os"),
+        default="full",
+        help="full: what is acknowledged is on disk; os: flushing is left to the system",
+    )
+    parser.add_argument(
+        "--quickstart",
+        action="store_true",
+        help="use lakeFS's published quickstart credentials (on this machine only)",
+    )
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Serves until interrupted; returns 0, or 1 where it could not start."""
+    args = _arguments()
+    try:
+        credentials = QUICKSTART if args.quickstart else find(args.credentials or args.data / FILE_NAME)
+        server = Server(Options(args.data, credentials, args.listen, durable=args.durability == "full"))
+    except (CredentialsUnusable, ListenRefused, StoreInUse, FormatMismatch, OSError) as error:
+        sys.stderr.write(f"lake server: {error}\n")
+        return 1
+    sys.stdout.write(f"lake server: {server.url} (data in {args.data})\n")
+    sys.stdout.flush()
+    server.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""Reading JSON bodies field by field; what does not fit is refused by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlops.lakeserver.errors import BadRequest
+
+_MISSING = object()
+
+
+class Body:
+    """A JSON object sent by a client. Unknown fields are ignored, as lakeFS ignores them.
+
+    Args:
+        value: what was sent; None where nothing was.
+        schema: its name in lakeFS's API document, for messages.
+        optional: whether nothing at all is as good as an empty object.
+
+    Raises:
+        BadRequest: it is missing or not an object.
+    """
+
+    def __init__(self, value: Any, schema: str, *, optional: bool = False, at: str = "") -> None:
+        self._schema = schema
+        self._at = at
+        if value is None and optional:
+            value = {}
+        if value is None:
+            raise BadRequest("request body has an error: value is required but missing")
+        if not isinstance(value, dict):
+            raise self._error("", "value must be an object")
+        self._value: dict[str, Any] = value
+
+    def _error(self, name: str, problem: str) -> BadRequest:
+        at = f'Error at "{self._at}/{name}": ' if name or self._at else ""
+        return BadRequest(
+            "request body has an error: doesn't match schema "
+            f"#/components/schemas/{self._schema}: {at}{problem}"
+        )
+
+    def _get(self, name: str, default: Any) -> Any:
+        value = self._value.get(name)
+        if value is not None:
+            return value
+        if default is _MISSING:
+            raise self._error(name, f'property "{name}" is missing')
+        return default
+
+    def text(self, name: str, default: Any = _MISSING) -> Any:
+        """A string."""
+        value = self._get(name, default)
+        if value is not default and not isinstance(value, str):
+            raise self._error(name, "value must be a string")
+        return value
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """A boolean."""
+        value = self._get(name, default)
+        if not isinstance(value, bool):
+            raise self._error(name, "value must be a boolean")
+        return value
+
+    def integer(self, name: str, default: Any = _MISSING) -> Any:
+        """A whole number of at most 63 bits."""
+        value = self._get(name, default)
+        if value is default:
+            return value
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
+            raise self._error(name, "value must be an integer")
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        """A list of strings."""
+        value = self._get(name, _MISSING)
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise self._error(name, "value must be an array of strings")
+        return value
+
+    def mapping(self, name: str, default: Any = _MISSING) -> Any:
+        """An object of strings."""
+        value = self._get(name, default)
+        if value is default:
+            return value
+        if not isinstance(value, dict):
+            raise self._error(name, "value must be an object")
+        for key, item in value.items():
+            if not isinstance(item, str):
+                raise self._error(f"{name}/{key}", "value must be a string")
+        return value
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: Any = _MISSING) -> Any:
+        """One of `allowed`."""
+        value = self.text(name, default)
+        if value is not default and value not in allowed:
+            shown = ",".join(f'"{item}"' for item in allowed)
+            raise self._error(name, f"value is not one of the allowed values [{shown}]")
+        return value
+
+    def inner(self, name: str, schema: str) -> Body | None:
+        """An object inside, or None."""
+        value = self._get(name, None)
+        return None if value is None else Body(value, schema, at=f"{self._at}/{name}")
+
+    def items(self, name: str, schema: str) -> list[Body]:
+        """A list of objects inside."""
+        value = self._get(name, _MISSING)
+        if not isinstance(value, list):
+            raise self._error(name, "value must be an array")
+        return [Body(item, schema, at=f"{self._at}/{name}/{index}") for index, item in enumerate(value)]

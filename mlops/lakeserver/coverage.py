@@ -1,0 +1,137 @@
+"""Which of lakeFS's operations are built: COVERAGE.md, made from the installed client and the routes.
+
+`python -m mlops.lakeserver.coverage --write` writes it; `--check` fails when it is stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import importlib.util
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+TABLE = HERE / "COVERAGE.md"
+LIST = HERE / "operations_list.py"
+NOTES = HERE / "coverage_notes.md"
+
+_CALL = re.compile(r"self\.api_client\.call_api\(\s*'([^']+)',\s*'([A-Z]+)'")
+_NAME = re.compile(r"def (\w+)_with_http_info\(")
+
+
+class Operation(NamedTuple):
+    """An operation that the client knows.
+
+    Attributes:
+        tags: the client's classes that have it.
+    """
+
+    name: str
+    method: str
+    path: str
+    tags: tuple[str, ...]
+
+
+def snake_case(operation_id: str) -> str:
+    """`operation_id` as the client's method is named."""
+    text = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", operation_id)
+    return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", text).lower()
+
+
+def client_operations() -> list[Operation]:
+    """Every operation of the installed `lakefs_sdk`, read from its source."""
+    spec = importlib.util.find_spec("lakefs_sdk")
+    if spec is None or not spec.submodule_search_locations:
+        raise SystemExit("lakefs_sdk is not installed")
+    found: dict[tuple[str, str], Operation] = {}
+    for source in sorted((Path(spec.submodule_search_locations[0]) / "api").glob("*_api.py")):
+        tag, text = source.stem.removesuffix("_api"), source.read_text()
+        for call in _CALL.finditer(text):
+            path, method = call.groups()
+            name = _NAME.findall(text, 0, call.start())[-1]
+            known = found.get((path, method))
+            tags = (*known.tags, tag) if known else (tag,)
+            found[path, method] = Operation(name, method, path, tags)
+    return sorted(found.values(), key=lambda operation: (operation.tags[0], operation.name))
+
+
+def render_list(operations: list[Operation]) -> str:
+    """The module from which the server knows what it leaves out."""
+    rows = "".join(
+        f'    ("{operation.name}", "{operation.method}", "{operation.path}"),\n'
+        for operation in sorted(operations, key=lambda operation: (operation.path, operation.method))
+    )
+    return (
+        '"""Every operation of lakeFS\'s client. '
+        'Written by `python -m mlops.lakeserver.coverage --write`."""\n\n'
+        "from __future__ import annotations\n\n"
+        f"OPERATIONS: tuple[tuple[str, str, str], ...] = (\n{rows})\n"
+    )
+
+
+def render_table(operations: list[Operation]) -> str:
+    """The table, with the first lines of the handlers' docstrings."""
+    from mlops.lakeserver.routes import ROUTES
+
+    built = {(route.method, route.path): route for route in ROUTES}
+    version = importlib.metadata.version("lakefs-sdk")
+    count = sum((operation.method, operation.path) in built for operation in operations)
+    lines = [
+        "# What the embedded server does of lakeFS's API",
+        "",
+        f"Written by `python -m mlops.lakeserver.coverage --write` from lakefs-sdk {version} and the routes. "
+        f"Built: {count} of {len(operations)} operations; any other answers 501 with its name.",
+        "",
+        NOTES.read_text().strip(),
+        "",
+    ]
+    for tag in sorted({operation.tags[0] for operation in operations}):
+        lines += [
+            f"## {tag}",
+            "",
+            "| operation | request | built | what it does, and what it does not |",
+            "|---|---|---|---|",
+        ]
+        for operation in operations:
+            if operation.tags[0] != tag:
+                continue
+            route = built.get((operation.method, operation.path))
+            text = " ".join((inspect.getdoc(route.handler) or "").split()) if route else ""
+            lines.append(
+                f"| {operation.name} | `{operation.method} {operation.path}` "
+                f"| {'yes' if route else '501'} | {text} |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def stale() -> list[Path]:
+    """The written files that are not what they would be now."""
+    operations = client_operations()
+    expected = {LIST: render_list(operations), TABLE: render_table(operations)}
+    return [path for path, text in expected.items() if not path.exists() or path.read_text() != text]
+
+
+def main() -> int:
+    """Writes or checks the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--write", action="store_true", help="write the table and the list")
+    action.add_argument("--check", action="store_true", help="fail when they are stale")
+    if parser.parse_args().check:
+        names = [path.name for path in stale()]
+        if names:
+            sys.stderr.write(f"stale: {', '.join(names)}; run python -m mlops.lakeserver.coverage --write\n")
+        return 1 if names else 0
+    operations = client_operations()
+    LIST.write_text(render_list(operations))
+    TABLE.write_text(render_table(operations))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

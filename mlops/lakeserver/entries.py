@@ -1,0 +1,110 @@
+"""One object as a tree or a staging area holds it: where its bytes are, and what is said about them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass, field, replace
+
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
+DIGEST_BYTES = 32
+NONCE_BYTES = 10
+IDENTITY_BYTES = 32
+
+_FIXED = struct.Struct(f">{DIGEST_BYTES}s{NONCE_BYTES}sQqHHI")
+_NO_DIGEST = bytes(DIGEST_BYTES)
+_NO_NONCE = bytes(NONCE_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An object's description.
+
+    Attributes:
+        digest: BLAKE2b-256 of the bytes, by which the store finds them; empty where only `address` is known.
+        nonce: makes the physical address of each upload and copy its own.
+        size_bytes: as stored, or as the client that linked it says.
+        checksum: MD5 in hex, or what the client that linked it says.
+        mtime: unix seconds.
+        address: the physical address as the client gave it, where the bytes are not in this store.
+    """
+
+    digest: bytes
+    size_bytes: int
+    checksum: str
+    mtime: int
+    content_type: str = DEFAULT_CONTENT_TYPE
+    metadata: dict[str, str] = field(default_factory=dict)
+    nonce: bytes = b""
+    address: str = ""
+
+    def moved(self, *, nonce: bytes, mtime: int) -> Entry:
+        """The same content at a physical address of its own."""
+        return replace(self, nonce=nonce, mtime=mtime)
+
+
+def encode(entry: Entry) -> bytes:
+    """The bytes that `decode` reads."""
+    checksum, content_type = entry.checksum.encode(), entry.content_type.encode()
+    metadata = _metadata_bytes(entry.metadata)
+    fixed = _FIXED.pack(
+        entry.digest or _NO_DIGEST,
+        entry.nonce or _NO_NONCE,
+        entry.size_bytes,
+        entry.mtime,
+        len(checksum),
+        len(content_type),
+        len(metadata),
+    )
+    return b"".join((fixed, checksum, content_type, metadata, entry.address.encode()))
+
+
+def decode(value: bytes) -> Entry:
+    """The entry that `encode` wrote."""
+    digest, nonce, size, mtime, checksum_len, type_len, metadata_len = _FIXED.unpack_from(value)
+    type_at = _FIXED.size + checksum_len
+    metadata_at = type_at + type_len
+    address_at = metadata_at + metadata_len
+    return Entry(
+        digest=b"" if digest == _NO_DIGEST else digest,
+        size_bytes=size,
+        checksum=value[_FIXED.size : type_at].decode(),
+        mtime=mtime,
+        content_type=value[type_at:metadata_at].decode(),
+        metadata=json.loads(value[metadata_at:address_at]) if metadata_len else {},
+        nonce=nonce,
+        address=value[address_at:].decode(),
+    )
+
+
+def size_of(value: bytes) -> int:
+    """The object's size in bytes, without decoding the rest."""
+    return int.from_bytes(value[DIGEST_BYTES + NONCE_BYTES : DIGEST_BYTES + NONCE_BYTES + 8], "big")
+
+
+def digest_of(value: bytes) -> bytes:
+    """The digest of the object's bytes (empty where there is none), without decoding the rest."""
+    digest = value[:DIGEST_BYTES]
+    return b"" if digest == _NO_DIGEST else digest
+
+
+def identity(entry: Entry) -> bytes:
+    """What makes two entries the same object: size, content and what users say of it; not when or where."""
+    hasher = hashlib.blake2b(digest_size=IDENTITY_BYTES)
+    for part in (
+        entry.digest,
+        entry.checksum.encode(),
+        entry.content_type.encode(),
+        _metadata_bytes(entry.metadata),
+    ):
+        hasher.update(len(part).to_bytes(4, "big"))
+        hasher.update(part)
+    hasher.update(entry.size_bytes.to_bytes(8, "big"))
+    return hasher.digest()
+
+
+def _metadata_bytes(metadata: dict[str, str]) -> bytes:
+    if not metadata:
+        return b""
+    return json.dumps(metadata, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

@@ -1,0 +1,36 @@
+"""Commits."""
+
+from __future__ import annotations
+
+from mlops.lakeserver import shapes
+from mlops.lakeserver.bodies import Body
+from mlops.lakeserver.operations import commits
+from mlops.lakeserver.wire import Request, Response, json_response
+
+
+def commit(request: Request) -> Response:
+    """Commits the uncommitted changes of a branch, or an existing tree.
+
+    `source_metarange` has to be the tree of a commit of the same repository; lakeFS takes any text.
+    """
+    body = Body(request.body, "CommitCreation")
+    commit_id, made = commits.create(
+        request.lake,
+        request["repository"],
+        request["branch"],
+        message=body.text("message"),
+        committer=request.user,
+        metadata=body.mapping("metadata", {}),
+        date=body.integer("date", None),
+        allow_empty=body.flag("allow_empty"),
+        source_metarange=request.query("source_metarange") or None,
+        force=body.flag("force"),
+    )
+    return json_response(shapes.commit(commit_id, made), 201)
+
+
+def get_commit(request: Request) -> Response:
+    """Shows the commit that any ref expression stands for."""
+    return json_response(
+        shapes.commit(*commits.get(request.lake, request["repository"], request["commitId"]))
+    )

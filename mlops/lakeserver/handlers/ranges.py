@@ -1,0 +1,38 @@
+"""Byte ranges: `bytes=0-9`, `bytes=5-`, `bytes=-3`."""
+
+from __future__ import annotations
+
+import re
+
+from mlops.lakeserver.errors import BadRequest, RangeNotSatisfiable
+
+_SYNTAX = re.compile(r"bytes=((\d*-\d*,? ?)+)", re.ASCII)
+_ONE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+_MESSAGE = "Requested Range Not Satisfiable"
+
+
+def parse_range(text: str, size: int) -> tuple[int, int]:
+    """The first and the last byte asked for, within an object of `size` bytes.
+
+    Raises:
+        BadRequest: it is not the syntax of ranges.
+        RangeNotSatisfiable: several ranges, or none of its bytes are in the object.
+    """
+    if not _SYNTAX.fullmatch(text):
+        raise BadRequest(
+            'parameter "Range" in header has an error: string doesn\'t match the regular expression '
+            '"^bytes=((\\d*-\\d*,? ?)+)$"'
+        )
+    match = _ONE.fullmatch(text)
+    if match is None or match.groups() == ("", ""):
+        raise RangeNotSatisfiable(_MESSAGE)
+    first, last = match.groups()
+    if not first:
+        start, end = max(size - int(last), 0), size - 1
+    else:
+        start, end = int(first), min(int(last), size - 1) if last else size - 1
+        if last and int(last) < start:
+            raise RangeNotSatisfiable(_MESSAGE)
+    if start > end:
+        raise RangeNotSatisfiable(_MESSAGE, ((b"content-range", b"bytes */%d" % size),))
+    return start, end

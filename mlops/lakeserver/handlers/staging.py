@@ -1,0 +1,88 @@
+"""Linking bytes that are already there."""
+
+from __future__ import annotations
+
+from mlops.lakeserver import shapes
+from mlops.lakeserver.bodies import Body
+from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE
+from mlops.lakeserver.errors import BadRequest, LakeError, NotBuilt, PreconditionFailed
+from mlops.lakeserver.operations import linking
+from mlops.lakeserver.wire import Request, Response, json_response
+
+
+def get_physical_address(request: Request) -> Response:
+    """Gives an address to write an object's bytes to, beside the API. Never presigned.
+
+    It names a file in the server's own folder, so it is of use on the same machine only.
+    """
+    if request.flag("presign"):
+        raise LakeError("local adapter presigned URL: operation not supported")
+    address = linking.new_address(
+        request.lake, request["repository"], request["branch"], request.required("path")
+    )
+    return json_response({"physical_address": address, "presigned_url": None})
+
+
+def link_physical_address(request: Request) -> Response:
+    """Makes an object of what was written to an address that `getPhysicalAddress` gave.
+
+    The address holds for its repository, branch and path, for 24 hours.
+    """
+    body = Body(request.body, "StagingMetadata")
+    staging = body.inner("staging", "StagingLocation")
+    address = staging.text("physical_address", "") if staging else ""
+    checksum = body.text("checksum")
+    if not checksum:
+        raise BadRequest("checksum is required")
+    try:
+        repo, entry = linking.link(
+            request.lake,
+            request["repository"],
+            request["branch"],
+            request.required("path"),
+            address,
+            checksum=checksum,
+            size_bytes=body.integer("size_bytes"),
+            mtime=body.integer("mtime", None),
+            content_type=body.text("content_type", "") or DEFAULT_CONTENT_TYPE,
+            metadata=body.mapping("user_metadata", {}),
+            if_absent=if_absent(request),
+            force=body.flag("force"),
+        )
+    except PreconditionFailed:
+        raise PreconditionFailed("Precondition failed") from None
+    return json_response(shapes.object_stats(repo, request.required("path"), entry))
+
+
+def stage_object(request: Request) -> Response:
+    """Makes an object of bytes that are elsewhere. Only those in this server's store can be read again."""
+    body = Body(request.body, "ObjectStageCreation")
+    address = body.text("physical_address")
+    if not address.startswith("local://"):
+        raise BadRequest("physical address is not valid for block adapter: local")
+    repo, entry = linking.stage(
+        request.lake,
+        request["repository"],
+        request["branch"],
+        request.required("path"),
+        address,
+        checksum=body.text("checksum"),
+        size_bytes=body.integer("size_bytes"),
+        mtime=body.integer("mtime", None),
+        content_type=body.text("content_type", "") or DEFAULT_CONTENT_TYPE,
+        metadata=body.mapping("metadata", {}),
+        force=body.flag("force"),
+    )
+    return json_response(shapes.object_stats(repo, request.required("path"), entry), 201)
+
+
+def if_absent(request: Request) -> bool:
+    """Whether the client wants no object to be replaced.
+
+    Raises:
+        NotBuilt: it names a condition that lakeFS's local storage does not know either.
+    """
+    condition = request.header(b"if-none-match")
+    if request.header(b"if-match") is not None or (condition is not None and condition != "*"):
+        raise NotBuilt("Not Implemented")
+    return condition is not None

@@ -1,0 +1,180 @@
+"""Objects' bytes, in and out, a chunk at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from email.utils import formatdate
+from typing import BinaryIO
+
+from mlops.lakeserver import shapes
+from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry
+from mlops.lakeserver.errors import LakeError, RangeNotSatisfiable, StorageDamaged
+from mlops.lakeserver.handlers.multipart import first_part
+from mlops.lakeserver.handlers.ranges import parse_range
+from mlops.lakeserver.handlers.staging import if_absent
+from mlops.lakeserver.operations import objects, writes
+from mlops.lakeserver.store.blobs import Upload
+from mlops.lakeserver.wire import Header, Request, Response, Send, json_response
+
+CHUNK_BYTES = 256 * 1024
+HASH_INLINE_BYTES = 64 * 1024
+
+_META, _INTERNAL = b"x-lakefs-meta-", b"x-lakefs-internal-"
+
+
+async def upload_object(request: Request) -> Response:
+    """Stores an object from a raw or multipart body. `storageClass` is taken and ignored."""
+    path = request.required("path")
+    repository, branch = request["repository"], request["branch"]
+    absent, force = if_absent(request), request.flag("force")
+    writes.check_upload(request.lake, repository, branch, path, if_absent=absent, force=force)
+    content_type = request.header(b"content-type") or DEFAULT_CONTENT_TYPE
+    source: AsyncIterator[bytes] = request.chunks()
+    if content_type.lower().startswith("multipart/form-data"):
+        content_type, source = await first_part(content_type, source)
+    with request.lake.store.blobs.upload() as upload:
+        await _receive(source, upload)
+        future = writes.store_upload(
+            request.lake,
+            repository,
+            branch,
+            path,
+            upload,
+            content_type=content_type,
+            metadata=_user_metadata(request),
+            if_absent=absent,
+            force=force,
+        )
+        repo, entry = await asyncio.wrap_future(future)
+    return json_response(shapes.object_stats(repo, path, entry), 201)
+
+
+async def _receive(source: AsyncIterator[bytes], upload: Upload) -> None:
+    """Takes everything; hashing and disk stay off the event loop once there is much of it."""
+    pending = bytearray()
+    async for chunk in source:
+        if upload.in_memory and not pending and upload.size_bytes + len(chunk) < HASH_INLINE_BYTES:
+            upload.write(chunk)
+            continue
+        pending += chunk
+        if len(pending) >= CHUNK_BYTES * 4:
+            data, pending = bytes(pending), bytearray()
+            await asyncio.to_thread(upload.write, data)
+    if pending:
+        await asyncio.to_thread(upload.write, bytes(pending))
+    if not upload.in_memory:
+        await asyncio.to_thread(upload.finish)
+
+
+def _user_metadata(request: Request) -> dict[str, str]:
+    metadata = {}
+    for name, value in request.scope["headers"]:
+        if name.startswith(_META):
+            metadata[name[len(_META) :].decode("latin-1").lower()] = value.decode("latin-1")
+        elif name.startswith(_INTERNAL):
+            metadata[f"::lakefs::{name[len(_INTERNAL) :].decode('latin-1').lower()}"] = value.decode(
+                "latin-1"
+            )
+    return metadata
+
+
+async def get_object(request: Request) -> Response:
+    """Sends an object's bytes, or one range of them. No presigned addresses."""
+    path = request.required("path")
+    if request.flag("presign"):
+        from mlops.lakeserver.errors import BadRequest
+
+        raise BadRequest("local adapter presigned URL: operation not supported")
+    _, entry = objects.stat(request.lake, request["repository"], request["ref"], path)
+    etag = f'"{entry.checksum}"'
+    if request.header(b"if-none-match") == etag:
+        return Response(304)
+    headers = [*_object_headers(entry, etag), *_SAFE_HEADERS]
+    status, start, end = 200, 0, entry.size_bytes - 1
+    asked = request.header(b"range")
+    if asked is not None:
+        start, end = _range(asked, entry, etag)
+        status = 206
+        headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end, entry.size_bytes)))
+    headers.append((b"content-length", b"%d" % (end - start + 1)))
+    data = objects.open_bytes(request.lake, entry)
+    if isinstance(data, bytes):
+        return _whole(status, data[start : end + 1], headers)
+    return Response(status, headers=headers, stream=_Streamed(data, start, end - start + 1))
+
+
+def _range(asked: str, entry: Entry, etag: str) -> tuple[int, int]:
+    try:
+        return parse_range(asked, entry.size_bytes)
+    except RangeNotSatisfiable as error:
+        raise RangeNotSatisfiable(error.message, (*error.headers, (b"etag", etag.encode()))) from None
+
+
+async def head_object(request: Request) -> Response:
+    """Sends what `getObject` would send before the bytes; errors have no body."""
+    try:
+        path = request.required("path")
+        _, entry = objects.stat(request.lake, request["repository"], request["ref"], path)
+        etag = f'"{entry.checksum}"'
+        headers = _object_headers(entry, etag)
+        status, length = 200, entry.size_bytes
+        asked = request.header(b"range")
+        if asked is not None:
+            start, end = _range(asked, entry, etag)
+            status, length = 206, end - start + 1
+            headers.append((b"content-range", b"bytes %d-%d/%d" % (start, end, entry.size_bytes)))
+        headers.append((b"content-length", b"%d" % length))
+        return Response(status, headers=headers, stream=_nothing)
+    except LakeError as error:
+        return Response(error.status, headers=error.headers)
+
+
+def _object_headers(entry: Entry, etag: str) -> list[Header]:
+    return [
+        (b"content-type", entry.content_type.encode("latin-1", "replace")),
+        (b"etag", etag.encode("latin-1", "replace")),
+        (b"last-modified", formatdate(entry.mtime, usegmt=True).encode()),
+        (b"accept-ranges", b"bytes"),
+        (b"cache-control", b"no-store, must-revalidate"),
+        (b"expires", b"0"),
+    ]
+
+
+# What users stored is never run as a page of this server.
+_SAFE_HEADERS: tuple[Header, ...] = (
+    (b"content-disposition", b"inline"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+    (b"content-security-policy", b"default-src 'none'"),
+)
+
+
+def _whole(status: int, body: bytes, headers: list[Header]) -> Response:
+    async def stream(send: Send) -> None:
+        await send({"type": "http.response.body", "body": body})
+
+    return Response(status, headers=headers, stream=stream)
+
+
+async def _nothing(send: Send) -> None:
+    await send({"type": "http.response.body", "body": b""})
+
+
+class _Streamed:
+    """Part of an open file, sent as fast as the client takes it."""
+
+    def __init__(self, file: BinaryIO, start: int, length: int) -> None:
+        self._file = file
+        self._start = start
+        self._left = length
+
+    async def __call__(self, send: Send) -> None:
+        with self._file as file:
+            file.seek(self._start)
+            while self._left > 0:
+                chunk = await asyncio.to_thread(file.read, min(CHUNK_BYTES, self._left))
+                if not chunk:
+                    raise StorageDamaged("an object ended before its length while it was sent")
+                self._left -= len(chunk)
+                await send({"type": "http.response.body", "body": chunk, "more_body": self._left > 0})

@@ -1,0 +1,112 @@
+"""Names that come from outside, and what lakeFS accepts of them."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from mlops.lakeserver.errors import BadRequest
+
+MAX_PATH_BYTES = 1024
+
+_REPOSITORY = re.compile(r"[a-z0-9][a-z0-9-]{2,62}", re.ASCII)
+_BRANCH = re.compile(r"\w[-\w]*", re.ASCII)
+_TAG_REFUSED = re.compile(r"[\x00-\x20\x7f^:?*\[\\~/]|\.\.|@\{")
+_NAMESPACE = re.compile(r"local://.*", re.DOTALL)
+
+
+def check_repository(name: str) -> str:
+    """`name`, which is a possible repository name.
+
+    Raises:
+        BadRequest: it is not.
+    """
+    if not _REPOSITORY.fullmatch(name):
+        raise BadRequest("argument name: repository id: invalid value: validation error")
+    return name
+
+
+def check_namespace(address: str) -> str:
+    """`address` without a trailing slash; it names a place in the local block store.
+
+    Raises:
+        BadRequest: it names another kind of storage.
+    """
+    if not _NAMESPACE.fullmatch(address):
+        raise BadRequest("failed to match required regex ^local://: invalid namespace")
+    return address.rstrip("/") if address.rstrip("/") != "local:" else address
+
+
+def is_branch(name: str) -> bool:
+    """Whether `name` can name a branch."""
+    return bool(_BRANCH.fullmatch(name))
+
+
+def check_branch(name: str, argument: str = "branch") -> str:
+    """`name`, which is a possible branch name.
+
+    Raises:
+        BadRequest: it is not.
+    """
+    if not is_branch(name):
+        raise BadRequest(f"argument {argument}: branch id: invalid value: validation error")
+    return name
+
+
+def check_new_branch(name: str) -> str:
+    """As `check_branch`, with the explanation that lakeFS gives for new ones."""
+    if not is_branch(name):
+        raise BadRequest(
+            "argument branch: branch id: invalid value: validation error: branch id must consist of letters, "
+            "digits, underscores and dashes, and cannot start with a dash"
+        )
+    return name
+
+
+def check_tag(name: str) -> str:
+    """`name`, which is a possible tag name.
+
+    Raises:
+        BadRequest: it is not.
+    """
+    bad = not name or name == "@" or name.endswith((".", ".lock")) or _TAG_REFUSED.search(name)
+    if bad:
+        raise BadRequest("argument tagID: tag id: invalid value: validation error")
+    return name
+
+
+def check_path(path: str) -> bytes:
+    """The object path as the key it is stored under.
+
+    Raises:
+        BadRequest: empty, too long, or not Unicode.
+    """
+    try:
+        key = path.encode()
+    except UnicodeEncodeError:
+        raise BadRequest("argument path: invalid value: validation error: not valid UTF-8") from None
+    if not key:
+        raise BadRequest('parameter "path" in query has an error: empty value is not allowed')
+    if len(key) > MAX_PATH_BYTES:
+        raise BadRequest(
+            "argument path: invalid value: validation error: "
+            f"{len(key)} is above maximum length ({MAX_PATH_BYTES})"
+        )
+    return key
+
+
+def upper_bound(prefix: bytes) -> bytes | None:
+    """The first key after all keys that start with `prefix`; None where there is none."""
+    stripped = prefix.rstrip(b"\xff")
+    return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else None
+
+
+@lru_cache(maxsize=1024)
+def _wildcard(pattern: str) -> re.Pattern[str]:
+    parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a protection rule's pattern (`*` anything, `?` one character) matches the whole name."""
+    return bool(_wildcard(pattern).fullmatch(name))

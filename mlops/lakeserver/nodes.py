@@ -1,0 +1,160 @@
+"""Nodes of a tree: immutable, sorted, addressed by what they hold.
+
+A leaf holds objects, a node above it holds the nodes below, each under its last key. A node's id is the hash
+of its keys and of what they stand for (an object's identity, a node's id), so equal content has equal ids,
+whenever and in whatever order it was made. Columns lie together, so that hashing and decoding copy little.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from mlops.lakeserver.entries import IDENTITY_BYTES
+from mlops.lakeserver.errors import StorageDamaged
+
+LEAF_SPREAD = 16
+NODE_SPREAD = 16
+
+_HEADER = struct.Struct(">BBI")
+_VERSION = 1
+
+
+class Item(NamedTuple):
+    """A key of a node, what it stands for, and the value stored with it.
+
+    Attributes:
+        key: the object's path; above the leaves, the last key of the node below.
+        identity: the object's identity; above the leaves, the id of the node below.
+        value: the encoded entry; above the leaves, the number of objects below (8 bytes).
+    """
+
+    key: bytes
+    identity: bytes
+    value: bytes
+
+
+class Node:
+    """A decoded node; its items are cut out of the body when asked for."""
+
+    __slots__ = ("_body", "_ends", "_identities_at", "_values_at", "id", "keys", "level")
+
+    def __init__(self, node_id: bytes, body: bytes) -> None:
+        self.id = node_id
+        try:
+            version, self.level, count = _HEADER.unpack_from(body)
+            lengths = struct.unpack_from(f">{count}H{count}I", body, _HEADER.size)
+        except struct.error:
+            raise StorageDamaged(f"tree node {node_id.hex()} is truncated") from None
+        if version != _VERSION:
+            raise StorageDamaged(f"tree node {node_id.hex()} has unknown version {version}")
+        at = _HEADER.size + 6 * count
+        keys = []
+        for length in lengths[:count]:
+            keys.append(body[at : at + length])
+            at += length
+        self.keys: list[bytes] = keys
+        self._identities_at = at
+        self._values_at = at + IDENTITY_BYTES * count
+        ends, end = [], self._values_at
+        for length in lengths[count:]:
+            end += length
+            ends.append(end)
+        self._ends = ends
+        self._body = body
+        if end != len(body):
+            raise StorageDamaged(f"tree node {node_id.hex()} is truncated")
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def identity(self, index: int) -> bytes:
+        """What the key at `index` stands for."""
+        at = self._identities_at + IDENTITY_BYTES * index
+        return self._body[at : at + IDENTITY_BYTES]
+
+    def value(self, index: int) -> bytes:
+        """The value stored with the key at `index`."""
+        start = self._ends[index - 1] if index else self._values_at
+        return self._body[start : self._ends[index]]
+
+    def item(self, index: int) -> Item:
+        """All of it."""
+        return Item(self.keys[index], self.identity(index), self.value(index))
+
+    def items(self, start: int = 0) -> list[Item]:
+        """All items from `start` on."""
+        return [self.item(index) for index in range(start, len(self.keys))]
+
+    @property
+    def object_count(self) -> int:
+        """How many objects are in or below this node."""
+        if self.level == 0:
+            return len(self.keys)
+        return sum(int.from_bytes(self.value(index), "big") for index in range(len(self.keys)))
+
+    @property
+    def size_bytes(self) -> int:
+        """About what it costs to keep."""
+        return 2 * len(self._body) + 100 * len(self.keys) + 200
+
+
+class NodeReader(Protocol):
+    """Where nodes come from."""
+
+    def get(self, node_id: bytes) -> Node:
+        """The node of that id; raises `StorageDamaged` where there is none."""
+        ...
+
+
+class NodeStore(NodeReader, Protocol):
+    """Where nodes come from and go to."""
+
+    def put(self, node_id: bytes, body: bytes) -> None:
+        """Keeps the node."""
+        ...
+
+
+def encode(level: int, items: Sequence[Item]) -> tuple[bytes, bytes]:
+    """The id and the body of the node that holds `items`, which are sorted by key."""
+    count = len(items)
+    key_lengths = struct.pack(f">{count}H", *[len(item.key) for item in items])
+    keys = b"".join([item.key for item in items])
+    identities = b"".join([item.identity for item in items])
+    hasher = hashlib.blake2b(_HEADER.pack(_VERSION, level, count), digest_size=IDENTITY_BYTES)
+    hasher.update(key_lengths)
+    hasher.update(keys)
+    hasher.update(identities)
+    body = b"".join(
+        (
+            _HEADER.pack(_VERSION, level, count),
+            key_lengths,
+            struct.pack(f">{count}I", *[len(item.value) for item in items]),
+            keys,
+            identities,
+            *[item.value for item in items],
+        )
+    )
+    return hasher.digest(), body
+
+
+def boundary_level(key: bytes) -> int:
+    """How many levels of nodes end at `key`: 0 for most, 1 where a leaf ends, 2 where its parent ends too.
+
+    It depends on the key alone, so equal content is cut equally, and a change moves no other cut.
+    """
+    number = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big")
+    if number % LEAF_SPREAD:
+        return 0
+    number //= LEAF_SPREAD
+    level = 1
+    while level < 8 and number % NODE_SPREAD == 0:
+        number //= NODE_SPREAD
+        level += 1
+    return level
+
+
+EMPTY_ID, EMPTY_BODY = encode(0, ())
+EMPTY_NODE = Node(EMPTY_ID, EMPTY_BODY)

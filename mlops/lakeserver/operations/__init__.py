@@ -1,0 +1,1 @@
+"""What is done to a repository, without a word of HTTP."""

@@ -1,0 +1,154 @@
+"""Making commits of uncommitted changes, and of whole trees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mlops.lakeserver import records
+from mlops.lakeserver.errors import BadRequest, LakeError, NotFound
+from mlops.lakeserver.names import check_branch
+from mlops.lakeserver.operations import events
+from mlops.lakeserver.operations.heads import move_head, until_kept
+from mlops.lakeserver.operations.lake import Lake, branch, commit, repository, resolve, writable
+from mlops.lakeserver.operations.protection import COMMIT_REFUSED, check_unprotected
+from mlops.lakeserver.operations.staging import check_clean, item_of
+from mlops.lakeserver.records import Branch, Commit, Repository
+from mlops.lakeserver.store import NewNodes
+from mlops.lakeserver.trees import Edit, apply
+
+_BATCH = 20_000
+_DIRTY = "cannot use source MetaRange on a branch with uncommitted changes"
+
+
+def get(lake: Lake, name: str, ref: str) -> tuple[bytes, Commit]:
+    """The commit that `ref` stands for, and its id.
+
+    Raises:
+        NotFound: none.
+        LakeError: `ref` is malformed (500, as lakeFS answers here).
+    """
+    with lake.store.database.snapshot() as connection:
+        repo = repository(connection.execute, name)
+        try:
+            resolved = resolve(connection.execute, repo, ref)
+        except NotFound:
+            raise NotFound("commit not found") from None
+        except BadRequest as error:
+            raise LakeError(error.message) from None
+        if resolved.staging_only:
+            raise LakeError("ref: invalid value: validation error: should point to a commit")
+        return resolved.commit_id, commit(connection.execute, repo, resolved.commit_id)
+
+
+def create(
+    lake: Lake,
+    name: str,
+    branch_name: str,
+    *,
+    message: str,
+    committer: str,
+    metadata: dict[str, str],
+    date: int | None = None,
+    allow_empty: bool = False,
+    source_metarange: str | None = None,
+    force: bool = False,
+) -> tuple[bytes, Commit]:
+    """All uncommitted changes of the branch are one commit, the new head; or `source_metarange` is its tree.
+
+    Raises:
+        BadRequest: nothing changed, or there are uncommitted changes beside `source_metarange`.
+        Forbidden: the branch is protected.
+        HookRefused: a hook did not pass.
+    """
+    check_branch(branch_name)
+    execute = lake.store.database.reader.execute
+    repo = writable(execute, name, force)
+    check_unprotected(repo, branch_name, COMMIT_REFUSED)
+    created = lake.now() if date is None else date
+    draft = Commit(b"", (), 0, created, committer, message, dict(metadata))
+    branch(execute, repo, branch_name)
+    events.before(
+        lake,
+        repo,
+        events.event_of(
+            "prepare-commit", repo, committer, branch=branch_name, source_ref=branch_name, commit=draft
+        ),
+    )
+
+    def attempt() -> tuple[bytes, Commit, str]:
+        return _attempt(lake, repo, branch_name, draft, source_metarange, allow_empty)
+
+    commit_id, new, pre_run_id = until_kept(attempt)
+    done = events.event_of(
+        "post-commit",
+        repo,
+        committer,
+        branch=branch_name,
+        source_ref=commit_id.hex(),
+        commit_id=commit_id,
+        commit=new,
+    )
+    events.after(lake, repo, done, pre_run_id)
+    return commit_id, new
+
+
+def _attempt(
+    lake: Lake,
+    repo: Repository,
+    branch_name: str,
+    draft: Commit,
+    source_metarange: str | None,
+    allow_empty: bool,
+) -> tuple[bytes, Commit, str]:
+    head = branch(lake.store.database.reader.execute, repo, branch_name)
+    draft = replace(draft, parents=(head.commit_id,))
+    pre_run_id = events.before(
+        lake,
+        repo,
+        events.event_of(
+            "pre-commit", repo, draft.committer, branch=branch_name, source_ref=branch_name, commit=draft
+        ),
+    )
+    nodes = lake.store.new_nodes()
+    tree, last_seq = _new_tree(lake, repo, head, nodes, source_metarange)
+    if tree == head.tree and not allow_empty and source_metarange is None:
+        raise BadRequest("commit: no changes")
+    generation = commit(lake.store.database.reader.execute, repo, head.commit_id).generation + 1
+    new = replace(draft, tree=tree, generation=generation)
+    return move_head(lake, repo, head, new, nodes, drop_staged=last_seq), new, pre_run_id
+
+
+def _new_tree(
+    lake: Lake, repo: Repository, head: Branch, nodes: NewNodes, source_metarange: str | None
+) -> tuple[bytes, int]:
+    """The tree to commit, and the number of the last uncommitted change that is in it."""
+    with lake.store.database.snapshot() as connection:
+        if source_metarange is None:
+            return _apply_staged(connection.execute, head, nodes)
+        last_seq = check_clean(connection.execute, lake.store.nodes, head, _DIRTY)
+        return _known_tree(connection.execute, repo, source_metarange), last_seq
+
+
+def _apply_staged(execute: records.Execute, head: Branch, nodes: NewNodes) -> tuple[bytes, int]:
+    tree, last_seq, edits = head.tree, 0, []
+    for change in records.all_staged(execute, head.token):
+        last_seq = max(last_seq, change.seq)
+        edits.append(Edit(change.key, item_of(change)))
+        if len(edits) >= _BATCH:
+            tree, edits = apply(nodes, tree, edits), []
+    return (apply(nodes, tree, edits) if edits else tree), last_seq
+
+
+def _known_tree(execute: records.Execute, repo: Repository, text: str) -> bytes:
+    """The tree of that id, which a commit of the repository has.
+
+    Raises:
+        NotFound: no commit has it; lakeFS takes any text and answers 410 for the branch from then on.
+    """
+    try:
+        tree = bytes.fromhex(text)
+    except ValueError:
+        tree = b""
+    if not records.has_tree(execute, repo.rid, tree):
+        raise NotFound(f"source metarange '{text}': metarange not found")
+    return tree

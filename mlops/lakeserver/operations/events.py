@@ -1,0 +1,79 @@
+"""What happens to a repository, told to its hooks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from mlops.lakeserver.errors import HookRefused
+from mlops.lakeserver.operations.lake import Lake
+from mlops.lakeserver.records import Commit, Repository
+
+if TYPE_CHECKING:
+    from mlops.lakeserver.hooks.model import Event
+
+
+def event_of(
+    event_type: str,
+    repo: Repository,
+    user: str,
+    *,
+    branch: str = "",
+    source_ref: str = "",
+    merge_source: str = "",
+    tag: str = "",
+    commit_id: bytes = b"",
+    commit: Commit | None = None,
+) -> Event:
+    """The event, as hooks see it."""
+    from mlops.lakeserver.hooks.model import Event
+
+    return Event(
+        event_type=event_type,
+        repository_id=repo.id,
+        branch_id=branch,
+        source_ref=source_ref,
+        merge_source=merge_source,
+        tag_id=tag,
+        commit_id=commit_id.hex(),
+        commit=_commit(commit) if commit else None,
+        committer=commit.committer if commit else "",
+        storage_namespace=repo.namespace,
+        username=user,
+    )
+
+
+def _commit(commit: Commit) -> dict[str, object]:
+    return {
+        "message": commit.message,
+        "meta_range_id": commit.tree.hex(),
+        "creation_date": commit.created,
+        "version": 1,
+        "metadata": commit.metadata,
+        "parents": [parent.hex() for parent in commit.parents],
+    }
+
+
+def before(lake: Lake, repo: Repository, event: Event) -> str:
+    """The hooks of a `pre-` or `prepare-` event have passed; returns the id of their run.
+
+    Raises:
+        HookRefused: one did not.
+    """
+    if lake.hooks is None or repo.read_only:
+        return ""
+    from mlops.lakeserver.hooks.model import ActionFileInvalid, HookFailed
+
+    try:
+        return lake.hooks.run(event, event.source_ref)
+    except HookFailed as error:
+        raise HookRefused(error.message, error.status) from error
+    except ActionFileInvalid as error:
+        raise HookRefused(error.message, 500) from error
+
+
+def after(lake: Lake, repo: Repository, event: Event, pre_run_id: str = "") -> None:
+    """The hooks of a `post-` event will run, and change nothing for the client."""
+    if lake.hooks is not None and not repo.read_only:
+        event = replace(event, pre_run_id=pre_run_id)
+        lake.hooks.submit(event, event.source_ref)

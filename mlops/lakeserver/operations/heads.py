@@ -1,0 +1,80 @@
+"""Moving a branch's head: what is computed from a head is only kept if it still is the head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from mlops.lakeserver import records
+from mlops.lakeserver.errors import TooManyTries
+from mlops.lakeserver.operations.lake import Lake
+from mlops.lakeserver.records import Branch, Commit, Repository
+from mlops.lakeserver.store import NewNodes, Transaction
+
+T = TypeVar("T")
+
+MAX_ATTEMPTS = 100
+
+
+class HeadMoved(Exception):
+    """Somebody else moved the branch's head; compute again."""
+
+
+def until_kept(attempt: Callable[[], T]) -> T:
+    """What `attempt` returns, tried again for as long as it finds the head moved.
+
+    Raises:
+        TooManyTries: the head never stood still.
+    """
+    for _ in range(MAX_ATTEMPTS):
+        try:
+            return attempt()
+        except HeadMoved:
+            continue
+    raise TooManyTries("Too many attempts, try again later")
+
+
+def keep_commit(lake: Lake, repo: Repository, new: Commit, nodes: NewNodes) -> bytes:
+    """The commit can be read by its id; no branch leads to it yet."""
+
+    def work(tx: Transaction) -> bytes:
+        nodes.write(tx)
+        return records.add_commit(tx.execute, repo.rid, new)
+
+    return lake.store.write(work)
+
+
+def move_head(
+    lake: Lake,
+    repo: Repository,
+    branch: Branch,
+    new: Commit,
+    nodes: NewNodes,
+    *,
+    drop_staged: int,
+) -> bytes:
+    """The branch's head is `new`, and the uncommitted rows up to number `drop_staged` are no more.
+
+    Raises:
+        HeadMoved: the head is not what `branch` says, or the branch is another.
+    """
+
+    def work(tx: Transaction) -> bytes:
+        current = records.branch(tx.execute, repo.rid, branch.id)
+        if current is None or current.token != branch.token or current.commit_id != branch.commit_id:
+            raise HeadMoved
+        nodes.write(tx)
+        commit_id = records.add_commit(tx.execute, repo.rid, new)
+        set_head(tx, repo, branch.id, commit_id, new.tree)
+        tx.execute("DELETE FROM staging WHERE token = ? AND seq <= ?", (branch.token, drop_staged))
+        return commit_id
+
+    return lake.store.write(work)
+
+
+def set_head(tx: Transaction, repo: Repository, branch: str, commit_id: bytes, tree: bytes) -> None:
+    """The branch's head is that commit."""
+    tx.execute(
+        "UPDATE branches SET commit_id = ?, tree = ? WHERE rid = ? AND id = ?",
+        (commit_id, tree, repo.rid, branch),
+    )

@@ -1,0 +1,94 @@
+"""Reading objects: one, its bytes, or a list of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from mlops.lakeserver.entries import Entry, decode
+from mlops.lakeserver.errors import Gone, NotFound
+from mlops.lakeserver.names import check_path
+from mlops.lakeserver.nodes import Item
+from mlops.lakeserver.operations.lake import Lake, commit, repository, resolve
+from mlops.lakeserver.operations.paging import CommonPrefix, Page, collapsed
+from mlops.lakeserver.operations.staging import find_visible, scan_staged, scan_visible
+from mlops.lakeserver.records import Repository, staged
+from mlops.lakeserver.trees import find, scan
+
+
+def find_item(lake: Lake, repo: Repository, ref: str, key: bytes) -> Item:
+    """What stands at a path of a ref; call it inside a snapshot.
+
+    Raises:
+        NotFound: nothing does, or the ref stands for nothing.
+    """
+    execute = lake.store.database.reader.execute
+    resolved = resolve(execute, repo, ref)
+    nodes = lake.store.nodes
+    if resolved.branch is None:
+        item = find(nodes, commit(execute, repo, resolved.commit_id).tree, key)
+    elif resolved.staging_only:
+        change = staged(execute, resolved.branch.token, key)
+        item = (
+            Item(key, change.identity, change.value) if change and change.identity and change.value else None
+        )
+    else:
+        item = find_visible(execute, nodes, resolved.branch, key)
+    if item is None:
+        raise NotFound("not found")
+    return item
+
+
+def stat(lake: Lake, name: str, ref: str, path: str) -> tuple[Repository, Entry]:
+    """The description of an object.
+
+    Raises:
+        NotFound: the repository, the ref or the object does not exist.
+    """
+    key = check_path(path)
+    with lake.store.database.snapshot() as connection:
+        repo = repository(connection.execute, name)
+        return repo, decode(find_item(lake, repo, ref, key).value)
+
+
+def open_bytes(lake: Lake, entry: Entry) -> bytes | BinaryIO:
+    """The object's bytes, or an open file of them.
+
+    Raises:
+        Gone: they are not in this store.
+    """
+    if not entry.digest:
+        raise Gone("No data")
+    return lake.store.blobs.open(lake.store.database.reader, entry.digest)
+
+
+def list_page(
+    lake: Lake, name: str, ref: str, *, prefix: str, after: str, delimiter: str, amount: int
+) -> tuple[Repository, Page[Item | CommonPrefix]]:
+    """A page of a ref's objects below `prefix`, in byte order."""
+    with lake.store.database.snapshot() as connection:
+        repo = repository(connection.execute, name)
+        seek = _Scanner(lake, connection, repo, ref)
+        return repo, collapsed(
+            seek, prefix=prefix.encode(), after=after.encode(), delimiter=delimiter.encode(), amount=amount
+        )
+
+
+class _Scanner:
+    """Yields a ref's objects from a key on."""
+
+    def __init__(self, lake: Lake, connection: sqlite3.Connection, repo: Repository, ref: str) -> None:
+        self._execute = connection.execute
+        self._nodes = lake.store.nodes
+        self._resolved = resolve(self._execute, repo, ref)
+        branch = self._resolved.branch
+        self._tree = branch.tree if branch else commit(self._execute, repo, self._resolved.commit_id).tree
+
+    def __call__(self, start: bytes) -> Iterator[Item]:
+        branch = self._resolved.branch
+        if branch is None:
+            return scan(self._nodes, self._tree, start)
+        if self._resolved.staging_only:
+            return scan_staged(self._execute, branch, start)
+        return scan_visible(self._execute, self._nodes, branch, start)

@@ -1,0 +1,65 @@
+"""Branch protection: rules that name branches which change by merges alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+
+from mlops.lakeserver.errors import Forbidden, PreconditionFailed
+from mlops.lakeserver.names import matches
+from mlops.lakeserver.operations.lake import Lake, repository
+from mlops.lakeserver.records import Repository
+from mlops.lakeserver.store import Transaction
+
+WRITE_REFUSED = "cannot write to protected branch"
+COMMIT_REFUSED = "cannot commit to protected branch"
+RESET_REFUSED = "protected branch"
+
+
+@lru_cache(maxsize=256)
+def _patterns(rules: str) -> tuple[str, ...]:
+    return tuple(rule["pattern"] for rule in json.loads(rules)) if rules else ()
+
+
+def is_protected(repo: Repository, branch: str) -> bool:
+    """Whether a rule names the branch."""
+    return any(matches(pattern, branch) for pattern in _patterns(repo.protection))
+
+
+def check_unprotected(repo: Repository, branch: str, message: str = WRITE_REFUSED) -> None:
+    """Returns if no rule names the branch.
+
+    Raises:
+        Forbidden: one does.
+    """
+    if is_protected(repo, branch):
+        raise Forbidden(message)
+
+
+def get_rules(lake: Lake, name: str) -> tuple[list[dict[str, str]], str]:
+    """The rules of a repository, and what to pass as `expected` to replace just these."""
+    rules = repository(lake.store.database.reader.execute, name).protection
+    return (json.loads(rules) if rules else []), _checksum(rules)
+
+
+def set_rules(lake: Lake, name: str, patterns: list[str], expected: str | None) -> None:
+    """The rules are `patterns` alone.
+
+    Raises:
+        PreconditionFailed: `expected` is given and is not what `get_rules` returns now.
+    """
+    unique = list(dict.fromkeys(patterns))
+    rules = json.dumps([{"pattern": pattern} for pattern in unique], ensure_ascii=False)
+
+    def work(tx: Transaction) -> None:
+        current = repository(tx.execute, name)
+        if expected is not None and expected != _checksum(current.protection):
+            raise PreconditionFailed("Precondition failed")
+        tx.execute("UPDATE repositories SET protection = ? WHERE rid = ?", (rules, current.rid))
+
+    lake.store.write(work)
+
+
+def _checksum(rules: str) -> str:
+    return hashlib.sha256(rules.encode()).hexdigest() if rules else ""

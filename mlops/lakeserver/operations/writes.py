@@ -1,0 +1,258 @@
+"""Changing a branch's uncommitted objects: uploading, linking, copying, deleting, describing."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import Future
+from dataclasses import replace
+
+from mlops.lakeserver import records
+from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry, decode, encode, identity
+from mlops.lakeserver.errors import BadRequest, LakeError, NotFound, PreconditionFailed
+from mlops.lakeserver.names import check_branch, check_path
+from mlops.lakeserver.operations.lake import Lake, branch, writable
+from mlops.lakeserver.operations.objects import find_item
+from mlops.lakeserver.operations.protection import check_unprotected
+from mlops.lakeserver.operations.staging import find_visible
+from mlops.lakeserver.records import Branch, Repository, Staged
+from mlops.lakeserver.store import Transaction
+from mlops.lakeserver.store.blobs import Upload
+from mlops.lakeserver.trees import find
+
+PATH_EXISTS = "path already exists"
+
+_ADDRESS = re.compile(r"/data/([0-9a-f]{20})/([0-9a-f]{64})")
+
+
+def physical_address(repo: Repository, entry: Entry) -> str:
+    """Where the object's bytes are said to be; every upload and copy has its own."""
+    if entry.address:
+        return entry.address
+    return f"{repo.namespace}/data/{entry.nonce.hex()}/{entry.digest.hex()}"
+
+
+def check_upload(lake: Lake, name: str, branch_name: str, path: str, *, if_absent: bool, force: bool) -> None:
+    """Returns if an upload to the path would be taken now, so that none is received in vain.
+
+    Raises:
+        NotFound: the repository or the branch does not exist.
+        Forbidden: the branch is protected, or the repository read-only.
+        PreconditionFailed: `if_absent`, and there is an object.
+    """
+    check_branch(branch_name, "name")
+    key = check_path(path)
+    with lake.store.database.snapshot() as connection:
+        repo, found = _target(connection.execute, name, branch_name, force)
+        check_unprotected(repo, branch_name)
+        if if_absent and find_visible(connection.execute, lake.store.nodes, found, key):
+            raise PreconditionFailed(PATH_EXISTS)
+
+
+def store_upload(
+    lake: Lake,
+    name: str,
+    branch_name: str,
+    path: str,
+    upload: Upload,
+    *,
+    content_type: str,
+    metadata: dict[str, str],
+    if_absent: bool = False,
+    force: bool = False,
+) -> Future[tuple[Repository, Entry]]:
+    """The uploaded bytes become an object of the branch; done when durable. Raises as `check_upload`."""
+    entry = Entry(
+        digest=upload.digest,
+        size_bytes=upload.size_bytes,
+        checksum=upload.checksum,
+        mtime=lake.now(),
+        content_type=content_type or DEFAULT_CONTENT_TYPE,
+        metadata=metadata,
+        nonce=lake.new_nonce(),
+    )
+
+    def work(tx: Transaction) -> tuple[Repository, Entry]:
+        repo = _put(lake, tx, name, branch_name, check_path(path), entry, if_absent=if_absent, force=force)
+        upload.store(tx, lake.store.blobs)
+        return repo, entry
+
+    return lake.store.submit(work)
+
+
+def put_entry(
+    lake: Lake,
+    name: str,
+    branch_name: str,
+    path: str,
+    entry: Entry,
+    *,
+    if_absent: bool = False,
+    force: bool = False,
+) -> tuple[Repository, Entry]:
+    """The entry stands at the path; its bytes are where it says, or nowhere. Raises as `check_upload`."""
+    check_branch(branch_name, "name")
+    key = check_path(path)
+
+    def work(tx: Transaction) -> tuple[Repository, Entry]:
+        return _put(lake, tx, name, branch_name, key, entry, if_absent=if_absent, force=force), entry
+
+    return lake.store.write(work)
+
+
+def _target(execute: records.Execute, name: str, branch_name: str, force: bool) -> tuple[Repository, Branch]:
+    repo = writable(execute, name, force)
+    found = records.branch(execute, repo.rid, branch_name)
+    if found is None:
+        raise NotFound(f"branch '{branch_name}' not found")
+    return repo, found
+
+
+def _put(
+    lake: Lake,
+    tx: Transaction,
+    name: str,
+    branch_name: str,
+    key: bytes,
+    entry: Entry,
+    *,
+    if_absent: bool,
+    force: bool,
+) -> Repository:
+    repo, found = _target(tx.execute, name, branch_name, force)
+    check_unprotected(repo, branch_name)
+    if if_absent and find_visible(tx.execute, lake.store.nodes, found, key):
+        raise PreconditionFailed(PATH_EXISTS)
+    records.stage(tx.execute, found.token, Staged(key, tx.next_seq(), identity(entry), encode(entry)))
+    return repo
+
+
+def entry_at_address(lake: Lake, address: str, size_bytes: int, checksum: str) -> Entry:
+    """An entry for bytes that a client says are at `address`; those of this store are found again."""
+    match = _ADDRESS.search(address)
+    entry = Entry(digest=b"", size_bytes=size_bytes, checksum=checksum, mtime=lake.now(), address=address)
+    if match is None:
+        return entry
+    nonce, digest = (bytes.fromhex(part) for part in match.groups())
+    if lake.store.blobs.size(lake.store.database.reader, digest) is None:
+        return entry
+    return replace(entry, digest=digest, nonce=nonce, address="")
+
+
+def copy(
+    lake: Lake,
+    name: str,
+    branch_name: str,
+    path: str,
+    source_ref: str,
+    source_path: str,
+    *,
+    force: bool = False,
+) -> tuple[Repository, Entry]:
+    """The object stands at another path (or branch) too; no bytes are moved."""
+    key = check_path(path)
+    check_branch(branch_name, "name")
+    source_key = check_path(source_path)
+
+    def work(tx: Transaction) -> tuple[Repository, Entry]:
+        repo, _ = _target(tx.execute, name, branch_name, force)
+        source = decode(find_item(lake, repo, source_ref, source_key).value)
+        entry = source.moved(nonce=lake.new_nonce() if source.digest else b"", mtime=lake.now())
+        _put(lake, tx, name, branch_name, key, entry, if_absent=False, force=force)
+        return repo, entry
+
+    return lake.store.write(work)
+
+
+def set_user_metadata(
+    lake: Lake, name: str, branch_name: str, path: str, metadata: dict[str, str], *, force: bool = False
+) -> None:
+    """The object's metadata is `metadata` alone.
+
+    Raises:
+        NotFound: there is no such object on the branch.
+    """
+    key = check_path(path)
+    check_branch(branch_name)
+
+    def work(tx: Transaction) -> None:
+        repo = writable(tx.execute, name, force)
+        check_unprotected(repo, branch_name)
+        found = branch(tx.execute, repo, branch_name)
+        item = find_visible(tx.execute, lake.store.nodes, found, key)
+        if item is None:
+            raise NotFound(f"update user metadata on {name}/{branch_name}/{path}: not found")
+        entry = replace(decode(item.value), metadata=metadata)
+        records.stage(tx.execute, found.token, Staged(key, tx.next_seq(), identity(entry), encode(entry)))
+
+    lake.store.write(work)
+
+
+def delete(lake: Lake, name: str, branch_name: str, path: str, *, force: bool = False) -> None:
+    """No reader of the branch sees an object at the path; that there was none is no error."""
+    check_branch(branch_name)
+    key = check_path(path)
+
+    def work(tx: Transaction) -> None:
+        repo = writable(tx.execute, name, force)
+        check_unprotected(repo, branch_name)
+        _delete(lake, tx, branch(tx.execute, repo, branch_name), key)
+
+    lake.store.write(work)
+
+
+def _delete(lake: Lake, tx: Transaction, found: Branch, key: bytes) -> None:
+    """Leaves a mark even where only an uncommitted object goes: a commit may just be taking it along."""
+    if records.staged(tx.execute, found.token, key) or find(lake.store.nodes, found.tree, key):
+        records.stage(tx.execute, found.token, Staged(key, tx.next_seq(), None, None))
+
+
+def delete_many(
+    lake: Lake, name: str, branch_name: str, paths: list[str], *, force: bool = False
+) -> list[tuple[str, LakeError]]:
+    """As `delete` for each path, in one go; returns what could not be deleted, and why."""
+
+    def work(tx: Transaction) -> list[tuple[str, LakeError]]:
+        repo = writable(tx.execute, name, force)
+        found = records.branch(tx.execute, repo.rid, branch_name)
+        if found is None:
+            return []
+        failures: list[tuple[str, LakeError]] = []
+        for path in paths:
+            try:
+                check_unprotected(repo, branch_name)
+                _delete(lake, tx, found, check_path(path))
+            except LakeError as error:
+                failures.append((path, error))
+        return failures
+
+    return lake.store.write(work)
+
+
+def reset(lake: Lake, name: str, branch_name: str, kind: str, path: str = "", *, force: bool = False) -> None:
+    """Uncommitted changes are forgotten: all (`reset`), those below a prefix, or the one at a path.
+
+    Raises:
+        BadRequest: `object` without a path.
+        Forbidden: the branch is protected.
+    """
+    check_branch(branch_name)
+    if kind == "object" and not path:
+        raise BadRequest("argument path: missing path: required value: validation error")
+
+    def work(tx: Transaction) -> None:
+        repo = writable(tx.execute, name, force)
+        check_unprotected(repo, branch_name)
+        token = branch(tx.execute, repo, branch_name).token
+        if kind == "object":
+            records.unstage(tx.execute, token, path.encode())
+        elif kind == "common_prefix":
+            keys = [
+                change.key
+                for change in records.all_staged(tx.execute, token, path.encode())
+                if change.key.startswith(path.encode())
+            ]
+            tx.executemany("DELETE FROM staging WHERE token = ? AND path = ?", [(token, key) for key in keys])
+        else:
+            tx.execute("DELETE FROM staging WHERE token = ?", (token,))
+
+    lake.store.write(work)

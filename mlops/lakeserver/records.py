@@ -1,0 +1,234 @@
+"""What a repository is made of, as the store keeps it; no rules, only rows."""
+
+# ruff: noqa: S608 - the only names put into statements are the columns listed here
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+ID_BYTES = 32
+
+Execute = Callable[..., sqlite3.Cursor]
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository.
+
+    Attributes:
+        rid: its number in this store, never used again after it is deleted.
+        created: unix seconds.
+        namespace: what physical addresses begin with, without a slash at the end.
+        protection: the branch protection rules as JSON, '' where none were ever set.
+    """
+
+    rid: int
+    id: str
+    created: int
+    default_branch: str
+    namespace: str
+    read_only: bool
+    protection: str
+
+
+class Branch(NamedTuple):
+    """A branch: its head, the head's tree, and the token under which its uncommitted changes are kept."""
+
+    id: str
+    commit_id: bytes
+    tree: bytes
+    token: int
+    hidden: bool
+
+
+class Tag(NamedTuple):
+    """A name for a commit."""
+
+    id: str
+    commit_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit; its id is the hash of everything in it.
+
+    Attributes:
+        created: unix seconds.
+        generation: one more than the largest of its parents.
+    """
+
+    tree: bytes
+    parents: tuple[bytes, ...]
+    generation: int
+    created: int
+    committer: str
+    message: str
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> bytes:
+        """SHA-256 over all of it."""
+        text = json.dumps(
+            [
+                self.committer,
+                self.message,
+                self.tree.hex(),
+                self.created,
+                sorted(self.metadata.items()),
+                [parent.hex() for parent in self.parents],
+                self.generation,
+            ],
+            separators=(",", ":"),
+        )
+        return hashlib.sha256(text.encode()).digest()
+
+
+class Staged(NamedTuple):
+    """An uncommitted change: an object, or its deletion (no identity and no value)."""
+
+    key: bytes
+    seq: int
+    identity: bytes | None
+    value: bytes | None
+
+
+# The columns of each row, in the order of its class.
+_REPOSITORY = "rid, id, created, default_branch, namespace, read_only, protection"
+_BRANCH = "id, commit_id, tree, token, hidden"
+_COMMIT = "tree, parents, generation, created, committer, message, metadata"
+
+
+def _as_repository(row: Any) -> Repository:
+    return Repository(row[0], row[1], row[2], row[3], row[4], bool(row[5]), row[6])
+
+
+def repository(execute: Execute, name: str) -> Repository | None:
+    """The repository of that name."""
+    row = execute(f"SELECT {_REPOSITORY} FROM repositories WHERE id = ?", (name,)).fetchone()
+    return _as_repository(row) if row else None
+
+
+def repositories(execute: Execute, lower: str, upper: str | None, after: str, limit: int) -> list[Repository]:
+    """Up to `limit` repositories with names in [lower, upper) and after `after`."""
+    rows = execute(
+        f"SELECT {_REPOSITORY} FROM repositories WHERE id >= ?1 AND id > ?2 AND (?3 IS NULL OR id < ?3) "
+        "ORDER BY id LIMIT ?4",
+        (lower, after, upper, limit),
+    )
+    return [_as_repository(row) for row in rows]
+
+
+def branch(execute: Execute, rid: int, name: str) -> Branch | None:
+    """The branch of that name."""
+    row = execute(f"SELECT {_BRANCH} FROM branches WHERE rid = ? AND id = ?", (rid, name)).fetchone()
+    return Branch(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
+
+
+def branches(
+    execute: Execute, rid: int, lower: str, upper: str | None, after: str, limit: int, hidden: bool
+) -> list[Branch]:
+    """Up to `limit` branches with names in [lower, upper) and after `after`."""
+    rows = execute(
+        f"SELECT {_BRANCH} FROM branches WHERE rid = ?1 AND id >= ?2 AND id > ?3 AND (?4 IS NULL OR id < ?4) "
+        "AND (?6 OR NOT hidden) ORDER BY id LIMIT ?5",
+        (rid, lower, after, upper, limit, hidden),
+    )
+    return [Branch(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+
+def tag(execute: Execute, rid: int, name: str) -> Tag | None:
+    """The tag of that name."""
+    row = execute("SELECT id, commit_id FROM tags WHERE rid = ? AND id = ?", (rid, name)).fetchone()
+    return Tag(*row) if row else None
+
+
+def tags(execute: Execute, rid: int, lower: str, upper: str | None, after: str, limit: int) -> list[Tag]:
+    """Up to `limit` tags with names in [lower, upper) and after `after`."""
+    rows = execute(
+        "SELECT id, commit_id FROM tags WHERE rid = ?1 AND id >= ?2 AND id > ?3 AND (?4 IS NULL OR id < ?4) "
+        "ORDER BY id LIMIT ?5",
+        (rid, lower, after, upper, limit),
+    )
+    return [Tag(*row) for row in rows]
+
+
+def commit(execute: Execute, rid: int, commit_id: bytes) -> Commit | None:
+    """The commit of that id."""
+    row = execute(f"SELECT {_COMMIT} FROM commits WHERE rid = ? AND id = ?", (rid, commit_id)).fetchone()
+    if row is None:
+        return None
+    parents = tuple(row[1][at : at + ID_BYTES] for at in range(0, len(row[1]), ID_BYTES))
+    return Commit(row[0], parents, row[2], row[3], row[4], row[5], json.loads(row[6]))
+
+
+def add_commit(execute: Execute, rid: int, new: Commit) -> bytes:
+    """Keeps the commit and returns its id; the same commit may be added again."""
+    commit_id = new.id
+    execute(
+        "INSERT OR IGNORE INTO commits "
+        "(rid, id, tree, parents, generation, created, committer, message, metadata) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            rid,
+            commit_id,
+            new.tree,
+            b"".join(new.parents),
+            new.generation,
+            new.created,
+            new.committer,
+            new.message,
+            json.dumps(new.metadata, ensure_ascii=False),
+        ),
+    )
+    return commit_id
+
+
+def commits_by_prefix(execute: Execute, rid: int, prefix: str) -> list[bytes]:
+    """Up to two ids of commits that begin with the hex digits `prefix`."""
+    low = bytes.fromhex(prefix.ljust(2 * ID_BYTES, "0"))
+    high = bytes.fromhex(prefix.ljust(2 * ID_BYTES, "f"))
+    rows = execute("SELECT id FROM commits WHERE rid = ? AND id BETWEEN ? AND ? LIMIT 2", (rid, low, high))
+    return [row[0] for row in rows]
+
+
+def has_tree(execute: Execute, rid: int, tree: bytes) -> bool:
+    """Whether a commit of the repository has that tree."""
+    return (
+        execute("SELECT 1 FROM commits WHERE rid = ? AND tree = ? LIMIT 1", (rid, tree)).fetchone()
+        is not None
+    )
+
+
+def staged(execute: Execute, token: int, key: bytes) -> Staged | None:
+    """The uncommitted change at that path."""
+    row = execute(
+        "SELECT path, seq, identity, value FROM staging WHERE token = ? AND path = ?", (token, key)
+    ).fetchone()
+    return Staged(*row) if row else None
+
+
+def all_staged(execute: Execute, token: int, start: bytes = b"") -> Iterator[Staged]:
+    """The uncommitted changes from `start` on, in byte order."""
+    rows = execute(
+        "SELECT path, seq, identity, value FROM staging WHERE token = ? AND path >= ? ORDER BY path",
+        (token, start),
+    )
+    return map(Staged._make, rows)
+
+
+def stage(execute: Execute, token: int, change: Staged) -> None:
+    """Keeps an uncommitted change."""
+    execute(
+        "INSERT OR REPLACE INTO staging (token, path, seq, identity, value) VALUES (?, ?, ?, ?, ?)",
+        (token, *change),
+    )
+
+
+def unstage(execute: Execute, token: int, key: bytes) -> None:
+    """Forgets the uncommitted change at that path."""
+    execute("DELETE FROM staging WHERE token = ? AND path = ?", (token, key))

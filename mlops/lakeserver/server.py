@@ -1,0 +1,204 @@
+"""Running the server: in this process until told to stop, or in a thread for a test."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlops.lakeserver.auth import Authenticator, Credentials
+from mlops.lakeserver.operations.lake import Lake
+from mlops.lakeserver.store import Store
+from mlops.lakeserver.store.files import Files
+
+DEFAULT_LISTEN = "127.0.0.1:8000"
+READY_S = 30.0
+
+
+class ListenRefused(ValueError):
+    """The address is not one of this machine's own."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a server runs.
+
+    Attributes:
+        data: the store's folder.
+        listen: host and port; port 0 takes a free one.
+        durable: whether an answer waits until what it acknowledges is on disk.
+        clock: seconds since 1970.
+        files: what stands between the store and the file system.
+        hooks: whether hooks are run.
+    """
+
+    data: Path
+    credentials: Credentials
+    listen: str = DEFAULT_LISTEN
+    durable: bool = True
+    clock: Callable[[], float] = time.time
+    files: Files | None = None
+    hooks: bool = True
+
+
+class Server:
+    """A server that listens and does not yet answer; `run` answers until `stop`.
+
+    Raises:
+        ListenRefused: the address is not loopback.
+        StoreInUse: another server has the folder.
+        FormatMismatch: the folder holds a store of another form.
+        OSError: the address is taken.
+    """
+
+    def __init__(self, options: Options) -> None:
+        host, port = _loopback(options.listen)
+        self._options = options
+        self._store = Store(options.data, durable=options.durable, files=options.files)
+        try:
+            self._socket = _bound(host, port)
+        except BaseException:
+            self._store.close()
+            raise
+        self.url = f"http://{_shown(host)}:{self._socket.getsockname()[1]}"
+        self.credentials = options.credentials
+        self.lake = Lake(self._store, clock=options.clock)
+        self._uvicorn = self._prepare()
+
+    def _prepare(self) -> Any:
+        import uvicorn
+
+        from mlops.lakeserver.app import Application
+        from mlops.lakeserver.pages.site import Pages
+
+        if self._options.hooks:
+            self._start_hooks()
+        authenticator = Authenticator(self.credentials, self._store.secret, self._options.clock)
+        self._application = Application(self.lake, authenticator, Pages(self.lake, authenticator))
+        config = uvicorn.Config(
+            self._application,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            http="httptools",
+            loop="uvloop" if os.name != "nt" else "asyncio",
+            timeout_graceful_shutdown=5,
+            timeout_keep_alive=75,
+        )
+        return uvicorn.Server(config)
+
+    def _start_hooks(self) -> None:
+        from mlops.lakeserver.hooks.engine import HookEngine
+        from mlops.lakeserver.ids import NewestFirstIds
+        from mlops.lakeserver.operations.actions import Runs, View
+
+        self.lake.hooks = HookEngine(
+            View(self.lake, self.credentials.user),
+            Runs(self.lake),
+            clock=self.lake.now_utc,
+            new_id=NewestFirstIds(self._options.clock),
+        )
+
+    def run(self) -> None:
+        """Answers until stopped; then everything is closed."""
+        address = {"pid": os.getpid(), "address": self.url}
+        self._store.lock.describe(self.url)
+        description = self._options.data / "server.json"
+        description.write_text(json.dumps(address) + "\n")
+        try:
+            self._uvicorn.run(sockets=[self._socket])
+        finally:
+            description.unlink(missing_ok=True)
+            self.close()
+
+    def close(self) -> None:
+        """Lets go of everything."""
+        self._application.close()
+        if self.lake.hooks is not None:
+            self.lake.hooks.close()
+        self._socket.close()
+        self._store.close()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it answers."""
+        return self._uvicorn.started
+
+    def stop(self) -> None:
+        """Makes `run` return once what is being answered has been."""
+        self._uvicorn.should_exit = True
+
+
+def _loopback(listen: str) -> tuple[str, int]:
+    host, _, port = listen.rpartition(":")
+    host = host.strip("[]")
+    if host == "localhost":
+        host = "127.0.0.1"
+    try:
+        loopback = ipaddress.ip_address(host).is_loopback
+        number = int(port)
+    except ValueError:
+        raise ListenRefused(
+            f"{listen!r} is not an address: give a loopback address and a port, as 127.0.0.1:8000"
+        ) from None
+    if not loopback or not 0 <= number < 65536:
+        raise ListenRefused(
+            f"{listen!r} is not on this machine alone: the lake server listens on loopback addresses only"
+        )
+    return host, number
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from None
+    listening.setblocking(False)
+    return listening
+
+
+@contextmanager
+def running_server(
+    data_dir: Path,
+    credentials: Credentials,
+    *,
+    listen: str = "127.0.0.1:0",
+    durable: bool = True,
+    clock: Callable[[], float] = time.time,
+    files: Files | None = None,
+    hooks: bool = True,
+) -> Iterator[Server]:
+    """A server that answers, in a thread of this process, while the context lasts.
+
+    Raises:
+        RuntimeError: it did not start within 30 s.
+    """
+    server = Server(Options(data_dir, credentials, listen, durable, clock, files, hooks))
+    thread = threading.Thread(target=server.run, name="lake-server", daemon=True)
+    thread.start()
+    try:
+        deadline = time.monotonic() + READY_S
+        while not server.ready:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError("the lake server did not start")
+            time.sleep(0.002)
+        yield server
+    finally:
+        server.stop()
+        thread.join()

@@ -1,0 +1,90 @@
+"""Where everything is kept: metadata, trees and small objects in SQLite, large objects as files."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import TypeVar
+
+from mlops.lakeserver.store.blobs import Blobs
+from mlops.lakeserver.store.database import Database
+from mlops.lakeserver.store.files import DiskFiles, Files
+from mlops.lakeserver.store.lock import StoreLock
+from mlops.lakeserver.store.node_cache import NewNodes, NodeCache
+from mlops.lakeserver.store.writer import Transaction, Writer
+
+T = TypeVar("T")
+
+
+class Store:
+    """A folder with everything in it, held by this process alone until closed.
+
+    Args:
+        directory: created (mode 700) if it is not there.
+        durable: whether a write returns only when it is on disk.
+        files: what stands between the store and the file system.
+
+    Raises:
+        StoreInUse: another process holds the folder.
+        FormatMismatch: the folder holds a store of another form.
+    """
+
+    def __init__(self, directory: Path, *, durable: bool = True, files: Files | None = None) -> None:
+        self.directory = directory
+        files = files or DiskFiles(durable=durable)
+        files.make_dir(directory)
+        self.lock = StoreLock(directory)
+        try:
+            self.database = Database(directory / "lake.sqlite", durable=durable)
+            self._open(files)
+        except BaseException:
+            self.lock.release()
+            raise
+
+    def _open(self, files: Files) -> None:
+        try:
+            self.blobs = Blobs(files, self.directory / "objects")
+            self.nodes = NodeCache(self.database)
+            connection = self.database.writer
+            with connection:
+                connection.execute(
+                    "INSERT OR IGNORE INTO settings VALUES ('secret', ?)", (secrets.token_hex(32),)
+                )
+                connection.execute(
+                    "INSERT INTO settings VALUES ('epoch', '1') "
+                    "ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+                )
+            self.secret = bytes.fromhex(self.setting("secret"))
+            files.sync_dir(self.directory)
+            self.writer = Writer(connection, files)
+        except BaseException:
+            self.database.close()
+            raise
+
+    def setting(self, name: str) -> str:
+        """A setting of the store, or ''."""
+        row = self.database.reader.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else ""
+
+    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
+        """Has `work` done inside a write transaction; done when durable."""
+        return self.writer.submit(work)
+
+    def write(self, work: Callable[[Transaction], T]) -> T:
+        """Does `work` inside a write transaction; returns when durable; never call it on the event loop."""
+        return self.writer.submit(work).result()
+
+    def new_nodes(self) -> NewNodes:
+        """A place for the nodes that an operation makes."""
+        return NewNodes(self.nodes)
+
+    def close(self) -> None:
+        """Writes what is queued and lets go of the folder."""
+        self.writer.stop()
+        self.database.close()
+        self.lock.release()
+
+
+__all__ = ["NewNodes", "Store", "Transaction"]

@@ -1,0 +1,84 @@
+"""Tree nodes in the database, the recently used ones decoded in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+from mlops.lakeserver.errors import StorageDamaged
+from mlops.lakeserver.nodes import EMPTY_BODY, EMPTY_ID, EMPTY_NODE, Node
+from mlops.lakeserver.store.database import Database
+from mlops.lakeserver.store.writer import Transaction
+
+CACHE_BYTES = 64 << 20
+
+
+class NodeCache:
+    """Reads nodes; safe to use from many threads.
+
+    Args:
+        capacity_bytes: about how much memory decoded nodes may take.
+    """
+
+    def __init__(self, database: Database, capacity_bytes: int = CACHE_BYTES) -> None:
+        self._database = database
+        self._capacity = capacity_bytes
+        self._used = 0
+        self._lock = threading.Lock()
+        self._nodes: OrderedDict[bytes, Node] = OrderedDict()
+
+    def get(self, node_id: bytes) -> Node:
+        """The node of that id.
+
+        Raises:
+            StorageDamaged: there is none, or it cannot be read.
+        """
+        node = self._nodes.get(node_id)
+        if node is not None:
+            return node
+        if node_id == EMPTY_ID:
+            return EMPTY_NODE
+        row = self._database.reader.execute("SELECT body FROM nodes WHERE id = ?", (node_id,)).fetchone()
+        if row is None:
+            raise StorageDamaged(f"tree node {node_id.hex()} is missing")
+        node = Node(node_id, row[0])
+        self._keep(node)
+        return node
+
+    def _keep(self, node: Node) -> None:
+        with self._lock:
+            if node.id in self._nodes:
+                return
+            self._nodes[node.id] = node
+            self._used += node.size_bytes
+            while self._used > self._capacity:
+                _, dropped = self._nodes.popitem(last=False)
+                self._used -= dropped.size_bytes
+
+
+class NewNodes:
+    """Nodes made by one operation, on top of those of the store; written when the operation says so."""
+
+    def __init__(self, cache: NodeCache) -> None:
+        self._cache = cache
+        self._bodies: dict[bytes, bytes] = {}
+        self._decoded: dict[bytes, Node] = {}
+
+    def get(self, node_id: bytes) -> Node:
+        """The node of that id, new or stored."""
+        body = self._bodies.get(node_id)
+        if body is None:
+            return self._cache.get(node_id)
+        node = self._decoded.get(node_id)
+        if node is None:
+            node = self._decoded[node_id] = Node(node_id, body)
+        return node
+
+    def put(self, node_id: bytes, body: bytes) -> None:
+        """Keeps a new node."""
+        self._bodies[node_id] = body
+
+    def write(self, tx: Transaction) -> None:
+        """Writes them all as part of the transaction."""
+        tx.execute("INSERT OR IGNORE INTO nodes (id, body) VALUES (?, ?)", (EMPTY_ID, EMPTY_BODY))
+        tx.executemany("INSERT OR IGNORE INTO nodes (id, body) VALUES (?, ?)", self._bodies.items())

@@ -1,0 +1,268 @@
+"""Requests and responses as handlers see them, on bare ASGI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from mlops.lakeserver.errors import BadRequest, LakeError, TooLarge
+from mlops.lakeserver.operations.lake import Lake
+from mlops.lakeserver.operations.paging import DEFAULT_PER_PAGE, MAX_PER_PAGE, Page
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+MAX_BODY_BYTES = 16 << 20
+JSON_TYPE: Header = (b"content-type", b"application/json")
+
+_TRUE, _FALSE = (
+    frozenset({"true", "True", "TRUE", "1", "t", "T"}),
+    frozenset({"false", "False", "FALSE", "0", "f", "F"}),
+)
+
+
+class ClientGone(Exception):
+    """The client went away before it had sent everything."""
+
+
+class Request:
+    """One request.
+
+    Attributes:
+        lake: what it is about.
+        params: what the path names, decoded.
+        user: who asks; '' where nobody has to say.
+        body: the JSON body, where the operation has one; None where none was sent.
+    """
+
+    __slots__ = ("_headers", "_query", "_receive", "body", "lake", "params", "scope", "user")
+
+    def __init__(self, scope: Scope, receive: Receive, lake: Lake, params: dict[str, str]) -> None:
+        self.scope = scope
+        self.lake = lake
+        self.params = params
+        self.user = ""
+        self.body: Any = None
+        self._receive = receive
+        self._query: list[tuple[str, str]] | None = None
+        self._headers: dict[bytes, bytes] | None = None
+
+    def __getitem__(self, name: str) -> str:
+        return self.params[name]
+
+    def header(self, name: bytes) -> str | None:
+        """The header of that (lower-case) name."""
+        if self._headers is None:
+            self._headers = dict(self.scope["headers"])
+        value = self._headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    def queries(self, name: str) -> list[str]:
+        """All values of a query parameter."""
+        if self._query is None:
+            try:
+                raw = self.scope["query_string"].decode("ascii")
+                self._query = parse_qsl(raw, keep_blank_values=True, errors="strict", max_num_fields=2500)
+            except ValueError:
+                raise BadRequest("the query string cannot be decoded") from None
+        return [value for key, value in self._query if key == name]
+
+    def query(self, name: str, default: str = "") -> str:
+        """A query parameter."""
+        values = self.queries(name)
+        return values[0] if values else default
+
+    def required(self, name: str, *, may_be_empty: bool = False) -> str:
+        """A query parameter that has to be there.
+
+        Raises:
+            BadRequest: it is not.
+        """
+        values = self.queries(name)
+        if not values:
+            raise BadRequest(f'parameter "{name}" in query has an error: value is required but missing')
+        if not values[0] and not may_be_empty:
+            raise BadRequest(f'parameter "{name}" in query has an error: empty value is not allowed')
+        return values[0]
+
+    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
+        """A query parameter that is one of `allowed`."""
+        value = self.query(name, default)
+        if value not in allowed:
+            shown = json.dumps(list(allowed), separators=(",", ":"))
+            raise BadRequest(
+                f'parameter "{name}" in query has an error: value is not one of the allowed values {shown}'
+            )
+        return value
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """A query parameter that says yes or no."""
+        value = self.query(name)
+        if not value:
+            return default
+        if value in _TRUE:
+            return True
+        if value in _FALSE:
+            return False
+        raise BadRequest(
+            f'parameter "{name}" in query has an error: value {value}: an invalid boolean: invalid syntax'
+        )
+
+    def integer(self, name: str) -> int | None:
+        """A query parameter that is a whole number."""
+        value = self.query(name)
+        if not value:
+            return None
+        digits = value[1:] if value[:1] in "+-" else value
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
+            raise BadRequest(
+                f'parameter "{name}" in query has an error: value {value}: an invalid integer: invalid syntax'
+            )
+        return int(value)
+
+    def amount(self) -> int:
+        """How many results the client wants on a page."""
+        amount = self.integer("amount")
+        if amount is None:
+            return DEFAULT_PER_PAGE
+        if amount > MAX_PER_PAGE:
+            raise BadRequest(
+                f'parameter "amount" in query has an error: number must be at most {MAX_PER_PAGE}'
+            )
+        if amount < -1:
+            raise BadRequest('parameter "amount" in query has an error: number must be at least -1')
+        return amount if amount > 0 else DEFAULT_PER_PAGE
+
+    def time(self, name: str) -> float | None:
+        """A query parameter that is a point in time (RFC 3339), as unix seconds."""
+        value = self.query(name)
+        if not value:
+            return None
+        try:
+            moment = datetime.fromisoformat(value)
+            if "T" not in value.upper() or moment.tzinfo is None:
+                raise ValueError
+        except ValueError:
+            raise BadRequest(
+                f'parameter "{name}" in query has an error: string doesn\'t match the format "date-time"'
+            ) from None
+        return moment.timestamp()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body as it comes in.
+
+        Raises:
+            ClientGone: it does not come to its end.
+        """
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            data = message.get("body", b"")
+            if data:
+                yield data
+            if not message.get("more_body"):
+                return
+
+    async def read_body(self, limit: int = MAX_BODY_BYTES) -> bytes:
+        """The whole body.
+
+        Raises:
+            TooLarge: it is larger than `limit` bytes; no more than that is read.
+        """
+        announced = self.header(b"content-length")
+        if announced and announced.isdigit() and int(announced) > limit:
+            raise TooLarge(f"request body is larger than {limit} bytes")
+        parts = bytearray()
+        async for chunk in self.chunks():
+            parts += chunk
+            if len(parts) > limit:
+                raise TooLarge(f"request body is larger than {limit} bytes")
+        return bytes(parts)
+
+    async def read_json(self) -> None:
+        """`body` is what the client sent.
+
+        Raises:
+            BadRequest: it is not JSON.
+        """
+        raw = await self.read_body()
+        if not raw:
+            return
+        content_type = self.header(b"content-type") or ""
+        if content_type.partition(";")[0].strip().lower() != "application/json":
+            raise BadRequest(
+                f'request body has an error: header Content-Type has unexpected value "{content_type}"'
+            )
+        try:
+            self.body = json.loads(raw)
+        except (ValueError, RecursionError):
+            raise BadRequest(
+                "request body has an error: failed to decode request body: invalid JSON"
+            ) from None
+
+
+class Response:
+    """One response; with `stream`, the body comes from there."""
+
+    __slots__ = ("body", "headers", "status", "stream")
+
+    def __init__(
+        self,
+        status: int = 200,
+        body: bytes = b"",
+        headers: tuple[Header, ...] | list[Header] = (),
+        stream: Callable[[Send], Awaitable[None]] | None = None,
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.headers = headers
+        self.stream = stream
+
+    async def send(self, send: Send) -> None:
+        """Sends it."""
+        headers = list(self.headers)
+        if self.stream is None and self.status not in {204, 304}:
+            headers.append((b"content-length", b"%d" % len(self.body)))
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        if self.stream is not None:
+            await self.stream(send)
+        else:
+            await send({"type": "http.response.body", "body": self.body})
+
+
+def json_response(value: Any, status: int = 200, headers: tuple[Header, ...] = ()) -> Response:
+    """A response whose body is `value`."""
+    body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    return Response(status, body, (JSON_TYPE, (b"x-content-type-options", b"nosniff"), *headers))
+
+
+def no_content() -> Response:
+    """Done, and nothing to say."""
+    return Response(204)
+
+
+def error_response(error: LakeError) -> Response:
+    """The error, as every client reads it."""
+    return json_response({"message": error.message}, error.status, error.headers)
+
+
+def page_response(page: Page[Any], results: list[Any]) -> Response:
+    """A page of a list."""
+    return json_response(
+        {
+            "pagination": {
+                "has_more": page.has_more,
+                "max_per_page": MAX_PER_PAGE,
+                "next_offset": page.next_offset,
+                "results": len(results),
+            },
+            "results": results,
+        }
+    )
