@@ -147,7 +147,7 @@ def _kind(column: pd.Series) -> str:
         ("integer", types.is_integer_dtype),
         ("number", types.is_float_dtype),
         ("time", types.is_datetime64_any_dtype),
-        ("text", types.is_string_dtype),
+        ("text", lambda dtype: types.infer_dtype(column, skipna=True) in ("string", "empty")),
     )
     for kind, holds in tests:
         if holds(column):

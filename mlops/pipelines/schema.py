@@ -108,7 +108,7 @@ def _text(values: pd.Series) -> pd.Series:
 
     # A column without any value arrives as numbers: CSV cannot say what it would have held.
     empty = bool(values.isna().all())
-    if not empty and not pd.api.types.is_string_dtype(values):
+    if not empty and pd.api.types.infer_dtype(values, skipna=True) != "string":
         raise TypeError(f"found {values.dtype}")
     return values.astype("str")
 
@@ -120,7 +120,7 @@ def _instant(values: pd.Series) -> pd.Series:
         if values.dt.tz is None:
             raise ValueError("they carry no time zone")
         return values.dt.tz_convert("UTC").dt.as_unit("us")
-    if not pd.api.types.is_string_dtype(values):
+    if pd.api.types.infer_dtype(values, skipna=True) != "string":
         raise TypeError(f"found {values.dtype}")
     zoned = values.isna() | values.str.fullmatch(_ZONED)
     if not zoned.all():

@@ -110,7 +110,22 @@ def _departures(flights: pd.DataFrame) -> pd.DataFrame:
         raise InputError(f"not a calendar day: {error}", where="table flights") from error
     # `hour` and `minute` are scheduled local time; `time_hour` is that hour in UTC, daylight saving included.
     departs_at = flights["time_hour"] + pd.to_timedelta(flights["minute"], unit="min")
+    _check_days(days, departs_at)
     return flights.assign(**{CLUSTER: days, TIME: departs_at.dt.as_unit("us")})
+
+
+def _check_days(days: pd.Series, departs_at: pd.Series) -> None:
+    import pandas as pd
+
+    # A day of New York begins 4 or 5 hours after the same day of UTC, and one day has 25 hours.
+    since_midnight_utc = departs_at.dt.tz_localize(None) - days
+    agree = since_midnight_utc.between(pd.Timedelta(hours=4), pd.Timedelta(hours=29))
+    if not agree.all():
+        raise InputError(
+            f"{int((~agree).sum())} flights leave on another day than their time in UTC says",
+            where="table flights",
+            todo="correct year, month and day or time_hour",
+        )
 
 
 def _observations(weather: pd.DataFrame) -> pd.DataFrame:

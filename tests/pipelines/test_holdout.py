@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops.pipelines import pipeline
+from mlops.pipelines.holdout import HoldoutRule, NotEnoughData, row_digest, split
+from mlops.pipelines.spec import Joined, PipelineSpec
+from mlops.runs.errors import ConfigError, InputError
+
+MONTH = HoldoutRule("newest_period", column="departs_on", period="month")
+HELD = ["user 6", "user 8", "user 9"]
+DIGEST = "436c585a8455917d7e835fd798ba461df31bb332642ed651f87357be26b60d40"
+SPEC = dataclasses.replace(pipeline("flights"), key=("user", "at"), time="at")
+
+ROWS = st.lists(
+    st.tuples(st.text(max_size=4), st.datetimes(pd.Timestamp("2012-11-01"), pd.Timestamp("2013-03-31"))),
+    max_size=30,
+    unique=True,
+)
+
+
+def frame(rows: list[tuple[str, object]]) -> pd.DataFrame:
+    """Return rows with a key of user and time, sorted by time and user."""
+    table = pd.DataFrame(rows, columns=["user", "at"]).astype({"user": "str", "at": "datetime64[us]"})
+    return table.sort_values(["at", "user"], ignore_index=True)
+
+
+def test_the_newest_month_of_new_york_judges(spec: PipelineSpec, spring: Joined) -> None:
+    parts = split(spring.rows, MONTH, spec)
+    assert set(parts.train["month"]) == {2}
+    assert set(parts.holdout["month"]) == {3}
+    assert len(parts.train) + len(parts.holdout) == len(spring.rows)
+    assert parts.train["departs_at"].max() < parts.holdout["departs_at"].min()
+    assert not set(map(tuple, parts.train[list(spec.key)].to_numpy())) & set(
+        map(tuple, parts.holdout[list(spec.key)].to_numpy())
+    )
+
+
+def test_one_month_is_not_enough(spec: PipelineSpec, spring: Joined) -> None:
+    february = spring.rows[spring.rows["month"] == 2]
+    with pytest.raises(NotEnoughData, match="one month of data") as raised:
+        split(february, MONTH, spec)
+    assert isinstance(raised.value, InputError)
+    with pytest.raises(NotEnoughData, match="0 rows"):
+        split(february.head(0), MONTH, spec)
+
+
+@given(ROWS, st.sampled_from(["day", "week", "month"]))
+def test_the_newest_period_comes_after_all_training_rows(rows: list[tuple[str, object]], period: str) -> None:
+    table = frame(rows)
+    try:
+        parts = split(table, HoldoutRule("newest_period", column="at", period=period), SPEC)
+    except NotEnoughData:
+        assert table["at"].dt.strftime({"day": "%F", "week": "%G-%V", "month": "%Y-%m"}[period]).nunique() < 2
+        return
+    assert parts.train["at"].max() < parts.holdout["at"].min()
+    pd.testing.assert_frame_equal(pd.concat([parts.train, parts.holdout], ignore_index=True), table)
+
+
+@given(ROWS, st.floats(0.01, 0.5), st.randoms(use_true_random=False))
+def test_a_row_stays_on_its_side_whatever_else_arrives(rows, fraction: float, random) -> None:
+    rule = HoldoutRule("hash", fraction=fraction)
+    few = [row for row in rows if random.random() < 0.5]
+
+    def held(some: list[tuple[str, object]]) -> set[tuple[object, ...]]:
+        try:
+            return set(split(frame(some), rule, SPEC).holdout.itertuples(index=False, name=None))
+        except NotEnoughData:
+            return set()
+
+    kept, every = held(few), held(rows)
+    if kept and every:
+        assert kept == every & set(frame(few).itertuples(index=False, name=None))
+
+
+def test_the_share_that_is_held_out_is_about_the_one_asked_for(spec: PipelineSpec, spring: Joined) -> None:
+    parts = split(spring.rows, HoldoutRule("hash", fraction=0.2), spec)
+    assert len(parts.holdout) / len(spring.rows) == pytest.approx(0.2, abs=0.01)
+
+
+def test_the_side_of_a_row_is_the_same_in_every_version() -> None:
+    # These keys were split once and for all: a change here changes every holdout there is.
+    rows = frame([(f"user {i}", pd.Timestamp("2013-01-01") + pd.Timedelta(hours=i)) for i in range(12)])
+    parts = split(rows, HoldoutRule("hash", fraction=0.3), SPEC)
+    assert parts.holdout["user"].tolist() == HELD
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (HoldoutRule("newest_period", column="departs_on", period="year"), "no such period"),
+        (HoldoutRule("newest_period", column="nope", period="month"), "column with times"),
+        (HoldoutRule("newest_period", column="carrier", period="month"), "column with times"),
+        (HoldoutRule("hash", fraction=0.0), "above 0"),
+        (HoldoutRule("hash", fraction=0.6), "at most 0.5"),
+        (HoldoutRule("oldest"), "no such kind"),  # type: ignore[arg-type]
+    ],
+)
+def test_a_rule_that_cannot_be_followed_is_named(
+    spec: PipelineSpec, spring: Joined, rule: HoldoutRule, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        split(spring.rows, rule, spec)
+
+
+def test_a_row_without_a_time_is_no_training_row_by_accident() -> None:
+    table = frame([("a", pd.Timestamp("2013-01-01")), ("b", pd.NaT)])
+    with pytest.raises(InputError, match="1 rows without a time"):
+        split(table, HoldoutRule("newest_period", column="at", period="day"), SPEC)
+
+
+VALUES = pd.DataFrame(
+    {
+        "key": [3, 1, 2],
+        "text": ["é", None, "a|b"],
+        "number": [0.1, np.nan, -0.0],
+        "at": pd.to_datetime(["2013-01-01T00:00Z", "2013-06-01T12:34:56Z", None], utc=True, format="ISO8601"),
+        "yes": [True, False, True],
+    }
+).astype({"text": "str"})
+COLUMNS = list(VALUES.columns)
+
+
+def test_the_digest_is_the_same_in_every_version() -> None:
+    assert row_digest(VALUES, ["key"], COLUMNS) == DIGEST
+
+
+@pytest.mark.parametrize(
+    "same",
+    [
+        VALUES.iloc[::-1],
+        VALUES.astype({"key": "int16"}),
+        VALUES.astype({"text": "object"}),
+        VALUES.assign(at=VALUES["at"].dt.tz_convert("America/New_York").dt.as_unit("ns")),
+        VALUES.replace({"number": {-0.0: 0.0}}),
+        VALUES[COLUMNS[::-1]],
+    ],
+)
+def test_the_digest_sees_values_alone(same: pd.DataFrame) -> None:
+    assert row_digest(same, ["key"], COLUMNS) == DIGEST
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        VALUES.assign(key=[3, 1, 4]),
+        VALUES.assign(text=["é", "", "a|b"]),
+        VALUES.assign(number=[0.1, 0.0, -0.0]),
+        VALUES.assign(number=[0.1 + 1e-17 + 1e-16, np.nan, -0.0]),
+        VALUES.assign(yes=[True, True, True]),
+        VALUES.head(2),
+        pd.concat([VALUES, VALUES.head(1)]),
+    ],
+)
+def test_the_digest_sees_every_value(other: pd.DataFrame) -> None:
+    assert row_digest(other, ["key"], COLUMNS) != DIGEST
+
+
+def test_neighbouring_texts_do_not_run_into_each_other() -> None:
+    one = pd.DataFrame({"key": [1, 2], "text": ["ab", "c"]})
+    two = pd.DataFrame({"key": [1, 2], "text": ["a", "bc"]})
+    assert row_digest(one, ["key"], ["text"]) != row_digest(two, ["key"], ["text"])
+
+
+def test_what_cannot_be_digested_is_named() -> None:
+    with pytest.raises(InputError, match="cannot be digested"):
+        row_digest(pd.DataFrame({"key": [1], "list": [[1]]}), ["key"], ["list"])
