@@ -22,8 +22,56 @@ from mlops.runs.errors import ConfigError, LakeUnavailable
 
 NAME = "lake"
 ADMIN = "mlops"
+EMBEDDED = "mlops.lakeserver"
 HEALTH = "/_health"
 START_S = 60.0
+
+
+def start_embedded(
+    state_dir: Path, *, port: int = 0, progress: Progress | None = None, timeout_s: float = START_S
+) -> Credentials:
+    """Start the embedded server on loopback, or find it running, and return address and key.
+
+    Its store lies in ``<state_dir>/lake``, the key in ``<state_dir>/lakectl.yaml``.
+
+    Args:
+        state_dir: Where everything lies.
+        port: Preferred port; another is taken where somebody listens there, or for 0.
+        progress: Called with lines for people.
+        timeout_s: How long to wait until it answers, seconds.
+
+    Raises:
+        LakeUnavailable: It ended, or did not answer in time.
+    """
+    file = state_dir / lake_credentials.FILE_NAME
+    if running(state_dir) is not None:
+        return lake_credentials.load(file)
+    credentials = _at_port(file, server_process.free_port(port))
+    lake_credentials.save(credentials, file)
+    listen = credentials.endpoint.partition("://")[2]
+    store = (state_dir / "lake").absolute()
+    server_process.start(
+        [
+            sys.executable,
+            "-m",
+            EMBEDDED,
+            "--data",
+            str(store),
+            "--listen",
+            listen,
+            "--credentials",
+            str(file),
+        ],
+        name=NAME,
+        state_dir=state_dir,
+        address=credentials.endpoint,
+        ready_path=HEALTH,
+        # Its own variables would go over the file with the key.
+        env={key: value for key, value in os.environ.items() if not key.startswith("LAKESERVER_")},
+        timeout_s=timeout_s,
+        progress=progress,
+    )
+    return credentials
 
 
 def start_lakefs(
@@ -50,9 +98,8 @@ def start_lakefs(
         ConfigError: There is no such program.
         LakeUnavailable: It ended, or did not answer in time.
     """
-    running = server_process.find(NAME, state_dir)
     file = state_dir / lake_credentials.FILE_NAME
-    if running is not None:
+    if running(state_dir) is not None:
         return lake_credentials.load(file)
     program = find_lakefs(download=download, progress=progress)
     home = (state_dir / "lakefs").absolute()
