@@ -24,7 +24,7 @@ class Links:
     mlflow: str = ""
     dagster: str = ""
 
-    def _page(self, path: str, **query: str) -> str:
+    def _page(self, path: str, /, **query: str) -> str:
         base = f"{self.lake.rstrip('/')}/repositories/{quote(self.repository)}/{path}"
         return f"{base}?{urlencode(query)}" if query else base
 

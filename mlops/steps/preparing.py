@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from mlops.adapters import policy_files, validation
+from mlops.adapters import policy_files, validation, validation_page
 from mlops.pipelines.holdout import NotEnoughData, split
 from mlops.runs import names
-from mlops.runs.digest import document
 from mlops.runs.errors import NotFound, NotPromoted, ValidationFailed
 from mlops.runs.evidence import Reason
 from mlops.runs.history import read_json
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 
 #: The table name under which joined rows are validated.
 PROCESSED_SUITE = "processed"
+#: Why an attempt stopped whose rows did not pass.
+VALIDATION_FAILED = "validation_failed"
+#: What the results are called, and the rows they are about.
+PROCESSED_TABLES = {"processed_train": names.TRAIN, "processed_holdout": names.HOLDOUT}
 
 
 def process(workspace: Workspace, run: Run) -> Run:
@@ -56,24 +59,32 @@ def validate(workspace: Workspace, run: Run) -> Run:
     """Run the suite of the processed rows as it is on `main`, and keep the results on the branch.
 
     Raises:
-        ValidationFailed: An expectation of severity error does not hold; on record before it is raised.
+        ValidationFailed: An expectation of severity error does not hold, or the suite cannot judge; on record
+            before it is raised.
     """
     if run.reached(Step.VALIDATED):
         return run
-    suite = suite_of(workspace, run.fork, PROCESSED_SUITE)
-    parts = [("train", names.TRAIN), ("holdout", names.HOLDOUT)]
-    reports = [
-        validation.validate(f"{PROCESSED_SUITE}_{part}", workspace.frames.read(run.head, path), suite)
-        for part, path in parts
-    ]
+    try:
+        reports = _judged(workspace, run)
+    except ValidationFailed as error:
+        fail(workspace.ports, run, VALIDATION_FAILED, error.what)
+        raise
     for path, content in report_files(reports).items():
         workspace.lake.write(run.branch, path, content)
     failed = [report for report in reports if not report.success]
     if failed:
-        fail(workspace.ports, run, "validation_failed", summary(reports))
+        fail(workspace.ports, run, VALIDATION_FAILED, summary(reports))
         raise ValidationFailed(summary(failed), where=run.branch, todo=f"see {names.VALIDATION} there")
     extra = {"validation": summary(reports)}
     return finish_step(workspace.ports, run, Step.VALIDATED, f"Validate: {summary(reports)}", extra)
+
+
+def _judged(workspace: Workspace, run: Run) -> list[ValidationReport]:
+    suite = suite_of(workspace, run.fork, PROCESSED_SUITE)
+    return [
+        validation.validate(name, workspace.frames.read(run.head, path), suite, workspace.spec.key)
+        for name, path in PROCESSED_TABLES.items()
+    ]
 
 
 def suite_of(workspace: Workspace, ref: str, table: str) -> dict[str, object]:
@@ -94,13 +105,19 @@ def suite_of(workspace: Workspace, ref: str, table: str) -> dict[str, object]:
 
 def report_files(reports: list[ValidationReport]) -> dict[str, bytes]:
     """Return path to content: one JSON per report, and one page that shows them all."""
-    files = {names.validation_path(report.table): document(report.to_json()) for report in reports}
-    return {**files, f"{names.VALIDATION}README.md": validation.page(reports)}
+    files = {names.validation_path(report.table): report.to_bytes() for report in reports}
+    return {**files, f"{names.VALIDATION}README.md": validation_page.page(reports)}
 
 
 def summary(reports: list[ValidationReport]) -> str:
     """Return one line: table, expectations that held, expectations there are, and the first failures."""
-    return ", ".join(report.summary() for report in reports)
+    return ", ".join(map(_line, reports))
+
+
+def _line(report: ValidationReport) -> str:
+    held = report.listed - len(report.failures)
+    broken = "; ".join(f"{check.name}: {check.found}" for check in report.failures[:3])
+    return f"{report.table} {held} of {report.listed}" + (f" ({broken})" if broken else "")
 
 
 def validate_frames(
@@ -108,6 +125,11 @@ def validate_frames(
 ) -> list[ValidationReport]:
     """Return a report for each table, by the suites of a commit."""
     return [
-        validation.validate(table, frame, suite_of(workspace, suites_ref, table))
+        validation.validate(
+            table,
+            frame,
+            suite_of(workspace, suites_ref, table),
+            workspace.spec.table_keys.get(table, ()),
+        )
         for table, frame in frames.items()
     ]

@@ -23,6 +23,7 @@ class Workspace:
         lake: Its repository.
         ports: The outside as the core sees it; its lake is ``lake``.
         links: Addresses of pages for people.
+        promote_rounds: How often a promotion starts again because `main` has moved.
         frames: Parquet objects of the lake as frames.
     """
 
@@ -30,6 +31,7 @@ class Workspace:
     lake: LakeFSLake
     ports: Ports
     links: Links
+    promote_rounds: int = 20
     frames: Frames = field(init=False)
 
     def __post_init__(self) -> None:

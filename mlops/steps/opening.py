@@ -1,0 +1,64 @@
+"""A pipeline's workspace, put together: settings and credentials in, everything its steps need out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mlops.adapters import server_process
+from mlops.pipelines import pipeline
+from mlops.runs.ports import Ports
+from mlops.steps.links import Links
+from mlops.steps.system import SystemClock, SystemProcesses, nonce
+from mlops.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mlops.settings import Settings
+
+#: Names under which the pages for people are started, and found again by their pid files.
+MLFLOW = "mlflow"
+DAGSTER = "dagster"
+
+
+def open_workspace(
+    settings: Settings, pipeline_name: str, tell: Callable[[str], None] = lambda _line: None
+) -> Workspace:
+    """Return the workspace of a pipeline; nothing is sent to any server yet.
+
+    Args:
+        settings: Where everything is.
+        pipeline_name: Which pipeline.
+        tell: Receives one line of progress at a time.
+
+    Raises:
+        ConfigError: There is no such pipeline, or no lakeFS address and key.
+    """
+    from mlops.adapters.lake import LakeFSLake, connect
+    from mlops.adapters.tracking import MLflowTracker
+
+    spec = pipeline(pipeline_name)
+    connection = connect(settings.lake_credentials(), timeout_s=settings.lake_timeout_s)
+    lake = LakeFSLake(connection, spec.name)
+    ports = Ports(
+        lake=lake,
+        tracker=MLflowTracker(settings.tracking_uri, spec.name),
+        clock=SystemClock(),
+        processes=SystemProcesses(),
+        nonce=nonce,
+        lease_ttl_s=settings.lease_ttl_s,
+        tell=tell,
+    )
+    links = Links(
+        lake=connection.endpoint,
+        repository=spec.name,
+        mlflow=_served(MLFLOW, settings.state_dir),
+        dagster=_served(DAGSTER, settings.state_dir),
+    )
+    return Workspace(spec, lake, ports, links, promote_rounds=settings.promote_rounds)
+
+
+def _served(name: str, state_dir: Path) -> str:
+    server = server_process.find(name, state_dir)
+    return server.address if server is not None else ""

@@ -1,0 +1,190 @@
+"""The steps of a run: each brings it up to a point.
+
+What is missing before that point is done first, what is finished stays as it is; so every step may be called
+again, in another process too, and a run that is over only tells how it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlops.runs import lifecycle, names, promotion
+from mlops.runs.decision import current, decide
+from mlops.runs.errors import NotFound, NotPromoted, ValidationFailed
+from mlops.runs.history import read_main, since
+from mlops.runs.model import Run, RunInputs, Step
+from mlops.runs.promotion import Promotion
+from mlops.runs.reconcile import reconcile, record_promotion
+from mlops.steps import preparing, training
+from mlops.steps.judging import CommittedJudge
+from mlops.steps.provenance import git_state, inputs_of
+
+if TYPE_CHECKING:
+    from mlops.runs.ports import Commit
+    from mlops.steps.workspace import Workspace
+
+
+def open_(
+    workspace: Workspace,
+    params: Any,
+    *,
+    again: int = 0,
+    take_over: bool = False,
+    tags: Mapping[str, str] | None = None,
+) -> Run:
+    """Open a run on `main`'s head, or go on with the unfinished one that has the same inputs.
+
+    What others left undone (a rollback under way, caches) is brought in line first.
+
+    Args:
+        workspace: The pipeline's workspace.
+        params: Model parameters, as `PipelineSpec.parameters` returns them.
+        again: Counts deliberate repetitions of the same inputs.
+        take_over: Whether an attempt that seems alive is fenced all the same.
+        tags: Further tags for the tracker.
+
+    Raises:
+        RunAlive: Another process is working on this run.
+    """
+    reconcile(workspace.ports)
+    run = lifecycle.open_run(
+        workspace.ports,
+        lambda commit: inputs_of(workspace.spec, workspace.lake, commit, params),
+        again=again,
+        take_over=take_over,
+    )
+    return _tracked(workspace, run, tags or {})
+
+
+def reopen(workspace: Workspace, run_id: str, tags: Mapping[str, str] | None = None) -> Run:
+    """Return the attempt of a known run that this process may go on with.
+
+    This process's own attempt is returned as it is. Otherwise a new attempt goes on from the last finished
+    step. If the code has changed since, or the run failed on record, its outputs would not follow from its
+    inputs: then it is a new run, on `main`'s head, with the same parameters.
+
+    Raises:
+        NotFound: No attempt of the run is left.
+        RunAlive: Another process is working on this run.
+    """
+    lake, ports = workspace.lake, workspace.ports
+    attempts = reversed(lifecycle.attempts_of(lake, run_id))
+    latest = next(filter(None, (lifecycle.load_run(lake, branch) for branch in attempts)), None)
+    if latest is None:
+        raise NotFound("nothing is left of this run", where=run_id, todo="start a new run")
+    if latest.lease.owner == ports.processes.me() and latest.step is not Step.FAILED:
+        lake.discard(latest.branch)
+        return latest
+    known = latest
+    params = workspace.spec.parameters(known.inputs.params)
+
+    def inputs_at(head: str) -> RunInputs:
+        if known.step is not Step.FAILED and since(lake, head, known.fork).reached:
+            inputs = inputs_of(workspace.spec, lake, known.fork, params)
+            if inputs.digest == known.inputs.digest:
+                return inputs
+        return inputs_of(workspace.spec, lake, head, params)
+
+    run = lifecycle.open_run(ports, inputs_at, again=_again(run_id))
+    return _tracked(workspace, run, tags or {})
+
+
+def process(workspace: Workspace, run: Run) -> Run:
+    """Return the run with training and holdout rows written."""
+    return _on_record(workspace, run, preparing.process)
+
+
+def validate(workspace: Workspace, run: Run) -> Run:
+    """Return the run with its rows held against the suites of `main`."""
+    return _on_record(workspace, process(workspace, run), preparing.validate)
+
+
+def train(workspace: Workspace, run: Run) -> Run:
+    """Return the run with its model fitted, on rows that passed."""
+    return training.train(workspace, validate(workspace, run))
+
+
+def evaluate(workspace: Workspace, run: Run) -> Run:
+    """Return the run with its verdict on record, whatever it says."""
+    run = train(workspace, run)
+    if run.reached(Step.DECIDED):
+        return run
+    return decide(workspace.ports, CommittedJudge(workspace), run).run
+
+
+def promote(workspace: Workspace, run: Run) -> Promotion:
+    """Bring the run to its end: on `main` or refused on record, with tags and tracker in line.
+
+    A run that was refused is not compared again, although `main` may have another champion by now: that
+    would spend a look at the holdout that nobody asked for. A deliberate repetition does.
+
+    Raises:
+        NotPromoted: The run was rolled back.
+        OnHold: Promotions are stopped.
+    """
+    run = evaluate(workspace, run)
+    ended = _refused(workspace, run) or promotion.promote(
+        workspace.ports, CommittedJudge(workspace), run, rounds=workspace.promote_rounds
+    )
+    record_promotion(workspace.ports, ended)
+    reconcile(workspace.ports)
+    return ended
+
+
+def run_all(workspace: Workspace, params: Any, *, again: int = 0, take_over: bool = False) -> Promotion:
+    """Do a whole run in this process, without an orchestrator."""
+    return promote(workspace, open_(workspace, params, again=again, take_over=take_over))
+
+
+def record_of(workspace: Workspace, run: Run, step: Step) -> Commit:
+    """Return the commit with which a step was finished; its metadata says what came of it.
+
+    Raises:
+        NotFound: The run has not finished that step.
+    """
+    found: Commit | None = None
+    for commit in workspace.lake.log(run.head):
+        if commit.id == run.fork:
+            break
+        if commit.metadata.get("step") == step:
+            found = commit  # a later attempt's opening repeats the step: the oldest commit is the step's own
+    if found is None:
+        raise NotFound(f"the step {step} is not finished", where=run.branch)
+    return found
+
+
+def _refused(workspace: Workspace, run: Run) -> Promotion | None:
+    decided = current(workspace.ports, run)
+    if decided.decision.verdict.promotes or not lifecycle.is_over(
+        workspace.lake, read_main(workspace.lake), run
+    ):
+        return None
+    return Promotion(run, decided.decision, decided.evidence_commit)
+
+
+def _again(run_id: str) -> int:
+    return int(run_id.partition("n")[2] or 0)
+
+
+def _on_record(workspace: Workspace, run: Run, step: Callable[[Workspace, Run], Run]) -> Run:
+    """Do a step; where it ends the run on the branch, it ends in the tracker too."""
+    try:
+        return step(workspace, run)
+    except (NotPromoted, ValidationFailed) as error:
+        tracker = workspace.ports.tracker
+        tracker_run = tracker.find(run.run_id)
+        if tracker_run is not None:
+            tracker.record(tracker_run, tags={"mlops.sentence": error.what})
+            tracker.finish(tracker_run, failed=True)
+        raise
+
+
+def _tracked(workspace: Workspace, run: Run, tags: Mapping[str, str]) -> Run:
+    links = workspace.links
+    pages = {
+        "mlops.url.compare": links.compare(names.MAIN, run.branch),
+        "mlops.url.report": links.report(run.branch),
+    }
+    workspace.ports.tracker.begin(run, {**git_state(), **pages, **tags})
+    return run
