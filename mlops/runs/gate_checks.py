@@ -88,7 +88,7 @@ def refusals(paired: Paired, policy: Policy, comparisons: Sequence[Comparison]) 
 def _contradictions(paired: Paired) -> Iterator[str]:
     """Yield what cannot be true of any holdout."""
     if paired.rows <= 0:
-        yield f"The holdout has {paired.rows} rows."
+        yield f"The holdout has {_counted(paired.rows, 'row')}."
     seen: set[tuple[Loss, str]] = set()
     for series in paired.series:
         if (series.loss, series.slice) in seen:
@@ -101,7 +101,7 @@ def _flaws(series: Series, paired: Paired) -> Iterator[str]:
     """Yield what is wrong with the form of a series."""
     clusters = len(series.clusters)
     if len(series.n) != clusters:
-        yield f"has {len(series.n)} row counts for {clusters} clusters"
+        yield f"counts the rows of {len(series.n)} clusters, not of {clusters}"
     if len(set(series.clusters)) != clusters:
         yield "names a cluster twice"
     if any(n <= 0 for n in series.n):
@@ -113,7 +113,7 @@ def _flaws(series: Series, paired: Paired) -> Iterator[str]:
     for contender in _SCORED:
         sums = series.of(contender)
         if len(sums) != clusters and (sums or contender is Contender.CANDIDATE):
-            yield f"has {len(sums)} sums of the {contender} for {clusters} clusters"
+            yield f"has {_counted(len(sums), 'sum')} of the {contender} for {_counted(clusters, 'cluster')}"
         if series.loss is not Loss.SIGNED and any(s < 0 for s in sums):
             yield f"has negative sums of the {contender}"
 
@@ -129,7 +129,7 @@ def _gaps(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) -> 
         if not series.of(comparison.against):
             yield f"{_named(series)} lacks the {comparison.against}."
         if slice_ == ALL_ROWS and sum(series.n) != paired.rows:
-            yield f"{_named(series)} covers {sum(series.n):,} of {paired.rows:,} rows."
+            yield f"{_named(series)} covers {sum(series.n):,} of {_counted(paired.rows, 'row')}."
     if paired.has_champion:
         for guard in policy.guards:
             if guard.by:
@@ -145,7 +145,8 @@ def _uncovered(paired: Paired, loss: Loss, column: str) -> Iterator[str]:
     series = [paired.get(loss, slice_) for slice_ in slices]
     covered = sum(sum(s.n) for s in series if s)
     if covered != paired.rows:
-        yield f"The {_words(loss)} by {bounded(column, 80)} covers {covered:,} of {paired.rows:,} rows."
+        rows = _counted(paired.rows, "row")
+        yield f"The {_words(loss)} by {bounded(column, 80)} covers {covered:,} of {rows}."
 
 
 def _not_finite(paired: Paired) -> Iterator[str]:
@@ -159,17 +160,15 @@ def _not_finite(paired: Paired) -> Iterator[str]:
         if places:
             series, cluster = places[0]
             yield (
-                f"{len(places):,} of the {contender}'s sums are not finite numbers, the first the "
+                f"Not finite: {_counted(len(places), 'sum')} of the {contender}, the first the "
                 f"{_words(series.loss)} of {_rows_of(series.slice)} in cluster {bounded(cluster, 80)}."
             )
 
 
 def _leaks(paired: Paired) -> Iterator[tuple[Reason, str]]:
     if paired.train_overlap:
-        yield (
-            Reason.HOLDOUT_LEAKED,
-            f"{paired.train_overlap:,} rows of the holdout are in the training rows of a model.",
-        )
+        rows = _counted(paired.train_overlap, "row")
+        yield Reason.HOLDOUT_LEAKED, f"{rows} of the holdout can be found in the training rows of a model."
     if not paired.holdout_from:
         return
     trained = {Contender.CANDIDATE: paired.candidate_trained_until}
@@ -198,10 +197,8 @@ def _too_few(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) 
         whole = comparison.slice == ALL_ROWS
         least = max(LEAST_CLUSTERS, policy.min_clusters) if whole else LEAST_CLUSTERS
         if series is not None and len(series.clusters) < least:
-            yield (
-                f"Cannot tell from {len(series.clusters)} clusters of {_rows_of(comparison.slice)}; "
-                f"at least {least} are needed."
-            )
+            found = _counted(len(series.clusters), "cluster")
+            yield f"Cannot tell from {found} of {_rows_of(comparison.slice)}; at least {least} are needed."
 
 
 def _time(text: str) -> datetime | None:
@@ -219,6 +216,10 @@ def _named(series: Series) -> str:
 
 def _words(loss: Loss) -> str:
     return loss.replace("_", " ")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _rows_of(slice_: str) -> str:

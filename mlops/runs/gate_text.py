@@ -70,7 +70,7 @@ def _measured(comparison: Comparison, interval: Interval) -> str:
 def _number(value: float, interval: Interval) -> str:
     """Return a number of an interval with the decimals at which its difference shows two digits."""
     size = max(abs(interval.candidate), abs(interval.other))
-    finest = abs(interval.difference) or interval.upper - interval.lower or size or 1.0
+    finest = abs(interval.difference) or interval.std_error or size or 1.0
     decimals = max(2, 1 - math.floor(math.log10(finest)))
     if decimals > 12 or size >= 1e12:
         return f"{value:.6g}"

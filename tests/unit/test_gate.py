@@ -1,0 +1,530 @@
+"""The gate's verdicts: who is promoted, who is refused, and for which reasons in which words."""
+
+import math
+import time
+from dataclasses import replace
+
+import pytest
+
+from mlops.runs.digest import document
+from mlops.runs.errors import ProtocolMisuse
+from mlops.runs.evidence import Guard, Loss, Metric, Outcome, Paired, Policy, Reason, Series
+from mlops.runs.gate import MAX_LOOK, decide, level_of
+from tests.support.losses import edited, evidence, swapped
+
+GUARDED = Policy(
+    min_clusters=20,
+    guards=(Guard(Metric.RMSE, 0.5), Guard(Metric.BIAS, 1.0), Guard(Metric.MAE, 0.5, by="origin")),
+)
+
+
+def reasons(paired: Paired, policy: Policy = GUARDED, look: int = 1) -> list[Reason]:
+    return [finding.reason for finding in decide(paired, policy, look=look).findings]
+
+
+def sentences(paired: Paired, policy: Policy = GUARDED) -> str:
+    return "\n".join(finding.sentence for finding in decide(paired, policy, look=1).findings)
+
+
+# --- promotions
+
+
+def test_a_clear_gain_over_champion_and_baseline_is_promoted() -> None:
+    verdict = decide(evidence(candidate=10, champion=11), GUARDED, look=1)
+    assert verdict.promotes
+    assert [f.reason for f in verdict.findings] == [Reason.BEATS_CHAMPION, Reason.BEATS_BASELINE]
+    assert verdict.level == 0.025
+    assert all(interval.holds for interval in verdict.intervals)
+
+
+def test_intervals_come_in_the_order_of_the_policy() -> None:
+    verdict = decide(evidence(), GUARDED, look=1)
+    assert [(i.name, i.against, i.bound) for i in verdict.intervals] == [
+        ("mae", "champion", 0.0),
+        ("mae", "baseline", 0.0),
+        ("rmse", "champion", 0.5),
+        ("bias", "champion", 1.0),
+        ("mae origin=JFK", "champion", 0.5),
+        ("mae origin=LGA", "champion", 0.5),
+    ]
+
+
+def test_the_first_model_has_only_the_baseline_to_beat() -> None:
+    verdict = decide(evidence(champion=None), replace(GUARDED, must_beat_baseline=False), look=1)
+    assert verdict.promotes
+    assert [f.reason for f in verdict.findings] == [Reason.BEATS_BASELINE]
+    assert [i.name for i in verdict.intervals] == ["mae"]
+
+
+def test_the_baseline_is_not_asked_where_the_policy_does_not() -> None:
+    better_than_champion_only = evidence(candidate=10, champion=11, baseline=9)
+    assert reasons(better_than_champion_only) == [Reason.WORSE_THAN_BASELINE]
+    assert reasons(better_than_champion_only, replace(GUARDED, must_beat_baseline=False)) == [
+        Reason.BEATS_CHAMPION
+    ]
+
+
+@pytest.mark.parametrize("metric", [Metric.MAE, Metric.RMSE])
+def test_the_policy_chooses_the_metric_that_decides(metric: Metric) -> None:
+    verdict = decide(evidence(), Policy(metric=metric), look=1)
+    assert verdict.promotes
+    assert verdict.intervals[0].name == metric
+
+
+def test_the_bias_can_decide() -> None:
+    paired = swapped(evidence(candidate=10, champion=10, bias=3))
+    assert reasons(paired, Policy(metric=Metric.BIAS, must_beat_baseline=False)) == [Reason.BEATS_CHAMPION]
+
+
+def test_a_what_if_verdict_promotes_nothing() -> None:
+    verdict = decide(evidence(), GUARDED, look=1, what_if=True)
+    assert verdict.outcome is Outcome.PROMOTE
+    assert not verdict.promotes
+    assert verdict == replace(decide(evidence(), GUARDED, look=1), what_if=True)
+
+
+# --- refusals on the numbers
+
+
+def test_a_tie_is_refused() -> None:
+    paired = edited(evidence(), lambda s: replace(s, candidate=s.champion))
+    verdict = decide(paired, GUARDED, look=1)
+    assert [f.reason for f in verdict.findings] == [Reason.NO_GAIN]
+    assert (verdict.intervals[0].difference, verdict.intervals[0].lower) == (0.0, 0.0)
+
+
+def test_a_worse_candidate_is_refused_although_it_beats_the_baseline() -> None:
+    verdict = decide(evidence(candidate=11, champion=10), Policy(), look=1)
+    assert [f.reason for f in verdict.findings] == [Reason.NO_GAIN]
+    assert [i.holds for i in verdict.intervals] == [False, True]
+
+
+def test_a_gain_up_to_the_least_gain_is_too_small() -> None:
+    paired = evidence()
+    gain = decide(paired, Policy(), look=1).intervals[0].difference
+    assert reasons(paired, Policy(min_gain=gain)) == [Reason.GAIN_TOO_SMALL]
+    assert reasons(paired, Policy(min_gain=math.nextafter(gain, 0)))[0] is Reason.BEATS_CHAMPION
+
+
+def test_a_gain_that_may_be_chance_is_refused() -> None:
+    paired = evidence(candidate=10.9, champion=11, wobble=1.5, seed=4)
+    verdict = decide(paired, Policy(), look=1)
+    assert verdict.intervals[0].difference > 0 > verdict.intervals[0].lower
+    assert [f.reason for f in verdict.findings] == [Reason.NOT_SIGNIFICANT]
+    small = decide(paired, Policy(min_gain=5), look=1)
+    assert [f.reason for f in small.findings] == [Reason.GAIN_TOO_SMALL, Reason.NOT_SIGNIFICANT]
+
+
+def test_a_first_model_that_does_not_beat_the_baseline_is_refused() -> None:
+    assert reasons(evidence(champion=None, candidate=21)) == [Reason.WORSE_THAN_BASELINE]
+    assert reasons(evidence(champion=None, candidate=19.9, wobble=2, seed=2)) == [Reason.NOT_SIGNIFICANT]
+
+
+@pytest.mark.parametrize("name", ["origin=JFK", "origin=LGA"])
+def test_one_slice_that_gets_worse_is_enough_to_refuse(name: str) -> None:
+    worse = edited(
+        evidence(), lambda s: replace(s, candidate=tuple(c * 1.2 for c in s.champion)), Loss.ABSOLUTE, name
+    )
+    verdict = decide(worse, GUARDED, look=1)
+    assert [f.reason for f in verdict.findings] == [Reason.GUARD_FAILED]
+    assert [i.name for i in verdict.intervals if not i.holds] == [f"mae {name}"]
+
+
+def test_a_bias_in_either_direction_is_guarded() -> None:
+    policy = replace(GUARDED, guards=(Guard(Metric.BIAS, 1.0),), must_beat_baseline=False)
+    for bias in (-3.0, 3.0):
+        assert Reason.GUARD_FAILED in reasons(evidence(candidate=5, bias=bias), policy)
+        assert reasons(swapped(evidence(candidate=11, champion=5, bias=bias)), policy) == [
+            Reason.BEATS_CHAMPION
+        ]
+
+
+def test_a_guard_holds_only_below_its_tolerance() -> None:
+    paired = evidence()
+    upper = decide(paired, GUARDED, look=1).intervals[2].upper
+    at = replace(GUARDED, guards=(Guard(Metric.RMSE, upper),))
+    above = replace(GUARDED, guards=(Guard(Metric.RMSE, math.nextafter(upper, 99)),))
+    assert reasons(paired, at) == [Reason.GUARD_FAILED]
+    assert decide(paired, above, look=1).promotes
+
+
+def test_all_reasons_are_given_the_deciding_one_first() -> None:
+    assert reasons(evidence(candidate=25, champion=11, bias=5)) == [
+        Reason.NO_GAIN,
+        Reason.WORSE_THAN_BASELINE,
+        *[Reason.GUARD_FAILED] * 4,
+    ]
+
+
+def test_every_further_look_has_a_smaller_share_of_the_level() -> None:
+    assert [level_of(0.05, look) for look in (1, 2, 3)] == [0.05 / 2, 0.05 / 6, 0.05 / 12]
+    assert math.fsum(level_of(0.05, look) for look in range(1, 10_000)) < 0.05
+    verdicts = [decide(evidence(champion=10.15), Policy(), look=look) for look in (1, 2, 50)]
+    assert [v.promotes for v in verdicts] == [True, True, False]
+    assert verdicts[0].intervals[0].lower > verdicts[1].intervals[0].lower > verdicts[2].intervals[0].lower
+
+
+@pytest.mark.parametrize("look", [0, -1, MAX_LOOK + 1])
+def test_a_look_out_of_range_is_a_defect(look: int) -> None:
+    with pytest.raises(ProtocolMisuse):
+        decide(evidence(), GUARDED, look=look)
+
+
+@pytest.mark.parametrize("alpha", [0.0, -0.05, 0.51, math.nan])
+def test_a_level_out_of_range_is_a_defect(alpha: float) -> None:
+    with pytest.raises(ProtocolMisuse):
+        decide(evidence(), Policy(alpha=alpha), look=1)
+
+
+def test_the_last_look_still_gets_a_verdict() -> None:
+    assert decide(evidence(), GUARDED, look=MAX_LOOK).intervals
+
+
+# --- refusals of the evidence
+
+
+def _first(values: tuple[float, ...], value: float) -> tuple[float, ...]:
+    return (value, *values[1:])
+
+
+def _without(paired: Paired, loss: Loss, name: str) -> Paired:
+    kept = (s for s in paired.series if (s.loss, s.slice) != (loss, name))
+    return replace(paired, series=tuple(kept))
+
+
+def _cut(series: Series, clusters: int) -> Series:
+    short = {
+        key: getattr(series, key)[:clusters] for key in ("clusters", "n", "candidate", "champion", "baseline")
+    }
+    return replace(series, **short)
+
+
+SOUND = evidence()
+JFK = "origin=JFK"
+REFUSED = [
+    pytest.param(
+        _without(SOUND, Loss.ABSOLUTE, "all"),
+        Reason.MISSING_EVIDENCE,
+        "no absolute error of all",
+        id="no series",
+    ),
+    pytest.param(
+        _without(SOUND, Loss.SQUARED, "all"), Reason.MISSING_EVIDENCE, "no squared error", id="no guard"
+    ),
+    pytest.param(
+        _without(SOUND, Loss.ABSOLUTE, JFK),
+        Reason.MISSING_EVIDENCE,
+        "no absolute error of origin=JFK",
+        id="no slice",
+    ),
+    pytest.param(
+        replace(SOUND, series=tuple(s for s in SOUND.series if s.slice != JFK)),
+        Reason.MISSING_EVIDENCE,
+        "absolute error by origin covers 180 of 375 rows",
+        id="slice left out",
+    ),
+    pytest.param(
+        replace(SOUND, series=tuple(s for s in SOUND.series if s.slice == "all")),
+        Reason.MISSING_EVIDENCE,
+        "no absolute error by origin",
+        id="no slices",
+    ),
+    pytest.param(
+        replace(SOUND, series=()), Reason.MISSING_EVIDENCE, "no absolute error of all", id="nothing"
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, champion=())),
+        Reason.MISSING_EVIDENCE,
+        "lacks the champion",
+        id="no champion",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, baseline=())),
+        Reason.MISSING_EVIDENCE,
+        "lacks the baseline",
+        id="no baseline",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, candidate=())),
+        Reason.MISSING_EVIDENCE,
+        "0 sums of the candidate",
+        id="no candidate",
+    ),
+    pytest.param(
+        replace(SOUND, has_champion=False),
+        Reason.MISSING_EVIDENCE,
+        "although none was scored",
+        id="denied champion",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, candidate=s.candidate[1:])),
+        Reason.MISSING_EVIDENCE,
+        "has 29 sums of the candidate for 30 clusters",
+        id="short sums",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, n=s.n[1:])),
+        Reason.MISSING_EVIDENCE,
+        "rows of 29 clusters, not of 30",
+        id="short counts",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, n=(0, *s.n[1:]))),
+        Reason.MISSING_EVIDENCE,
+        "cluster without rows",
+        id="no rows",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, n=(-5, *s.n[1:]))),
+        Reason.MISSING_EVIDENCE,
+        "cluster without rows",
+        id="negative rows",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, n=(2**60, *s.n[1:]))),
+        Reason.MISSING_EVIDENCE,
+        "counted exactly",
+        id="endless rows",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, clusters=(s.clusters[1], *s.clusters[1:]))),
+        Reason.MISSING_EVIDENCE,
+        "names a cluster twice",
+        id="cluster twice",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, candidate=_first(s.candidate, -1.0)), Loss.SQUARED),
+        Reason.MISSING_EVIDENCE,
+        "negative sums of the candidate",
+        id="negative loss",
+    ),
+    pytest.param(
+        replace(SOUND, series=SOUND.series * 2), Reason.MISSING_EVIDENCE, "recorded twice", id="series twice"
+    ),
+    pytest.param(
+        replace(SOUND, rows=374), Reason.MISSING_EVIDENCE, "covers 375 of 374 rows", id="wrong rows"
+    ),
+    pytest.param(replace(SOUND, rows=0), Reason.MISSING_EVIDENCE, "has 0 rows", id="empty holdout"),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, candidate=_first(s.candidate, math.nan)), Loss.ABSOLUTE, "all"),
+        Reason.NOT_FINITE,
+        "1 sum of the candidate, the first the absolute error of all rows in cluster 2013-12-01",
+        id="nan",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, champion=_first(s.champion, math.inf)), Loss.SIGNED, JFK),
+        Reason.NOT_FINITE,
+        "1 sum of the champion",
+        id="infinity",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: replace(s, candidate=tuple(1e308 for _ in s.n))),
+        Reason.NOT_FINITE,
+        "too large",
+        id="overflow",
+    ),
+    pytest.param(
+        replace(SOUND, train_overlap=3), Reason.HOLDOUT_LEAKED, "3 rows of the holdout", id="overlap"
+    ),
+    pytest.param(
+        replace(SOUND, candidate_trained_until=SOUND.holdout_from),
+        Reason.HOLDOUT_LEAKED,
+        "candidate was trained until 2013-12-01T00:00:00+00:00",
+        id="candidate leaked",
+    ),
+    pytest.param(
+        replace(SOUND, champion_trained_until="2013-12-31T00:00:00+00:00"),
+        Reason.HOLDOUT_LEAKED,
+        "champion was trained until 2013-12-31",
+        id="champion leaked",
+    ),
+    pytest.param(
+        replace(
+            SOUND, candidate_trained_until="2013-12-01T00:30:00+01:00", holdout_from="2013-11-30T23:30:00"
+        ),
+        Reason.HOLDOUT_LEAKED,
+        "candidate was trained until",
+        id="same instant",
+    ),
+    pytest.param(
+        replace(SOUND, candidate_trained_until=""), Reason.MISSING_EVIDENCE, "do not tell", id="no cut-off"
+    ),
+    pytest.param(
+        replace(SOUND, holdout_from="December"), Reason.MISSING_EVIDENCE, "do not tell", id="no time"
+    ),
+    pytest.param(
+        evidence(days=19),
+        Reason.TOO_FEW_CLUSTERS,
+        "Cannot tell from 19 clusters of all rows; at least 20",
+        id="few clusters",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: _cut(s, 1), name=JFK),
+        Reason.TOO_FEW_CLUSTERS,
+        "1 cluster of origin=JFK",
+        id="small slice",
+    ),
+    pytest.param(
+        edited(SOUND, lambda s: _cut(s, 0), name=JFK),
+        Reason.TOO_FEW_CLUSTERS,
+        "0 clusters of origin=JFK",
+        id="empty slice",
+    ),
+]
+
+
+@pytest.mark.parametrize(("paired", "reason", "words"), REFUSED)
+def test_unfit_evidence_is_refused_with_its_reason(paired: Paired, reason: Reason, words: str) -> None:
+    verdict = decide(paired, GUARDED, look=1)
+    assert verdict.outcome is Outcome.REFUSE
+    assert words in "\n".join(f.sentence for f in verdict.findings if f.reason is reason)
+
+
+@pytest.mark.parametrize(("paired", "reason", "words"), REFUSED)
+def test_refusals_can_be_written_and_read(paired: Paired, reason: Reason, words: str) -> None:
+    assert decide(Paired.from_json(paired.to_json()), GUARDED, look=1) == decide(paired, GUARDED, look=1)
+    assert words in document(decide(paired, GUARDED, look=1).sentence).decode()
+
+
+def test_all_that_is_wrong_with_evidence_is_told_at_once() -> None:
+    paired = edited(evidence(days=10), lambda s: replace(s, candidate=_first(s.candidate, math.nan)))
+    paired = replace(_without(paired, Loss.SQUARED, "all"), train_overlap=1)
+    verdict = decide(paired, GUARDED, look=1)
+    assert verdict.intervals == ()
+    assert [f.reason for f in verdict.findings] == [
+        Reason.MISSING_EVIDENCE,
+        Reason.NOT_FINITE,
+        Reason.HOLDOUT_LEAKED,
+        Reason.TOO_FEW_CLUSTERS,
+    ]
+
+
+def test_what_the_policy_does_not_ask_for_may_be_missing() -> None:
+    policy = Policy(must_beat_baseline=False)
+    lean = replace(
+        SOUND, series=tuple(s for s in SOUND.series if (s.loss, s.slice) == (Loss.ABSOLUTE, "all"))
+    )
+    assert decide(edited(lean, lambda s: replace(s, baseline=())), policy, look=1).promotes
+
+
+def test_a_holdout_that_is_no_period_may_lie_among_the_training_times() -> None:
+    assert decide(replace(SOUND, holdout_from=""), GUARDED, look=1).promotes
+    assert reasons(replace(SOUND, holdout_from="", train_overlap=1)) == [Reason.HOLDOUT_LEAKED]
+
+
+def test_two_clusters_are_the_least_whatever_the_policy_says() -> None:
+    policy = Policy(min_clusters=0)
+    assert reasons(evidence(days=1), policy) == [Reason.TOO_FEW_CLUSTERS]
+    assert decide(evidence(days=2), policy, look=1).intervals[0].clusters == 2
+
+
+# --- edges of the arithmetic
+
+
+def test_a_gain_that_is_the_same_everywhere_is_certain() -> None:
+    same = edited(
+        SOUND,
+        lambda s: replace(s, candidate=tuple(0.5 * n for n in s.n), champion=tuple(1.0 * n for n in s.n)),
+    )
+    verdict = decide(same, GUARDED, look=1)
+    assert verdict.promotes
+    gain = verdict.intervals[0]
+    assert (gain.difference, gain.std_error, gain.lower, gain.upper) == (0.5, 0.0, 0.5, 0.5)
+
+
+def test_a_perfect_candidate_is_promoted_and_cannot_be_beaten() -> None:
+    perfect = edited(SOUND, lambda s: replace(s, candidate=tuple(0.0 for _ in s.n)))
+    assert decide(perfect, replace(GUARDED, metric=Metric.RMSE), look=1).promotes
+    assert reasons(swapped(perfect), replace(GUARDED, metric=Metric.RMSE))[0] is Reason.NO_GAIN
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1e-100, 1e100, 1e150])
+def test_very_small_and_very_large_losses_get_the_same_verdict(scale: float) -> None:
+    def rescaled(series: Series) -> Series:
+        factor = scale**2 if series.loss is Loss.SQUARED else scale
+        sums = {
+            key: tuple(factor * x for x in getattr(series, key))
+            for key in ("candidate", "champion", "baseline")
+        }
+        return replace(series, **sums)
+
+    policy = Policy(metric=Metric.RMSE)
+    plain, scaled = (decide(p, policy, look=1) for p in (SOUND, edited(SOUND, rescaled)))
+    assert scaled.outcome == plain.outcome
+    for a, b in zip(plain.intervals, scaled.intervals, strict=True):
+        assert b.lower == pytest.approx(a.lower * scale, rel=1e-9)
+        assert b.std_error == pytest.approx(a.std_error * scale, rel=1e-9)
+
+
+def test_an_interval_wider_than_the_largest_number_is_put_in_words() -> None:
+    left, right = (4e306, 0.0), (0.0, 4e306)
+    series = Series(Loss.ABSOLUTE, "all", ("a", "b"), (1, 1), left, right, ())
+    verdict = decide(
+        replace(SOUND, rows=2, series=(series,)), Policy(must_beat_baseline=False, min_clusters=2), look=1
+    )
+    assert [f.reason for f in verdict.findings] == [Reason.NO_GAIN]
+    assert math.isinf(verdict.intervals[0].upper - verdict.intervals[0].lower)
+
+
+# --- words
+
+
+def test_a_sentence_has_the_numbers_it_rests_on() -> None:
+    n = (904,) * 30
+    clusters = tuple(f"2013-12-{day + 1:02d}" for day in range(30))
+
+    def sums(mean: float, wobble: float) -> tuple[float, ...]:
+        return tuple(rows * (mean + wobble * (i % 3 - 1)) for i, rows in enumerate(n))
+
+    series = Series(Loss.ABSOLUTE, "all", clusters, n, sums(12.31, 0.4), sums(12.6, 0.1), sums(14, 0))
+    paired = replace(evidence(), rows=sum(n), series=(series,))
+    assert sentences(paired, Policy()) == (
+        "MAE 12.31 against the champion's 12.60 on 27,120 rows of 30 clusters: gain 0.29, "
+        "97.5 % interval 0.18 to 0.40, at look 1 at this holdout.\n"
+        "MAE 12.31 against the baseline's 14.00 on 27,120 rows of 30 clusters: gain 1.69, "
+        "97.5 % interval 1.55 to 1.83."
+    )
+
+
+def test_small_differences_are_shown_with_enough_digits() -> None:
+    close = edited(
+        SOUND,
+        lambda s: replace(s, candidate=tuple(c - 0.000123 * n for c, n in zip(s.champion, s.n, strict=True))),
+    )
+    text = sentences(close, Policy(must_beat_baseline=False))
+    assert "gain 0.00012, 97.5 % interval 0.00012 to 0.00012" in text
+
+
+def test_a_failed_guard_says_where_and_what_was_allowed() -> None:
+    worse = edited(
+        evidence(), lambda s: replace(s, candidate=tuple(c * 1.2 for c in s.champion)), Loss.ABSOLUTE, JFK
+    )
+    text = sentences(worse)
+    assert text.startswith("MAE ")
+    assert "on 195 rows of 30 clusters where origin=JFK: increase " in text
+    assert text.endswith(", which must stay below 0.5.")
+
+
+def test_every_sentence_is_one_bounded_line() -> None:
+    long = "origin=" + "x" * 5000 + "\n\x1b[31m"
+    renamed = tuple(replace(s, slice=long) if s.slice == JFK else s for s in SOUND.series)
+    for paired in (replace(SOUND, series=renamed), evidence(candidate=30), *(p.values[0] for p in REFUSED)):
+        assert isinstance(paired, Paired)
+        for finding in decide(paired, GUARDED, look=1).findings:
+            assert len(finding.sentence) < 400
+            assert finding.sentence.isprintable()
+            assert finding.sentence.endswith(".")
+
+
+# --- cost
+
+
+def test_a_verdict_takes_a_few_milliseconds() -> None:
+    paired = evidence(days=31)
+    decide(paired, GUARDED, look=1)
+    elapsed_s = []
+    for _ in range(20):
+        started = time.perf_counter()
+        decide(paired, GUARDED, look=1)
+        elapsed_s.append(time.perf_counter() - started)
+    assert min(elapsed_s) < 0.005
