@@ -62,6 +62,8 @@ def _judge(ports: Ports, state: MainState, branch: str, commit: str) -> Sweepabl
     elif branch.startswith("rollback-"):
         over = state.rollback is None
         why = "its rollback is over" if over else "its rollback is under way"
+    elif branch.startswith(("policy-", "setup-")):
+        over, why = True, "it is merged at once or not at all"
     else:
         over, why = False, "not a branch of this protocol"
     return Sweepable(branch, commit, over, why)

@@ -138,6 +138,11 @@ def rollback_branch(number: int) -> str:
     return f"rollback-{number:06d}"
 
 
+def policy_branch(nonce: str) -> str:
+    """Return the branch that carries a change of what judges to `main`."""
+    return f"policy-{_checked(_NONCE, nonce)}"
+
+
 def setup_branch(nonce: str) -> str:
     """Return the branch from which a repository is set up."""
     return f"setup-{_checked(_NONCE, nonce)}"

@@ -1,0 +1,76 @@
+"""Whether data, model, metrics, tags and MLflow belong together, read from the objects themselves."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mlops.adapters import lake_credentials
+from mlops.runs import names
+from mlops.runs.history import read_main
+from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri
+
+if TYPE_CHECKING:
+    from mlops.settings import Settings
+    from mlops.steps.workspace import Workspace
+
+
+def belong_together(settings: Settings, workspace: Workspace) -> dict[str, bool]:
+    """Return a sentence for each check, and whether it holds for `main` as it is now."""
+    lake = workspace.lake
+    state = read_main(lake)
+    champion = state.champion
+    if champion is None:
+        return {"main holds a champion": False}
+    tagged = state.tags.get(names.CHAMPION_TAG, "")
+    return {
+        "every object of the promotion has the recorded SHA-256": all(
+            hashlib.sha256(lake.read(state.head, o.path)).hexdigest() == o.sha256 for o in champion.objects
+        ),
+        "the champion tag is at that promotion's commit": tagged
+        == state.tags.get(names.promotion_tag(champion.number)),
+        "MLflow's alias names the model of that commit": _alias(workspace, tagged),
+        "models:/…@champion predicts what the promotion recorded": _predicts(settings, workspace, state.head),
+        "main is protected and nothing is staged": names.MAIN in lake.protection().patterns
+        and not lake.staged(names.MAIN),
+    }
+
+
+def _alias(workspace: Workspace, commit: str) -> bool:
+    tracker, model = workspace.ports.tracker, workspace.spec.name
+    version = tracker.alias(model, CHAMPION_ALIAS)
+    return version is not None and version == tracker.version_of(model, model_uri(model, commit))
+
+
+def _predicts(settings: Settings, workspace: Workspace, head: str) -> bool:
+    """Load the model as a plain user of MLflow would, and compare its predictions with the recorded ones."""
+    import mlflow
+    import numpy as np
+
+    spec = workspace.spec
+    holdout = workspace.frames.read(head, names.HOLDOUT)
+    recorded = workspace.frames.read(head, names.PREDICTIONS)
+    mlflow.set_tracking_uri(settings.tracking_uri)
+    with _in_environment(lake_credentials.environment(settings.lake_credentials())):
+        model = mlflow.sklearn.load_model(f"models:/{spec.name}@{CHAMPION_ALIAS}")
+    key = list(spec.key)
+    joined = holdout.assign(again=model.predict(holdout[list(spec.model_input)])).merge(recorded, on=key)
+    return len(joined) == len(recorded) and bool(np.array_equal(joined["again"], joined["candidate"]))
+
+
+@contextmanager
+def _in_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, and put back what was there before."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,209 @@
+"""The story: months arrive, models compete, one is broken, two race, and `main` is moved back.
+
+Nothing in it is arranged: every verdict is computed from the data that is there, by the policy on `main`.
+Other data would tell another story with the same chapters.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from mlops.demo.broken import BREAKAGES
+from mlops.demo.race import Race
+from mlops.orchestration.runner import execute_run
+from mlops.runs import names
+from mlops.runs.errors import MlopsError, NotPromoted, ProtocolMisuse, ValidationFailed
+from mlops.runs.history import promotions, read_main
+from mlops.runs.promotion import Promotion
+from mlops.runs.reconcile import reconcile
+from mlops.runs.rollback import rollback
+from mlops.steps import ingesting, repository
+
+if TYPE_CHECKING:
+    from mlops.settings import Settings
+    from mlops.steps.workspace import Workspace
+
+#: Learns so slowly that it hardly leaves the baseline behind: plausible, and worse than the champion.
+WORSE = {"max_iter": 10, "learning_rate": 0.05}
+
+#: What the two processes of the race train; both are more than the shipped parameters.
+RACERS = ({"max_iter": 150}, {"max_iter": 150, "max_leaf_nodes": 63})
+
+
+@dataclass
+class Facts:
+    """What happened, for the tests and for ``--json``; filled as the story goes on.
+
+    Attributes:
+        runs: Label, outcome, number and sentence of every run, in order.
+        stopped: Breakage to what the suites said.
+        race: What the two processes reported.
+        rollback: Numbers, seconds and the checks made after it.
+        elapsed_s: Seconds per chapter.
+    """
+
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    stopped: dict[str, str] = field(default_factory=dict)
+    race: list[dict[str, Any]] = field(default_factory=list)
+    rollback: dict[str, Any] = field(default_factory=dict)
+    elapsed_s: dict[str, float] = field(default_factory=dict)
+
+
+class Story:
+    """Tells the chapters in order on one workspace; ``say`` receives lines for people."""
+
+    def __init__(self, settings: Settings, workspace: Workspace, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._workspace = workspace
+        self._say = say
+        self.facts = Facts()
+
+    @contextmanager
+    def chapter(self, title: str) -> Iterator[None]:
+        """Announce a chapter and note how long it took."""
+        self._say(f"\n== {title}")
+        started = time.perf_counter()
+        yield
+        self.facts.elapsed_s[title] = round(time.perf_counter() - started, 2)
+
+    def tell(self, arrivals: list[str]) -> Facts:
+        """Tell all of it on these arrivals (at least three) and return what happened."""
+        worker = Race(self._settings, self._workspace)  # its imports run while the months arrive
+        try:
+            self._begin()
+            self._months(arrivals)
+            self._worse_candidate()
+            self._broken_arrivals(arrivals[-1])
+            self._race(worker)
+            self._rollback()
+        finally:
+            worker.close()
+        return self.facts
+
+    def _begin(self) -> None:
+        with self.chapter("A repository whose main only takes what passes"):
+            repository.create_repository(self._workspace.lake.connection, self._workspace.spec.name)
+            repository.initialise(self._workspace.ports, self._workspace.spec.name)
+            self._say(
+                "   gate and enforcer are on main; a merge without a decision was tried and refused (412)"
+            )
+
+    def _months(self, arrivals: list[str]) -> None:
+        with self.chapter("Months arrive; each brings a candidate"):
+            for position, arrival in enumerate(arrivals):
+                source, frames = ingesting.from_source(self._workspace, arrival)
+                done = ingesting.deliver(self._workspace, arrival, source, frames)
+                self._say(f"   {arrival} arrives: {done.summary}")
+                if position > 0:
+                    self._run(f"candidate after {arrival}", {})
+
+    def _run(self, label: str, params: dict[str, Any]) -> Promotion | None:
+        ended: Promotion | None = None
+        try:
+            ended = execute_run(self._settings, self._workspace, params).promotion
+            number, sentence = ended.number, ended.decision.verdict.sentence
+        except NotPromoted as refused:
+            number, sentence = 0, str(refused)
+        self.facts.runs.append(
+            {"label": label, "params": params, "number": number, "promoted": number > 0, "sentence": sentence}
+        )
+        word = f"promoted as number {number}" if number else "refused"
+        self._say(f"   {label}: {word}. {sentence}")
+        return ended
+
+    def _worse_candidate(self) -> None:
+        with self.chapter("A plausible candidate that is worse than the champion"):
+            self._run("candidate that learns too little", WORSE)
+
+    def _broken_arrivals(self, arrival: str) -> None:
+        with self.chapter("Broken deliveries stop before main"):
+            source, frames = ingesting.from_source(self._workspace, arrival)
+            head = self._workspace.lake.head(names.MAIN)
+            for breakage in BREAKAGES:
+                spoiled = {**frames, "flights": breakage.spoil(frames["flights"])}
+                try:
+                    ingesting.deliver(self._workspace, arrival, f"{source} with {breakage.name}", spoiled)
+                except ValidationFailed as stopped:
+                    self.facts.stopped[breakage.name] = stopped.what
+                    self._say(f"   {breakage.name}: {stopped}")
+            if self._workspace.lake.head(names.MAIN) != head or len(self.facts.stopped) != len(BREAKAGES):
+                raise ProtocolMisuse("a broken delivery changed main", where=arrival)
+
+    def _race(self, worker: Race) -> None:
+        with self.chapter("Two processes decide against the same champion, then both promote"):
+            self.facts.race = worker.run(*RACERS)
+            for ended in self.facts.race:
+                word = f"promoted as number {ended['number']}" if ended["number"] else "refused"
+                again = f", decided again {ended['decided_again']}x" if ended["decided_again"] else ""
+                self._say(f"   run {ended['run_id']}: {word}{again}. {ended['sentence']}")
+
+    def _rollback(self) -> None:
+        with self.chapter("Back to the champion before: data, model and metrics together"):
+            started = time.perf_counter()
+            record = rollback(self._workspace.ports, "demonstration")
+            if record is None:
+                self._say("   there is only one champion: nothing to go back to")
+                return
+            reset_s = time.perf_counter() - started
+            reconcile(self._workspace.ports)
+            total_s = time.perf_counter() - started
+            self._say(
+                f"   main is back at promotion {record.to_number} in {reset_s:.2f} s "
+                f"({total_s:.2f} s with tags and MLflow); promotions are on hold until `mlops resume`"
+            )
+            checks = self.verify()
+            self.facts.rollback = {
+                "to_number": record.to_number,
+                "dropped_runs": list(record.dropped_runs),
+                "reset_s": round(reset_s, 3),
+                "total_s": round(total_s, 3),
+                "checks": checks,
+            }
+
+    def verify(self) -> dict[str, bool]:
+        """Return whether data, model, tag and alias belong together, checked from the objects themselves.
+
+        Raises:
+            MlopsError: One of them does not.
+        """
+        from mlops.demo.checks import belong_together
+
+        checks = belong_together(self._settings, self._workspace)
+        for name, holds in checks.items():
+            self._say(f"   {'ok ' if holds else 'NOT'} {name}")
+        if not all(checks.values()):
+            raise MlopsError("what is on main does not belong together", where=names.MAIN)
+        return checks
+
+    def promotions(self) -> list[dict[str, Any]]:
+        """Return the promotions on `main` and the rollbacks, by number, for the last table."""
+        state = read_main(self._workspace.lake)
+        on_main = {c.id for c in promotions(self._workspace.lake, state.head)}
+        rows: list[dict[str, Any]] = []
+        for tag, commit in state.tags.items():
+            number = names.event_number(tag)
+            if number is None:
+                continue
+            metadata = self._workspace.lake.commit_of(commit).metadata
+            promoted = names.is_promotion_tag(tag)
+            rows.append(
+                {
+                    "number": number,
+                    "kind": "promotion" if promoted else "rollback",
+                    "run": metadata.get("run_id", ""),
+                    "commit": commit,
+                    "on_main": commit in on_main,
+                    "champion": state.champion is not None and number == state.champion.number,
+                    "metrics": self._metrics(commit) if promoted else {},
+                }
+            )
+        return sorted(rows, key=lambda row: row["number"])
+
+    def _metrics(self, commit: str) -> dict[str, float]:
+        from mlops.runs.history import read_json
+
+        return read_json(self._workspace.lake, commit, names.METRICS)
