@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from mlops.runs.clustered import critical_value
 from mlops.runs.digest import document
 from mlops.runs.errors import ProtocolMisuse
 from mlops.runs.evidence import Guard, Loss, Metric, Outcome, Paired, Policy, Reason, Series
@@ -113,6 +114,15 @@ def test_a_gain_that_may_be_chance_is_refused() -> None:
     assert [f.reason for f in verdict.findings] == [Reason.NOT_SIGNIFICANT]
     small = decide(paired, Policy(min_gain=5), look=1)
     assert [f.reason for f in small.findings] == [Reason.GAIN_TOO_SMALL, Reason.NOT_SIGNIFICANT]
+
+
+def test_an_interval_that_begins_at_zero_may_be_chance() -> None:
+    t = critical_value(1, 0.025)
+    series = Series(Loss.ABSOLUTE, "all", ("a", "b"), (1, 1), (0.0, 0.0), (t + 1, t - 1), ())
+    paired = replace(SOUND, rows=2, series=(series,))
+    policy = Policy(must_beat_baseline=False, min_clusters=2)
+    assert decide(paired, policy, look=1).intervals[0].lower == 0.0
+    assert reasons(paired, policy) == [Reason.NOT_SIGNIFICANT]
 
 
 def test_a_first_model_that_does_not_beat_the_baseline_is_refused() -> None:
@@ -302,7 +312,10 @@ REFUSED = [
         replace(SOUND, series=SOUND.series * 2), Reason.MISSING_EVIDENCE, "recorded twice", id="series twice"
     ),
     pytest.param(
-        replace(SOUND, rows=374), Reason.MISSING_EVIDENCE, "covers 375 of 374 rows", id="wrong rows"
+        replace(SOUND, rows=374),
+        Reason.MISSING_EVIDENCE,
+        "absolute error of all rows covers 375 of 374 rows",
+        id="wrong rows",
     ),
     pytest.param(replace(SOUND, rows=0), Reason.MISSING_EVIDENCE, "has 0 rows", id="empty holdout"),
     pytest.param(
