@@ -26,6 +26,8 @@ EMBEDDED = "mlops.lakeserver"
 HEALTH = "/_health"
 START_S = 60.0
 
+_DOWNLOAD = ("-m", "lakefs.download")
+
 
 def start_embedded(
     state_dir: Path, *, port: int = 0, progress: Progress | None = None, timeout_s: float = START_S
@@ -105,7 +107,7 @@ def start_lakefs(
     home = (state_dir / "lakefs").absolute()
     home.mkdir(parents=True, exist_ok=True)
     credentials = _at_port(file, server_process.free_port(port))
-    config = _write_config(home, credentials.endpoint.partition("://")[2])
+    config = write_config(home, credentials.endpoint.partition("://")[2])
     lake_credentials.save(credentials, file)
     server_process.start(
         [program, "run", "--config", str(config)],
@@ -113,7 +115,7 @@ def start_lakefs(
         state_dir=state_dir,
         address=credentials.endpoint,
         ready_path=HEALTH,
-        env=_lakefs_environment(home, credentials),
+        env=lakefs_environment(home, credentials),
         timeout_s=timeout_s,
         progress=progress,
     )
@@ -171,7 +173,7 @@ def find_lakefs(*, download: bool = False, progress: Progress | None = None) -> 
     if found is None and download:
         if progress is not None:
             progress("downloading the lakeFS program (about 70 MB)")
-        command = [sys.executable, "-m", "lakefs.download"]
+        command = [sys.executable, *_DOWNLOAD]
         answer = subprocess.run(command, capture_output=True, text=True, check=False)
         if answer.returncode != 0:
             raise ConfigError(
@@ -198,7 +200,7 @@ def _at_port(file: Path, port: int) -> Credentials:
     return Credentials(address, known.access_key_id, known.secret_access_key)
 
 
-def _write_config(home: Path, listen: str) -> Path:
+def write_config(home: Path, listen: str) -> Path:
     """Write ``lakefs.yaml`` and return its path; the secrets in an older one are kept."""
     import yaml
 
@@ -225,8 +227,8 @@ def _write_config(home: Path, listen: str) -> Path:
     return file
 
 
-def _lakefs_environment(home: Path, credentials: Credentials) -> dict[str, str]:
-    # A `LAKEFS_…` variable of the user's would override the file: only what the program needs is handed on.
+def lakefs_environment(home: Path, credentials: Credentials) -> dict[str, str]:
+    """Return the whole environment of the lakeFS program: a variable of the user's would go over its file."""
     kept = {key: os.environ[key] for key in ("PATH", "TMPDIR", "SYSTEMROOT") if key in os.environ}
     return {
         **kept,
