@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from mlops.lakeserver.errors import BadRequest
@@ -14,7 +15,7 @@ class Body:
 
     Args:
         value: what was sent; None where nothing was.
-        schema: its name in lakeFS's API document, for messages.
+        schema: its name in lakeFS's API document, for messages; '' where it has none.
         optional: whether nothing at all is as good as an empty object.
 
     Raises:
@@ -34,10 +35,8 @@ class Body:
 
     def _error(self, name: str, problem: str) -> BadRequest:
         at = f'Error at "{self._at}/{name}": ' if name or self._at else ""
-        return BadRequest(
-            "request body has an error: doesn't match schema "
-            f"#/components/schemas/{self._schema}: {at}{problem}"
-        )
+        schema = f" #/components/schemas/{self._schema}" if self._schema else ""
+        return BadRequest(f"request body has an error: doesn't match schema{schema}: {at}{problem}")
 
     def _get(self, name: str, default: Any) -> Any:
         value = self._value.get(name)
@@ -47,11 +46,15 @@ class Body:
             raise self._error(name, f'property "{name}" is missing')
         return default
 
-    def text(self, name: str, default: Any = _MISSING) -> Any:
-        """A string."""
+    def text(self, name: str, default: Any = _MISSING, *, pattern: str = "") -> Any:
+        """A string, which matches `pattern` if one is given."""
         value = self._get(name, default)
-        if value is not default and not isinstance(value, str):
+        if value is default:
+            return value
+        if not isinstance(value, str):
             raise self._error(name, "value must be a string")
+        if pattern and not re.fullmatch(pattern, value, re.ASCII):
+            raise self._error(name, f'string doesn\'t match the regular expression "{pattern}"')
         return value
 
     def flag(self, name: str, *, default: bool = False) -> bool:

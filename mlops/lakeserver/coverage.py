@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 TABLE = HERE / "COVERAGE.md"
-LIST = HERE / "operations_list.py"
+LIST = HERE / "client_operations.txt"
 NOTES = HERE / "coverage_notes.md"
 
 _CALL = re.compile(r"self\.api_client\.call_api\(\s*'([^']+)',\s*'([A-Z]+)'")
@@ -60,16 +60,9 @@ def client_operations() -> list[Operation]:
 
 
 def render_list(operations: list[Operation]) -> str:
-    """The module from which the server knows what it leaves out."""
-    rows = "".join(
-        f'    ("{operation.name}", "{operation.method}", "{operation.path}"),\n'
-        for operation in sorted(operations, key=lambda operation: (operation.path, operation.method))
-    )
-    return (
-        '"""Every operation of lakeFS\'s client. '
-        'Written by `python -m mlops.lakeserver.coverage --write`."""\n\n'
-        "from __future__ import annotations\n\n"
-        f"OPERATIONS: tuple[tuple[str, str, str], ...] = (\n{rows})\n"
+    """The list from which the server knows what it leaves out."""
+    return "".join(
+        sorted(f"{operation.path} {operation.method} {operation.name}\n" for operation in operations)
     )
 
 

@@ -1,8 +1,8 @@
 """Nodes of a tree: immutable, sorted, addressed by what they hold.
 
 A leaf holds objects, a node above it holds the nodes below, each under its last key. A node's id is the hash
-of its keys and of what they stand for (an object's identity, a node's id), so equal content has equal ids,
-whenever and in whatever order it was made. Columns lie together, so that hashing and decoding copy little.
+of all of it, and where nodes end depends on the keys alone, so equal content has equal ids in whatever order
+it was made. Columns lie together, so that little is copied when few items are asked for.
 """
 
 from __future__ import annotations
@@ -120,24 +120,22 @@ class NodeStore(NodeReader, Protocol):
 def encode(level: int, items: Sequence[Item]) -> tuple[bytes, bytes]:
     """The id and the body of the node that holds `items`, which are sorted by key."""
     count = len(items)
-    key_lengths = struct.pack(f">{count}H", *[len(item.key) for item in items])
-    keys = b"".join([item.key for item in items])
-    identities = b"".join([item.identity for item in items])
-    hasher = hashlib.blake2b(_HEADER.pack(_VERSION, level, count), digest_size=IDENTITY_BYTES)
-    hasher.update(key_lengths)
-    hasher.update(keys)
-    hasher.update(identities)
     body = b"".join(
         (
             _HEADER.pack(_VERSION, level, count),
-            key_lengths,
+            struct.pack(f">{count}H", *[len(item.key) for item in items]),
             struct.pack(f">{count}I", *[len(item.value) for item in items]),
-            keys,
-            identities,
+            *[item.key for item in items],
+            *[item.identity for item in items],
             *[item.value for item in items],
         )
     )
-    return hasher.digest(), body
+    return node_id(body), body
+
+
+def node_id(body: bytes) -> bytes:
+    """The id of the node with that body."""
+    return hashlib.blake2b(body, digest_size=IDENTITY_BYTES).digest()
 
 
 def boundary_level(key: bytes) -> int:
@@ -157,4 +155,6 @@ def boundary_level(key: bytes) -> int:
 
 
 EMPTY_ID, EMPTY_BODY = encode(0, ())
+# What a repository begins with; as in lakeFS it is not the same as a tree from which everything was removed.
+NO_TREE = b""
 EMPTY_NODE = Node(EMPTY_ID, EMPTY_BODY)

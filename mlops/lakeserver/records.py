@@ -58,17 +58,22 @@ class Commit:
     """A commit; its id is the hash of everything in it.
 
     Attributes:
-        created: unix seconds.
+        created_ns: when it was made; logs are in this order, everything else knows whole seconds.
         generation: one more than the largest of its parents.
     """
 
     tree: bytes
     parents: tuple[bytes, ...]
     generation: int
-    created: int
+    created_ns: int
     committer: str
     message: str
     metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def created(self) -> int:
+        """When it was made, in unix seconds."""
+        return self.created_ns // 1_000_000_000
 
     @property
     def id(self) -> bytes:
@@ -100,7 +105,7 @@ class Staged(NamedTuple):
 # The columns of each row, in the order of its class.
 _REPOSITORY = "rid, id, created, default_branch, namespace, read_only, protection"
 _BRANCH = "id, commit_id, tree, token, hidden"
-_COMMIT = "tree, parents, generation, created, committer, message, metadata"
+_COMMIT = "tree, parents, generation, created_ns, committer, message, metadata"
 
 
 def _as_repository(row: Any) -> Repository:
@@ -171,7 +176,7 @@ def add_commit(execute: Execute, rid: int, new: Commit) -> bytes:
     commit_id = new.id
     execute(
         "INSERT OR IGNORE INTO commits "
-        "(rid, id, tree, parents, generation, created, committer, message, metadata) "
+        "(rid, id, tree, parents, generation, created_ns, committer, message, metadata) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             rid,
@@ -179,7 +184,7 @@ def add_commit(execute: Execute, rid: int, new: Commit) -> bytes:
             new.tree,
             b"".join(new.parents),
             new.generation,
-            new.created,
+            new.created_ns,
             new.committer,
             new.message,
             json.dumps(new.metadata, ensure_ascii=False),
@@ -232,3 +237,12 @@ def stage(execute: Execute, token: int, change: Staged) -> None:
 def unstage(execute: Execute, token: int, key: bytes) -> None:
     """Forgets the uncommitted change at that path."""
     execute("DELETE FROM staging WHERE token = ? AND path = ?", (token, key))
+
+
+def note_commit_of_run(execute: Execute, rid: int, run_id: str, commit_id: bytes) -> None:
+    """The record of a run of hooks, if there is one, shows the commit."""
+    execute(
+        "UPDATE action_runs SET commit_id = ?1, body = json_set(body, '$.commit_id', ?1) "
+        "WHERE rid = ?2 AND run_id = ?3",
+        (commit_id.hex(), rid, run_id),
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -22,7 +23,8 @@ from mlops.lakeserver.handlers import (
     tags,
     transfers,
 )
-from mlops.lakeserver.operations_list import OPERATIONS
+
+CLIENT_OPERATIONS = Path(__file__).parent / "client_operations.txt"
 
 Handler = Callable[..., Any]
 
@@ -125,6 +127,7 @@ ROUTES: tuple[Route, ...] = (
         hooked=True,
     ),
     Route("findMergeBase", "GET", R + "/refs/{sourceRef}/merge/{destinationBranch}", refs.find_merge_base),
+    Route("importStart", "POST", B + "/import", staging.import_start),
     Route("listTags", "GET", R + "/tags", tags.list_tags),
     Route("createTag", "POST", R + "/tags", tags.create_tag, hooked=True),
     Route("getTag", "GET", R + "/tags/{tag}", tags.get_tag),
@@ -211,7 +214,7 @@ def unbuilt_router() -> Router:
     return Router(
         tuple(
             Route(name, method, path, _unbuilt)
-            for name, method, path in OPERATIONS
+            for path, method, name in map(str.split, CLIENT_OPERATIONS.read_text().splitlines())
             if (method, path) not in built
         )
     )

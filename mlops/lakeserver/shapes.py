@@ -71,7 +71,10 @@ def listed(repo: Repository, item: Item | CommonPrefix, *, with_metadata: bool) 
             "checksum": "",
             "mtime": 0,
         }
-    return object_stats(repo, path, decode(item.value), with_metadata=with_metadata)
+    shape = object_stats(repo, path, decode(item.value))
+    if not (with_metadata and shape["metadata"]):
+        del shape["metadata"]
+    return shape
 
 
 def diff(
@@ -87,8 +90,9 @@ def diff(
         shown = item.right or item.base or item.left
     removed_uncommitted = not sized and item.kind == REMOVED
     shape["size_bytes"] = 0 if shown is None or removed_uncommitted else size_of(shown.value)
-    if with_right and item.right is not None:
-        entry = decode(item.right.value)
+    if with_right and shown is not None:
+        # Of what was removed, lakeFS shows what it was.
+        entry = decode(shown.value)
         shape["right"] = {
             "checksum": entry.checksum,
             "mtime": entry.mtime,

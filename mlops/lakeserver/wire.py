@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -146,13 +146,13 @@ class Request:
             return None
         try:
             moment = datetime.fromisoformat(value)
-            if "T" not in value.upper() or moment.tzinfo is None:
+            if value[10:11] != "T":
                 raise ValueError
         except ValueError:
             raise BadRequest(
                 f'parameter "{name}" in query has an error: string doesn\'t match the format "date-time"'
             ) from None
-        return moment.timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes in.

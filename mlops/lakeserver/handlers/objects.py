@@ -66,7 +66,7 @@ def delete_objects(request: Request) -> Response:
     """Deletes up to 1000 objects in one go."""
     paths = Body(request.body, "PathList").texts("paths")
     if len(paths) > MAX_DELETED:
-        raise BadRequest(f"exceeded max number of objects to delete: {MAX_DELETED}")
+        raise BadRequest(f"request size exceeded, max paths is set to {MAX_DELETED}")
     failures = writes.delete_many(
         request.lake, request["repository"], request["branch"], paths, force=request.flag("force")
     )

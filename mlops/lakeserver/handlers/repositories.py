@@ -26,7 +26,8 @@ def list_repositories(request: Request) -> Response:
 def create_repository(request: Request) -> Response:
     """Creates a repository. Only `local://` namespaces; no storage ids."""
     body = Body(request.body, "RepositoryCreation")
-    name, namespace = body.text("name"), body.text("storage_namespace")
+    name = body.text("name", pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")
+    namespace = body.text("storage_namespace", pattern=r"^(s3|gs|https?|mem|local|transient)://.*$")
     if body.text("storage_id", ""):
         raise BadRequest("storage id: invalid value: validation error")
     default_branch = body.text("default_branch", "") or "main"
@@ -88,7 +89,7 @@ def set_branch_protection_rules(request: Request) -> Response:
         raise BadRequest("request body has an error: doesn't match schema: value must be an array")
     patterns = []
     for index, item in enumerate(request.body):
-        pattern = Body(item, "BranchProtectionRule", at=f"/{index}").text("pattern")
+        pattern = Body(item, "", at=f"/{index}").text("pattern")
         if not pattern:
             raise BadRequest(
                 f'request body has an error: doesn\'t match schema: Error at "/{index}/pattern": '

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlops.lakeserver import shapes
 from mlops.lakeserver.bodies import Body
 from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE
-from mlops.lakeserver.errors import BadRequest, LakeError, NotBuilt, PreconditionFailed
+from mlops.lakeserver.errors import BadRequest, Forbidden, LakeError, NotBuilt, PreconditionFailed
 from mlops.lakeserver.operations import linking
 from mlops.lakeserver.wire import Request, Response, json_response
 
@@ -55,7 +55,7 @@ def link_physical_address(request: Request) -> Response:
 
 
 def stage_object(request: Request) -> Response:
-    """Makes an object of bytes that are elsewhere. Only those in this server's store can be read again."""
+    """Makes an object of bytes that this server's store has already, at the address of another object."""
     body = Body(request.body, "ObjectStageCreation")
     address = body.text("physical_address")
     if not address.startswith("local://"):
@@ -73,7 +73,15 @@ def stage_object(request: Request) -> Response:
         metadata=body.mapping("metadata", {}),
         force=body.flag("force"),
     )
-    return json_response(shapes.object_stats(repo, request.required("path"), entry), 201)
+    shape = shapes.object_stats(repo, request.required("path"), entry)
+    if not shape["metadata"]:
+        del shape["metadata"]
+    return json_response(shape, 201)
+
+
+def import_start(_: Request) -> Response:
+    """Refuses, as lakeFS does on a local block store unless told otherwise."""
+    raise Forbidden("import is not supported for this storage")
 
 
 def if_absent(request: Request) -> bool:

@@ -76,23 +76,6 @@ class Runs:
         self._lake.store.write(work)
 
 
-def note_commit(lake: Lake, name: str, run_id: str, commit_id: bytes) -> None:
-    """The run of a `pre-commit` event shows the commit that was made."""
-    if not run_id:
-        return
-
-    def work(tx: Transaction) -> None:
-        repo = records.repository(tx.execute, name)
-        if repo is not None:
-            tx.execute(
-                "UPDATE action_runs SET commit_id = ?1, body = json_set(body, '$.commit_id', ?1) "
-                "WHERE rid = ?2 AND run_id = ?3",
-                (commit_id.hex(), repo.rid, run_id),
-            )
-
-    lake.store.write(work)
-
-
 def list_page(lake: Lake, name: str, branch: str, commit_id: str, after: str, amount: int) -> Page[Json]:
     """A page of the runs, newest first; those of one branch or commit, if named.
 

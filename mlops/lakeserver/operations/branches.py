@@ -212,11 +212,11 @@ def diff_page(
     with lake.store.database.snapshot() as connection:
         execute = connection.execute
         repo = repository(execute, name)
-        left_id = _side(execute, repo, left, "branch")
+        left_id = resolve_commit(execute, repo, left) if two_dot else _side(execute, repo, left, "branch")
         left_tree = commit(execute, repo, left_id).tree
         if two_dot and right.endswith("$"):
             return _with_uncommitted(lake, execute, repo, left_tree, right, bounds)
-        right_id = _side(execute, repo, right, "ref")
+        right_id = resolve_commit(execute, repo, right) if two_dot else _side(execute, repo, right, "ref")
         right_tree = commit(execute, repo, right_id).tree
         if two_dot:
             return collapsed(lambda start: two_way(nodes, left_tree, right_tree, start), **bounds)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, LakeError, NotFound
 from mlops.lakeserver.names import check_branch
+from mlops.lakeserver.nodes import EMPTY_ID
 from mlops.lakeserver.operations import events
 from mlops.lakeserver.operations.heads import move_head, until_kept
 from mlops.lakeserver.operations.lake import Lake, branch, commit, repository, resolve, writable
@@ -64,7 +65,7 @@ def create(
     execute = lake.store.database.reader.execute
     repo = writable(execute, name, force)
     check_unprotected(repo, branch_name, COMMIT_REFUSED)
-    created = lake.now() if date is None else date
+    created = lake.now_ns() if date is None else date * 1_000_000_000
     draft = Commit(b"", (), 0, created, committer, message, dict(metadata))
     branch(execute, repo, branch_name)
     events.before(
@@ -111,11 +112,13 @@ def _attempt(
     )
     nodes = lake.store.new_nodes()
     tree, last_seq = _new_tree(lake, repo, head, nodes, source_metarange)
-    if tree == head.tree and not allow_empty and source_metarange is None:
+    unchanged = tree == (head.tree or EMPTY_ID)
+    if unchanged and not allow_empty and source_metarange is None:
         raise BadRequest("commit: no changes")
     generation = commit(lake.store.database.reader.execute, repo, head.commit_id).generation + 1
     new = replace(draft, tree=tree, generation=generation)
-    return move_head(lake, repo, head, new, nodes, drop_staged=last_seq), new, pre_run_id
+    commit_id = move_head(lake, repo, head, new, nodes, drop_staged=last_seq, pre_run_id=pre_run_id)
+    return commit_id, new, pre_run_id
 
 
 def _new_tree(
@@ -136,7 +139,7 @@ def _apply_staged(execute: records.Execute, head: Branch, nodes: NewNodes) -> tu
         edits.append(Edit(change.key, item_of(change)))
         if len(edits) >= _BATCH:
             tree, edits = apply(nodes, tree, edits), []
-    return (apply(nodes, tree, edits) if edits else tree), last_seq
+    return (apply(nodes, tree, edits) if edits else tree) or EMPTY_ID, last_seq
 
 
 def _known_tree(execute: records.Execute, repo: Repository, text: str) -> bytes:

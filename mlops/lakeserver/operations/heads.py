@@ -52,8 +52,11 @@ def move_head(
     nodes: NewNodes,
     *,
     drop_staged: int,
+    pre_run_id: str = "",
 ) -> bytes:
     """The branch's head is `new`, and the uncommitted rows up to number `drop_staged` are no more.
+
+    The record of the hooks' run `pre_run_id` shows the commit.
 
     Raises:
         HeadMoved: the head is not what `branch` says, or the branch is another.
@@ -67,6 +70,8 @@ def move_head(
         commit_id = records.add_commit(tx.execute, repo.rid, new)
         set_head(tx, repo, branch.id, commit_id, new.tree)
         tx.execute("DELETE FROM staging WHERE token = ? AND seq <= ?", (branch.token, drop_staged))
+        if pre_run_id:
+            records.note_commit_of_run(tx.execute, repo.rid, pre_run_id, commit_id)
         return commit_id
 
     return lake.store.write(work)

@@ -17,22 +17,22 @@ Logged = tuple[bytes, Commit]
 
 
 def walk(execute: Execute, repo: Repository, start: bytes, *, first_parent: bool = False) -> Iterator[Logged]:
-    """The commit and its ancestors, newest first; of equal age, the larger id first; each once."""
+    """The commit and its ancestors, each once, newest first; of equal age, children before their parents."""
     first = commit(execute, repo, start)
-    queue = [(-first.created, _descending(start), start, first)]
+    queue = [(*_order(start, first), start, first)]
     seen = {start}
     while queue:
-        _, _, commit_id, found = heapq.heappop(queue)
+        *_, commit_id, found = heapq.heappop(queue)
         yield commit_id, found
         for parent_id in found.parents[:1] if first_parent else found.parents:
             if parent_id not in seen:
                 seen.add(parent_id)
                 parent = commit(execute, repo, parent_id)
-                heapq.heappush(queue, (-parent.created, _descending(parent_id), parent_id, parent))
+                heapq.heappush(queue, (*_order(parent_id, parent), parent_id, parent))
 
 
-def _descending(commit_id: bytes) -> int:
-    return -int.from_bytes(commit_id, "big")
+def _order(commit_id: bytes, item: Commit) -> tuple[int, int, int]:
+    return -item.created_ns, -item.generation, -int.from_bytes(commit_id, "big")
 
 
 def merge_base(execute: Execute, repo: Repository, one: bytes, other: bytes) -> bytes:
@@ -86,7 +86,7 @@ def log_page(
         found: list[Logged] = []
         waiting = offset is not None
         for commit_id, item in walk(execute, repo, start, first_parent=first_parent):
-            if since is not None and item.created < since:
+            if since is not None and item.created_ns < since * 1_000_000_000:
                 break
             if not waiting and (not any(keys) or _touches(lake, execute, repo, item, *keys)):
                 found.append((commit_id, item))

@@ -63,6 +63,10 @@ class Lake:
         """Unix seconds."""
         return int(self.clock())
 
+    def now_ns(self) -> int:
+        """Unix nanoseconds."""
+        return int(self.clock() * 1_000_000_000)
+
     def now_utc(self) -> datetime:
         """The current time, with its zone."""
         return datetime.fromtimestamp(self.clock(), UTC)

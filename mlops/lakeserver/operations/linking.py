@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mlops.lakeserver.entries import Entry
+from mlops.lakeserver.errors import BadRequest
 from mlops.lakeserver.names import check_branch, check_path
 from mlops.lakeserver.operations.lake import Lake, branch, repository
 from mlops.lakeserver.operations.writes import entry_at_address, put_entry, store_upload
@@ -99,9 +100,14 @@ def stage(
     metadata: dict[str, str],
     force: bool = False,
 ) -> tuple[Repository, Entry]:
-    """The bytes at `address` are an object too; those of this store are shared, not copied."""
-    entry = replace(
-        entry_at_address(lake, address, size_bytes, checksum), content_type=content_type, metadata=metadata
-    )
+    """The bytes at `address` are an object too; they are shared, not copied.
+
+    Raises:
+        BadRequest: this store has no bytes of that address.
+    """
+    found = entry_at_address(lake, address, size_bytes, checksum)
+    if not found.digest:
+        raise BadRequest("bad path traversal blocked")
+    entry = replace(found, content_type=content_type, metadata=metadata)
     entry = entry if mtime is None else replace(entry, mtime=mtime)
     return put_entry(lake, name, branch_name, path, entry, force=force)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from mlops.lakeserver import merges
-from mlops.lakeserver.errors import BadRequest, MergeConflict
+from mlops.lakeserver.errors import BadRequest, MergeConflict, NotFound
 from mlops.lakeserver.merges import check_strategy
 from mlops.lakeserver.names import check_branch
 from mlops.lakeserver.operations import events
@@ -14,7 +14,7 @@ from mlops.lakeserver.operations.heads import keep_commit, move_head, until_kept
 from mlops.lakeserver.operations.history import merge_base
 from mlops.lakeserver.operations.lake import Lake, branch, commit, resolve_commit, writable
 from mlops.lakeserver.operations.staging import check_clean
-from mlops.lakeserver.records import Branch, Commit, Repository
+from mlops.lakeserver.records import Branch, Commit, Execute, Repository
 from mlops.lakeserver.store import NewNodes
 
 STRATEGY_KEY = ".lakefs.merge.strategy"
@@ -58,7 +58,7 @@ def merge(
         b"",
         (),
         0,
-        lake.now(),
+        lake.now_ns(),
         committer,
         message or f"Merge '{source}' into '{destination}'",
         (metadata or {}) | {STRATEGY_KEY: strategy or "default"},
@@ -110,7 +110,7 @@ def _prepare(
         execute = connection.execute
         head = branch(execute, repo, destination)
         last_seq = check_clean(execute, lake.store.nodes, head)
-        source_id = resolve_commit(execute, repo, source)
+        source_id = _source(execute, repo, source, destination)
         from_commit, to_commit = commit(execute, repo, source_id), commit(execute, repo, head.commit_id)
         base = commit(execute, repo, merge_base(execute, repo, source_id, head.commit_id))
         nodes = lake.store.new_nodes()
@@ -124,6 +124,15 @@ def _prepare(
         generation=max(from_commit.generation, to_commit.generation) + 1,
     )
     return _Prepared(head, source_id, made, nodes, last_seq)
+
+
+def _source(execute: Execute, repo: Repository, source: str, destination: str) -> bytes:
+    try:
+        return resolve_commit(execute, repo, source)
+    except (NotFound, BadRequest) as error:
+        raise type(error)(
+            f"update branch {destination}: get commit by ref {source}: {error.message}"
+        ) from None
 
 
 def _merged_tree(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, Conflict, Forbidden
 from mlops.lakeserver.names import check_namespace, check_repository
-from mlops.lakeserver.nodes import EMPTY_BODY, EMPTY_ID
+from mlops.lakeserver.nodes import NO_TREE
 from mlops.lakeserver.operations.lake import Lake, repository, writable
 from mlops.lakeserver.operations.paging import Page, page_of, text_bounds
 from mlops.lakeserver.records import Commit, Repository
@@ -48,18 +48,17 @@ def create(
         )
         rid = int(cursor.lastrowid or 0)
         if not bare:
-            _first_commit(tx, rid, default_branch, now)
+            _first_commit(tx, rid, default_branch, lake.now_ns())
         return Repository(rid, name, now, default_branch, address, read_only, "")
 
     return lake.store.write(work)
 
 
-def _first_commit(tx: Transaction, rid: int, branch: str, now: int) -> None:
-    tx.execute("INSERT OR IGNORE INTO nodes (id, body) VALUES (?, ?)", (EMPTY_ID, EMPTY_BODY))
-    commit_id = records.add_commit(tx.execute, rid, Commit(EMPTY_ID, (), 1, now, "", FIRST_MESSAGE))
+def _first_commit(tx: Transaction, rid: int, branch: str, now_ns: int) -> None:
+    commit_id = records.add_commit(tx.execute, rid, Commit(NO_TREE, (), 1, now_ns, "", FIRST_MESSAGE))
     tx.execute(
         "INSERT INTO branches (rid, id, commit_id, tree, token, hidden) VALUES (?, ?, ?, ?, ?, 0)",
-        (rid, branch, commit_id, EMPTY_ID, tx.next_seq()),
+        (rid, branch, commit_id, NO_TREE, tx.next_seq()),
     )
 
 

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 
 from mlops.lakeserver.errors import StorageDamaged
-from mlops.lakeserver.nodes import EMPTY_BODY, EMPTY_ID, EMPTY_NODE, Node
+from mlops.lakeserver.nodes import EMPTY_BODY, EMPTY_ID, EMPTY_NODE, NO_TREE, Node
 from mlops.lakeserver.store.database import Database
 from mlops.lakeserver.store.writer import Transaction
 
@@ -36,7 +36,7 @@ class NodeCache:
         node = self._nodes.get(node_id)
         if node is not None:
             return node
-        if node_id == EMPTY_ID:
+        if node_id in (NO_TREE, EMPTY_ID):
             return EMPTY_NODE
         row = self._database.reader.execute("SELECT body FROM nodes WHERE id = ?", (node_id,)).fetchone()
         if row is None:

@@ -42,7 +42,7 @@ CREATE TABLE commits (
     tree BLOB NOT NULL,
     parents BLOB NOT NULL,
     generation INTEGER NOT NULL,
-    created INTEGER NOT NULL,
+    created_ns INTEGER NOT NULL,
     committer TEXT NOT NULL,
     message TEXT NOT NULL,
     metadata TEXT NOT NULL,
