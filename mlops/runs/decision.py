@@ -14,6 +14,7 @@ from mlops.runs.digest import document, sha256
 from mlops.runs.errors import Conflict, ProtocolMisuse
 from mlops.runs.evidence import Decision, Finding, Outcome, Paired, Reason, Verdict
 from mlops.runs.history import MainState, parse_json, read_json, read_main
+from mlops.runs.json_values import nulled
 from mlops.runs.lifecycle import finish_step
 from mlops.runs.model import Champion, Run, Step
 from mlops.runs.ports import Evaluation, Judge, Ports
@@ -141,7 +142,7 @@ def _write(
         lake.copy(branch, names.HOLDOUT, evaluation.holdout_source, names.HOLDOUT)
     lake.write(branch, names.PREDICTIONS, evaluation.predictions)
     lake.write(branch, names.PAIRED, paired)
-    lake.write(branch, names.METRICS, document(dict(evaluation.metrics)))
+    lake.write(branch, names.METRICS, document(nulled(dict(evaluation.metrics))))
     lake.write(branch, names.DECISION, document(decision.to_json()))
     lake.write(branch, names.RUN_PAGE, judge.page(run, decision))
 

@@ -1,7 +1,7 @@
 r"""Every name that has a grammar: paths, branches, tags, runs, arrivals.
 
 lakeFS allows branches to match ``^\w[-\w]*$`` (no slash, no dot), so the parts of a name are joined by
-``-`` and contain none themselves. Each ``*_branch`` and ``*_tag`` function has a parser that inverts it.
+``-`` and contain none themselves. A name whose parts are needed again has a parser that inverts it.
 """
 
 from __future__ import annotations

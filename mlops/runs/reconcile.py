@@ -7,6 +7,8 @@ leave an old champion behind.
 
 from __future__ import annotations
 
+import math
+
 from mlops.runs import names
 from mlops.runs.errors import Conflict, MainMoved, NotFound
 from mlops.runs.history import MainState, promotions, read_main
@@ -143,5 +145,6 @@ def record_promotion(ports: Ports, promotion: Promotion) -> None:
         "mlops.merge_commit": promotion.merge_commit,
         "mlops.number": str(promotion.number),
     }
-    ports.tracker.record(tracker_run, metrics=decision.metrics, tags=tags)
+    finite = {name: value for name, value in decision.metrics.items() if math.isfinite(value)}
+    ports.tracker.record(tracker_run, metrics=finite, tags=tags)
     ports.tracker.finish(tracker_run, failed=False)

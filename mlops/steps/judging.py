@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from mlops.adapters import model_files, policy_files, tables
 from mlops.runs import names
 from mlops.runs.evidence import Decision, Policy
@@ -16,8 +18,6 @@ from mlops.steps import pages
 from mlops.steps.scoring import score
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mlops.steps.workspace import Workspace
 
 
@@ -39,7 +39,7 @@ class CommittedJudge:
         frames, spec = self._workspace.frames, self._workspace.spec
         holdout = frames.read(candidate, names.HOLDOUT)
         source = ""
-        if champion is not None and champion[1].trained_until >= holdout[spec.time].min().isoformat():
+        if champion is not None and pd.Timestamp(champion[1].trained_until) >= holdout[spec.time].min():
             source = champion[0]
             holdout = frames.read(source, names.HOLDOUT)
         result = score(
