@@ -1,0 +1,262 @@
+"""What can be typed: commands, their arguments and help. What they do is in `mlops.cli.commands`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlops.cli.options import Json, Lake, Pipeline, Reason, StateDir
+from mlops.cli.results import Result
+
+app = typer.Typer(
+    name="mlops",
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="May this model and this data go live, and can we take it back?",
+)
+lake_app = typer.Typer(rich_markup_mode=None, add_completion=False, help="The embedded lake server.")
+app.add_typer(lake_app, name="lake")
+
+
+@app.callback()
+def options(
+    context: typer.Context, lake: Lake = None, state_dir: StateDir = None, json: Json = False
+) -> None:
+    """May this model and this data go live, and can we take it back?"""
+    context.obj.given = {"lake": lake, "state_dir": state_dir}
+    context.obj.command = context.invoked_subcommand or ""
+
+
+@app.command()
+def init(context: typer.Context, pipeline: Pipeline, json: Json = False) -> Result:
+    """Create a repository, with what judges its runs on main."""
+    from mlops.cli.commands import setup
+
+    return setup.init(context.obj, pipeline)
+
+
+@app.command()
+def ingest(
+    context: typer.Context,
+    pipeline: Pipeline,
+    arrivals: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="ARRIVAL...", help="Arrivals, or ranges such as 2013-01..2013-06.", show_default=False
+        ),
+    ],
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file", metavar="TABLE=PATH", help="Take a table from this CSV or Parquet file, not the source."
+        ),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Let what a rollback dropped return.")] = False,
+    json: Json = False,
+) -> Result:
+    """Bring arrivals to main, if the suites there pass them."""
+    from mlops.cli.commands import data
+
+    return data.ingest(context.obj, pipeline, arrivals, file or [], again=again)
+
+
+@app.command()
+def policy(
+    context: typer.Context,
+    pipeline: Pipeline,
+    reason: Reason = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    json: Json = False,
+) -> Result:
+    """Bring policy, suites and enforcer of the code to main."""
+    from mlops.cli.commands import setup
+
+    return setup.policy(context.obj, pipeline, reason, dry_run=dry_run)
+
+
+@app.command("run")
+def run_(
+    context: typer.Context,
+    pipeline: Pipeline,
+    param: Annotated[
+        list[str] | None,
+        typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Repeat a run that is over, under a new id.")
+    ] = False,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Fence a process that seems to be working on the same run.")
+    ] = False,
+    json: Json = False,
+) -> Result:
+    """Train, and promote the model if it beats the champion.
+
+    Exit code 5: it was refused, with the reasons on record. A run that was stopped goes on where it was.
+    """
+    from mlops.cli.commands import runs
+
+    return runs.run(context.obj, pipeline, param or [], again=again, take_over=take_over)
+
+
+@app.command()
+def gate(
+    context: typer.Context,
+    pipeline: Pipeline,
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run that was decided on.", show_default=False)],
+    policy: Annotated[
+        Path | None,
+        typer.Option("--policy", metavar="FILE", help="Policy to ask instead of the one on main."),
+    ] = None,
+    json: Json = False,
+) -> Result:
+    """Ask another policy about a run; promotes nothing."""
+    from mlops.cli.commands import runs
+
+    return runs.gate(context.obj, pipeline, run, policy)
+
+
+@app.command()
+def status(
+    context: typer.Context,
+    pipeline: Annotated[
+        str | None,
+        typer.Argument(metavar="[PIPELINE]", help="By default all that are set up.", show_default=False),
+    ] = None,
+    json: Json = False,
+) -> Result:
+    """Show head, champion, hold, unfinished runs, servers."""
+    from mlops.cli.commands import overview
+
+    return overview.status(context.obj, pipeline)
+
+
+@app.command()
+def log(
+    context: typer.Context,
+    pipeline: Pipeline,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Show at most so many, newest first.")] = 20,
+    json: Json = False,
+) -> Result:
+    """Show promotions and rollbacks, and by what gain."""
+    from mlops.cli.commands import events
+
+    return events.log(context.obj, pipeline, limit)
+
+
+@app.command()
+def diff(
+    context: typer.Context,
+    pipeline: Pipeline,
+    left: Annotated[
+        str,
+        typer.Argument(metavar="A", help="Branch, tag, commit or promotion number.", show_default=False),
+    ],
+    right: Annotated[str, typer.Argument(metavar="B", help="The same.", show_default=False)],
+    objects: Annotated[bool, typer.Option("--objects", help="List objects only, read none.")] = False,
+    json: Json = False,
+) -> Result:
+    """Show what differs: objects, rows by key, metrics."""
+    from mlops.cli.commands import differences
+
+    return differences.diff(context.obj, pipeline, left, right, objects_only=objects)
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    pipeline: Pipeline,
+    reason: Reason = "",
+    to: Annotated[
+        int | None,
+        typer.Option("--to", metavar="N", min=1, help="Promotion to return to; by default the one before."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")] = False,
+    json: Json = False,
+) -> Result:
+    """Return main to an earlier promotion.
+
+    Data, model and metrics together, nothing recomputed. Promotions are on hold afterwards.
+    """
+    from mlops.cli.commands import rollbacks
+
+    return rollbacks.rollback(context.obj, pipeline, reason, to, dry_run=dry_run)
+
+
+@app.command()
+def resume(context: typer.Context, pipeline: Pipeline, reason: Reason, json: Json = False) -> Result:
+    """Let promotions go on after a rollback."""
+    from mlops.cli.commands import rollbacks
+
+    return rollbacks.resume(context.obj, pipeline, reason)
+
+
+@app.command()
+def reconcile(context: typer.Context, pipeline: Pipeline, json: Json = False) -> Result:
+    """Finish what was left undone; tags and MLflow follow."""
+    from mlops.cli.commands import upkeep
+
+    return upkeep.reconcile(context.obj, pipeline)
+
+
+@app.command()
+def sweep(
+    context: typer.Context,
+    pipeline: Pipeline,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed.")] = False,
+    json: Json = False,
+) -> Result:
+    """Remove branches of runs that are over."""
+    from mlops.cli.commands import upkeep
+
+    return upkeep.sweep(context.obj, pipeline, yes=yes)
+
+
+@app.command()
+def up(context: typer.Context, json: Json = False) -> Result:
+    """Start lake server, MLflow pages and Dagster pages."""
+    from mlops.cli.commands import servers
+
+    return servers.up(context.obj)
+
+
+@app.command()
+def down(context: typer.Context, json: Json = False) -> Result:
+    """Stop the servers that were started from here."""
+    from mlops.cli.commands import servers
+
+    return servers.down(context.obj)
+
+
+@app.command("settings")
+def settings_(context: typer.Context, json: Json = False) -> Result:
+    """List the settings, with their variables."""
+    from mlops.cli.commands import setup
+
+    return setup.settings(context.obj)
+
+
+@lake_app.callback()
+def _lake(context: typer.Context) -> None:
+    context.obj.command = f"lake {context.invoked_subcommand or ''}".strip()
+
+
+@lake_app.command()
+def serve(
+    context: typer.Context,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Loopback address; port 0 for a free one.")
+    ] = "",
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="FOLDER", help="Another store than the state folder's.")
+    ] = None,
+    json: Json = False,
+) -> Result:
+    """Run the embedded lake server in the foreground, alone, until it is interrupted."""
+    from mlops.cli.commands import servers
+
+    return servers.serve(context.obj, data, listen)

@@ -1,0 +1,114 @@
+"""``ingest``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.cli.failures import interrupted
+from mlops.cli.results import Result, StoppedHalfway
+from mlops.cli.session import Session
+from mlops.cli.text import short
+from mlops.runs.errors import InputError, MlopsError
+
+if TYPE_CHECKING:
+    from mlops.runs.ingest import Ingested
+    from mlops.steps.workspace import Workspace
+
+_RANGE = ".."
+
+
+def ingest(
+    session: Session, pipeline: str, wanted: Sequence[str], files: Sequence[str], *, again: bool
+) -> Result:
+    """Bring arrivals to main one after the other; the first that fails stops the rest.
+
+    Raises:
+        StoppedHalfway: One failed; those before it are on main.
+    """
+    tables = _tables_of(files)
+    _check_files(tables)
+    if tables and (len(wanted) != 1 or _RANGE in wanted[0]):
+        raise InputError("files make up one arrival", where=" ".join(wanted), todo="name exactly one arrival")
+    workspace = session.workspace(pipeline)
+    arrivals = [name for text in wanted for name in _expanded(text, workspace.spec.arrivals)]
+    done: list[Ingested] = []
+    for position, arrival in enumerate(arrivals, 1):
+        session.tell(f"{arrival}: reading, validating, publishing ({position} of {len(arrivals)})")
+        try:
+            done.append(_one(workspace, arrival, tables, again=again))
+        except MlopsError as error:
+            raise StoppedHalfway(error, _result(workspace, done)) from error
+        except KeyboardInterrupt as stopped:
+            raise StoppedHalfway(interrupted(), _result(workspace, done)) from stopped
+    return _result(workspace, done)
+
+
+def _one(workspace: Workspace, arrival: str, files: dict[str, Path], *, again: bool) -> Ingested:
+    from mlops.steps.ingesting import deliver, from_files, from_source
+
+    source, frames = from_files(workspace, files) if files else from_source(workspace, arrival)
+    return deliver(workspace, arrival, source, frames, again=again)
+
+
+def _result(workspace: Workspace, done: Sequence[Ingested]) -> Result:
+    document: dict[str, Any] = {
+        "pipeline": workspace.spec.name,
+        "ingested": [{**dataclasses.asdict(one), "replaced": list(one.replaced)} for one in done],
+    }
+    return Result(document, [_line(one) for one in done])
+
+
+def _line(one: Ingested) -> str:
+    if one.unchanged:
+        return f"{one.arrival}: main holds exactly this already (main at {short(one.commit)})"
+    replaced = f", replaces {', '.join(one.replaced)}" if one.replaced else ""
+    return f"{one.arrival}: on main at {short(one.commit)} ({one.summary}){replaced}"
+
+
+def _tables_of(files: Sequence[str]) -> dict[str, Path]:
+    tables: dict[str, Path] = {}
+    for text in files:
+        table, separator, path = text.partition("=")
+        if not separator or not table or not path:
+            raise InputError(
+                "not of the form TABLE=PATH", where=repr(text), todo="e.g. --file flights=new.csv"
+            )
+        if table in tables:
+            raise InputError("the table is named twice", where=table, todo="name one file per table")
+        tables[table] = Path(path)
+    return tables
+
+
+def _check_files(tables: dict[str, Path]) -> None:
+    """Find what cannot be read before a server is started for it."""
+    for table, path in tables.items():
+        try:
+            with path.open("rb"):
+                pass
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise InputError(
+                f"cannot be read: {why}", where=str(path), todo=f"check --file {table}={path}"
+            ) from error
+
+
+def _expanded(text: str, known: Any) -> list[str]:
+    """Return the arrivals that a name or a range stands for."""
+    first, separator, last = text.partition(_RANGE)
+    if not separator:
+        return [text]
+    arrivals = list(known())
+    for end in (first, last):
+        if end not in arrivals:
+            raise InputError(
+                "the source has no such arrival",
+                where=end or text,
+                todo=f"choose from {arrivals[0]} to {arrivals[-1]}",
+            )
+    found = arrivals[arrivals.index(first) : arrivals.index(last) + 1]
+    if not found:
+        raise InputError("the range ends before it begins", where=text, todo=f"write {last}{_RANGE}{first}")
+    return found

@@ -1,0 +1,158 @@
+"""``diff``: what differs between two commits, down to rows, columns and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mlops.cli.refs import resolved
+from mlops.cli.results import Result
+from mlops.cli.session import Session
+from mlops.cli.text import columns, count, short
+from mlops.runs import names
+from mlops.runs.errors import InputError
+
+if TYPE_CHECKING:
+    from mlops.adapters.tables import TableDiff
+    from mlops.pipelines.spec import PipelineSpec
+    from mlops.runs.ports import Change, Lake
+    from mlops.steps.workspace import Workspace
+
+_LETTERS = {"added": "A", "removed": "R", "changed": "C"}
+_PARQUET = ".parquet"
+
+
+def diff(session: Session, pipeline: str, left: str, right: str, *, objects_only: bool) -> Result:
+    """Show what differs from one commit to another; both are read by commit id."""
+    workspace = session.workspace(pipeline)
+    old, new = (resolved(workspace.lake, ref) for ref in (left, right))
+    changes = workspace.lake.diff(old, new)
+    objects = [
+        {
+            "type": change.type,
+            "path": change.path,
+            **_inside(session, workspace, change, old, new, objects_only),
+        }
+        for change in changes
+    ]
+    compared = [] if objects_only else _metrics(workspace.lake, old, new)
+    document = {
+        "pipeline": pipeline,
+        "left": {"ref": left, "commit": old},
+        "right": {"ref": right, "commit": new},
+        "objects": objects,
+        "metrics": compared,
+        "link": _link(workspace, left, right),
+    }
+    return Result(document, _lines(document))
+
+
+def _inside(
+    session: Session, workspace: Workspace, change: Change, old: str, new: str, objects_only: bool
+) -> dict[str, Any]:
+    """Return how the rows of a table differ; nothing for other objects."""
+    if objects_only or not change.path.endswith(_PARQUET):
+        return {}
+    session.tell(f"reading {change.path}")
+    frames = [
+        workspace.frames.read(ref, change.path) if change.type != absent else None
+        for ref, absent in ((old, "added"), (new, "removed"))
+    ]
+    if frames[0] is None or frames[1] is None:
+        rows = [0 if frame is None else len(frame) for frame in frames]
+        return {"rows": {"rows_old": rows[0], "rows_new": rows[1], "added": rows[1], "removed": rows[0]}}
+    from mlops.adapters.tables import diff_frames
+
+    key = key_of(workspace.spec, change.path)
+    try:
+        found = diff_frames(frames[0], frames[1], key)
+    except InputError as error:
+        return {"not_compared": error.what}
+    return {"key": list(key), "rows": found.to_json(), "summary": _summary(found)}
+
+
+def key_of(spec: PipelineSpec, path: str) -> Sequence[str]:
+    """Return the columns that identify a row of a table of this pipeline."""
+    raw = names.parse_raw_path(path)
+    return spec.table_keys.get(raw.table, ()) if raw else spec.key
+
+
+def _summary(found: TableDiff) -> str:
+    parts = [
+        f"rows {found.rows_old:,} -> {found.rows_new:,}: {found.added:,} added, {found.removed:,} removed, "
+        f"{found.changed:,} changed"
+    ]
+    if found.changed_by_column:
+        most = sorted(found.changed_by_column.items(), key=lambda item: (-item[1], item[0]))
+        parts.append(", ".join(f"{column} {rows:,}" for column, rows in most))
+    if found.columns_added:
+        parts.append(f"new columns {', '.join(found.columns_added)}")
+    if found.columns_removed:
+        parts.append(f"lost columns {', '.join(found.columns_removed)}")
+    if found.types_changed:
+        parts.append(", ".join(f"{name} {was} -> {now}" for name, (was, now) in found.types_changed.items()))
+    return "; ".join(parts)
+
+
+def _metrics(lake: Lake, old: str, new: str) -> list[dict[str, Any]]:
+    """Return old value, new value and difference of every metric of either commit, ascending by name."""
+    left, right = (_metrics_at(lake, ref) for ref in (old, new))
+    return [
+        {
+            "metric": name,
+            "old": left.get(name),
+            "new": right.get(name),
+            "difference": _minus(right, left, name),
+        }
+        for name in sorted({*left, *right})
+    ]
+
+
+def _metrics_at(lake: Lake, ref: str) -> dict[str, float | None]:
+    from mlops.runs.history import parse_json, read_optional
+
+    data = read_optional(lake, ref, names.METRICS)
+    return dict(parse_json(data, f"{ref[:12]}:{names.METRICS}")) if data is not None else {}
+
+
+def _minus(right: dict[str, float | None], left: dict[str, float | None], name: str) -> float | None:
+    new, old = right.get(name), left.get(name)
+    return None if new is None or old is None else new - old
+
+
+def _link(workspace: Workspace, left: str, right: str) -> str:
+    from mlops.cli.pages import answering
+
+    return answering(workspace.links.compare(left, right))
+
+
+def _lines(document: dict[str, Any]) -> list[str]:
+    left, right, objects = document["left"], document["right"], document["objects"]
+    counts = [f"{sum(o['type'] == kind for o in objects)} {kind}" for kind in _LETTERS]
+    total = f"{count(len(objects), 'object')}: {', '.join(counts)}" if objects else "no object differs"
+    lines = [f"{left['ref']} ({short(left['commit'])}) -> {right['ref']} ({short(right['commit'])}): {total}"]
+    for entry in objects:
+        lines.append(f"{_LETTERS.get(entry['type'], '?')} {entry['path']}{_detail(entry)}")
+    changed = [row for row in document["metrics"] if row["old"] != row["new"]]
+    if changed:
+        rows = [("metric", "old", "new", "difference"), *(_metric_row(row) for row in changed)]
+        lines += columns(rows, right=(1, 2, 3))
+    return [*lines, document["link"]] if document["link"] else lines
+
+
+def _detail(entry: dict[str, Any]) -> str:
+    if "not_compared" in entry:
+        return f"  (rows cannot be matched: {entry['not_compared']})"
+    if "summary" in entry:
+        return f"  {entry['summary']}"
+    rows = entry.get("rows")
+    if rows is None:
+        return ""
+    return f"  {rows['added']:,} rows" if rows["added"] else f"  {rows['removed']:,} rows"
+
+
+def _metric_row(row: dict[str, Any]) -> tuple[str, ...]:
+    def shown(value: float | None, form: str = ",.4f") -> str:
+        return "-" if value is None else format(value, form)
+
+    return (row["metric"], shown(row["old"]), shown(row["new"]), shown(row["difference"], "+,.4f"))

@@ -1,0 +1,121 @@
+"""``log``: the promotions and rollbacks of a pipeline, from the record tags and main's own history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops.cli.results import Result
+from mlops.cli.session import Session
+from mlops.cli.text import at, columns, short
+from mlops.runs import names
+
+if TYPE_CHECKING:
+    from mlops.runs.evidence import Decision
+    from mlops.runs.ports import Commit, Lake
+    from mlops.steps.workspace import Workspace
+
+_HEADINGS = ("no.", "kind", "when", "metric", "gain", "commit", "run", "why")
+
+
+def log(session: Session, pipeline: str, limit: int) -> Result:
+    """Show the newest events first; what a rollback dropped stays in the record and says so."""
+    from mlops.runs.history import read_main
+
+    workspace = session.workspace(pipeline)
+    state = read_main(workspace.lake)
+    on_main = {commit.id: commit for commit in workspace.lake.log(state.head)}
+    recorded = _recorded(state.tags, on_main)
+    entries = [
+        _rollback(workspace.lake, number, commit)
+        if names.is_rollback_tag(tag)
+        else _promotion(workspace, number, commit, on_main=commit in on_main)
+        for number, tag, commit in recorded[:limit]
+    ]
+    document = {"pipeline": pipeline, "entries": entries, "more": max(0, len(recorded) - limit)}
+    return Result(document, _lines(entries, document["more"]))
+
+
+def _recorded(tags: Any, on_main: dict[str, Commit]) -> list[tuple[int, str, str]]:
+    """Return number, tag and commit of every event, newest first; a merge counts before it is tagged."""
+    found = {tag: commit for tag, commit in tags.items() if names.event_number(tag) is not None}
+    for commit in on_main.values():
+        if commit.metadata.get("kind") == "promotion":
+            found.setdefault(names.promotion_tag(int(commit.metadata["number"])), commit.id)
+    rows = [(names.event_number(tag) or 0, tag, commit) for tag, commit in found.items()]
+    return sorted(rows, reverse=True)
+
+
+def _promotion(workspace: Workspace, number: int, commit: str, *, on_main: bool) -> dict[str, Any]:
+    from mlops.runs.evidence import Decision
+    from mlops.runs.history import champion_of, read_json
+
+    lake = workspace.lake
+    champion = champion_of(lake.read(commit, names.CHAMPION), commit)
+    decision = Decision.from_json(read_json(lake, commit, names.DECISION))
+    return {
+        "number": number,
+        "kind": "promotion",
+        "at": at(lake.commit_of(commit).created_at_s),
+        "commit": commit,
+        "run_id": champion.run_id,
+        "evidence_commit": champion.evidence_commit,
+        "replaced": champion.compared_to.number,
+        "trained_until": champion.trained_until,
+        "metrics": dict(champion.metrics),
+        "unit": workspace.spec.unit,
+        "gain": _gain(decision),
+        "reason": decision.verdict.sentence,
+        "on_main": on_main,
+    }
+
+
+def _gain(decision: Decision) -> dict[str, Any] | None:
+    if not decision.verdict.intervals:
+        return None
+    first = decision.verdict.intervals[0]
+    return {
+        "metric": first.name,
+        "against": first.against,
+        "value": first.candidate,
+        "difference": first.difference,
+        "lower": first.lower,
+        "upper": first.upper,
+    }
+
+
+def _rollback(lake: Lake, number: int, frozen: str) -> dict[str, Any]:
+    from mlops.runs.history import read_json
+    from mlops.runs.model import RollbackRecord
+
+    record = RollbackRecord.from_json(read_json(lake, frozen, names.ROLLBACK))
+    return {
+        "number": number,
+        "kind": "rollback",
+        "at": at(record.requested_at_s),
+        "commit": record.to_commit,
+        "from_commit": record.from_commit,
+        "to_number": record.to_number,
+        "dropped_runs": list(record.dropped_runs),
+        "dropped_arrivals": sorted(record.dropped_arrivals),
+        "reason": record.reason,
+    }
+
+
+def _lines(entries: list[dict[str, Any]], more: int) -> list[str]:
+    if not entries:
+        return ["nothing has been promoted yet"]
+    rows = [_HEADINGS, *(_row(entry) for entry in entries)]
+    lines = columns(rows, right=(0, 3, 4), indent="")
+    return [*lines, f"{more} older ones; --limit shows more"] if more else lines
+
+
+def _row(entry: dict[str, Any]) -> tuple[str, ...]:
+    number, when, commit = str(entry["number"]), entry["at"], short(entry["commit"])
+    if entry["kind"] == "rollback":
+        dropped = ", ".join(entry["dropped_runs"]) or "-"
+        return (number, f"rollback to {entry['to_number']}", when, "", "", commit, dropped, entry["reason"])
+    gain = entry["gain"]
+    value = f"{gain['metric']} {gain['value']:.4g}" if gain else ""
+    difference = f"{gain['difference']:+.3g} over {gain['against']}" if gain else ""
+    kind = "promotion" if entry["on_main"] else "dropped"
+    return (number, kind, when, value, difference, commit, entry["run_id"], entry["reason"])

@@ -1,0 +1,173 @@
+"""``status``: what stands on main, what is under way, which servers run."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from mlops.cli.results import Result
+from mlops.cli.session import Session
+from mlops.cli.text import at, columns, metrics, short
+from mlops.runs import names
+
+if TYPE_CHECKING:
+    from mlops.runs.history import DroppedArrival, MainState
+    from mlops.runs.model import Run
+    from mlops.runs.ports import Ports
+    from mlops.steps.workspace import Workspace
+
+
+def status(session: Session, pipeline: str | None) -> Result:
+    """Show one pipeline, or all that are set up; without a name, no server is started to ask it."""
+    from mlops.cli.servers import listing
+
+    if pipeline is not None:
+        found = [_of(session.workspace(pipeline))]
+    else:
+        found = [
+            _of(session.outside.open_workspace(session.settings, name, session.tell))
+            for name in _set_up(session)
+        ]
+    servers = listing(session.settings)
+    lines = [line for entry in found for line in _lines(entry)]
+    if not found:
+        lines.append("no pipeline is set up here; next: mlops init PIPELINE")
+    return Result({"pipelines": found, "servers": servers}, [*lines, *_server_lines(servers)])
+
+
+def _set_up(session: Session) -> list[str]:
+    from mlops.cli.lake import running_lake
+    from mlops.pipelines import PIPELINES
+
+    credentials = (
+        running_lake(session.settings) if session.settings.lake != "external" else session.credentials()
+    )
+    if credentials is None:
+        return []
+    there = session.outside.repositories(session.settings, credentials)
+    return [name for name in sorted(PIPELINES) if name in there]
+
+
+def _of(workspace: Workspace) -> dict[str, Any]:
+    from mlops.runs.history import read_main
+
+    state = read_main(workspace.lake)
+    head = workspace.lake.commit_of(state.head)
+    return {
+        "pipeline": workspace.spec.name,
+        "repository": workspace.lake.repository,
+        "endpoint": workspace.lake.endpoint,
+        "head": {"commit": head.id, "kind": head.metadata.get("kind", ""), "at": at(head.created_at_s)},
+        "champion": _champion(workspace, state),
+        "on_hold": state.on_hold,
+        "frozen": dataclasses.asdict(state.rollback) if state.rollback else None,
+        "unfinished": _unfinished(workspace.ports, state),
+        "dropped_arrivals": _dropped(workspace, state),
+    }
+
+
+def _champion(workspace: Workspace, state: MainState) -> dict[str, Any] | None:
+    champion = state.champion
+    if champion is None:
+        return None
+    return {
+        "number": champion.number,
+        "run_id": champion.run_id,
+        "commit": state.tags.get(names.promotion_tag(champion.number), ""),
+        "evidence_commit": champion.evidence_commit,
+        "trained_until": champion.trained_until,
+        "metrics": dict(champion.metrics),
+        "unit": workspace.spec.unit,
+    }
+
+
+def _unfinished(ports: Ports, state: MainState) -> list[dict[str, Any]]:
+    from mlops.runs.lifecycle import attempts_of, is_over, load_run
+    from mlops.runs.model import Step
+
+    runs = {parsed.run_id for b in ports.lake.branches("run-") if (parsed := names.parse_run_branch(b))}
+    rows: list[dict[str, Any]] = []
+    for run_id in sorted(runs):
+        attempts = attempts_of(ports.lake, run_id)
+        run = load_run(ports.lake, attempts[-1]) if attempts else None
+        if run is not None and run.step is not Step.FAILED and not is_over(ports.lake, state, run):
+            rows.append(_run(ports, run))
+    return rows
+
+
+def _run(ports: Ports, run: Run) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "branch": run.branch,
+        "attempt": run.attempt,
+        "step": str(run.step),
+        "opened_at": at(run.opened_at_s),
+        "owner": run.lease.owner,
+        "owner_alive": ports.processes.alive(run.lease.owner),
+        "lease_until": at(run.lease.expires_at_s),
+    }
+
+
+def _dropped(workspace: Workspace, state: MainState) -> list[dict[str, Any]]:
+    """Return what a rollback dropped and nobody has brought since."""
+    from mlops.runs.history import dropped_arrivals
+
+    dropped = dropped_arrivals(workspace.lake, state)
+    if not dropped:
+        return []
+    since = {
+        d.number: workspace.lake.commit_of(state.tags[names.rollback_tag(d.number)]).created_at_s
+        for d in dropped
+    }
+    brought = [
+        (c.metadata.get("arrival"), c.created_at_s)
+        for c in workspace.lake.log(state.head)
+        if c.metadata.get("kind") == "ingest"
+    ]
+
+    def came_back(one: DroppedArrival) -> bool:
+        parsed = names.parse_raw_path(one.path)
+        return parsed is not None and any(
+            arrival == parsed.arrival and when >= since[one.number] for arrival, when in brought
+        )
+
+    return [{"path": d.path, "rollback": d.number} for d in dropped if not came_back(d)]
+
+
+def _lines(entry: dict[str, Any]) -> list[str]:
+    name, head, champion = entry["pipeline"], entry["head"], entry["champion"]
+    lines = [
+        f"{name}: repository {entry['repository']} at {entry['endpoint']}",
+        f"  main      {short(head['commit'])}, {head['kind'] or 'empty'}, {head['at']}",
+    ]
+    if champion is None:
+        lines.append("  champion  none yet")
+    else:
+        lines.append(
+            f"  champion  promotion {champion['number']}, run {champion['run_id']}, "
+            f"trained until {champion['trained_until']}"
+        )
+        lines.append(f"            {metrics(champion['metrics'])} ({champion['unit']})")
+    if entry["frozen"]:
+        lines.append(f"  frozen    a rollback is under way; `mlops reconcile {name}` finishes it")
+    if entry["on_hold"]:
+        lines.append(f"  on hold   no promotions until `mlops resume {name} --reason TEXT`")
+    for run in entry["unfinished"]:
+        lines.append(f"  run       {run['run_id']} at step {run['step']}: {_owner(run)}")
+    for dropped in entry["dropped_arrivals"]:
+        lines.append(f"  dropped   {dropped['path']} by rollback {dropped['rollback']}")
+    return lines
+
+
+def _owner(run: dict[str, Any]) -> str:
+    if run["owner_alive"]:
+        return f"{run['owner']} is working on it"
+    if run["owner_alive"] is None:
+        return f"{run['owner']} holds it until {run['lease_until']}"
+    return "nobody is working on it; the same command goes on with it"
+
+
+def _server_lines(servers: list[dict[str, Any]]) -> list[str]:
+    return columns(
+        [(s["name"], s["address"] if s["running"] else "down (mlops up)") for s in servers], indent=""
+    )

@@ -1,0 +1,159 @@
+"""``run`` and ``gate``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.cli.results import REFUSED, Result
+from mlops.cli.session import Session
+from mlops.cli.text import short
+from mlops.cli.verdicts import document_of, lines_of
+from mlops.runs import names
+from mlops.runs.errors import ConfigError, Corrupt, InputError
+
+if TYPE_CHECKING:
+    from mlops.orchestration.runner import Executed
+    from mlops.runs.evidence import Decision, Policy
+    from mlops.runs.ports import Lake
+    from mlops.runs.promotion import Promotion
+    from mlops.steps.workspace import Workspace
+
+
+def run(session: Session, pipeline: str, given: Sequence[str], *, again: bool, take_over: bool) -> Result:
+    """Execute a run and show its verdict; one that goes on from where it stopped ends the same."""
+    params = _parameters(given)
+    workspace = session.workspace(pipeline)
+    typed = workspace.spec.parameters(params)
+    session.tell("loading libraries")
+    executed = session.outside.execute_run(
+        workspace,
+        params,
+        state_dir=session.settings.state_dir,
+        again=_repetition(workspace, typed) if again else 0,
+        take_over=take_over,
+    )
+    return _result(workspace, executed)
+
+
+def _repetition(workspace: Workspace, params: Any) -> int:
+    """Return the number of the first repetition of these inputs that is not over."""
+    from mlops.cli.refs import is_over
+    from mlops.runs.history import read_main
+    from mlops.steps.provenance import inputs_of
+
+    state = read_main(workspace.lake)
+    digest = inputs_of(workspace.spec, workspace.lake, state.head, params).digest
+    count = 0
+    while is_over(workspace.lake, state, names.run_id(digest, count)):
+        count += 1
+    return count
+
+
+def _parameters(given: Sequence[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise ConfigError("not of the form NAME=VALUE", where=repr(text), todo="e.g. --param max_depth=6")
+        if name in values:
+            raise ConfigError("the parameter is given twice", where=name, todo="give it once")
+        try:
+            values[name] = json.loads(value)
+        except ValueError:
+            values[name] = value
+    return values
+
+
+def _result(workspace: Workspace, executed: Executed) -> Result:
+    from mlops.cli.pages import open_links
+
+    ended = executed.promotion
+    decision, promoted = ended.decision, bool(ended.merge_commit)
+    links = workspace.links
+    before = decision.compared_to.commit or names.MAIN
+    document = {
+        "pipeline": workspace.spec.name,
+        "run_id": ended.run.run_id,
+        "branch": ended.run.branch,
+        "promoted": promoted,
+        "number": ended.number or None,
+        "merge_commit": ended.merge_commit or None,
+        "evidence_commit": ended.evidence_commit,
+        "compared_to": decision.compared_to.number or None,
+        "decided_again": ended.decided_again,
+        "metrics": dict(decision.metrics),
+        "unit": workspace.spec.unit,
+        "verdict": document_of(decision.verdict),
+        "links": open_links(
+            compare=links.compare(before, ended.merge_commit or ended.evidence_commit),
+            report=links.report(ended.evidence_commit),
+            model=links.mlflow_model(workspace.lake.repository) if promoted else "",
+            dagster=links.dagster_run(executed.dagster_run_id),
+        ),
+    }
+    return Result(document, _lines(document, ended), 0 if promoted else REFUSED)
+
+
+def _lines(document: dict[str, Any], ended: Promotion) -> list[str]:
+    if ended.merge_commit:
+        head = f"run {ended.run.run_id} is promotion {ended.number} ({short(ended.merge_commit)})"
+    else:
+        head = f"run {ended.run.run_id} was refused; its evidence is at {short(ended.evidence_commit)}"
+    links = [f"{name}: {url}" for name, url in document["links"].items()]
+    return [head, *lines_of(ended.decision.verdict), *links]
+
+
+def gate(session: Session, pipeline: str, run_id: str, policy_file: Path | None) -> Result:
+    """Show what a policy says about evidence on record; nothing is written."""
+    from mlops.cli.refs import evidence_of
+    from mlops.runs.evidence import Decision
+    from mlops.runs.gate import decide
+    from mlops.runs.history import read_json
+
+    given = _read(policy_file) if policy_file is not None else None
+    policy = _policy(given, policy_file) if given is not None else None
+    workspace = session.workspace(pipeline)
+    evidence = evidence_of(workspace.lake, run_id)
+    decision = Decision.from_json(read_json(workspace.lake, evidence, names.DECISION))
+    paired = _paired(workspace.lake, evidence, decision)
+    policy = policy or _policy(workspace.lake.read(workspace.lake.head(names.MAIN), names.POLICY), None)
+    verdict = decide(paired, policy, look=decision.verdict.look, what_if=True)
+    document = {
+        "pipeline": pipeline,
+        "run_id": run_id,
+        "evidence_commit": evidence,
+        "policy": str(policy_file) if policy_file else names.POLICY,
+        "verdict": document_of(verdict),
+        "on_record": str(decision.verdict.outcome),
+    }
+    recorded = f"on record: {decision.verdict.outcome}; nothing is promoted"
+    head = f"what if: {verdict.outcome} run {run_id} ({recorded})"
+    return Result(document, [head, *lines_of(verdict)])
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise InputError(f"cannot be read: {why}", where=str(file), todo="check --policy") from error
+
+
+def _policy(data: bytes, file: Path | None) -> Policy:
+    from mlops.adapters.policy_files import parse_policy
+
+    return parse_policy(data, name=str(file) if file else names.POLICY)
+
+
+def _paired(lake: Lake, evidence: str, decision: Decision) -> Any:
+    from mlops.runs.digest import sha256
+    from mlops.runs.evidence import Paired
+    from mlops.runs.history import parse_json
+
+    data = lake.read(evidence, names.PAIRED)
+    if sha256(data) != decision.paired_sha256:
+        raise Corrupt("not the losses that the decision names", where=f"{short(evidence)}:{names.PAIRED}")
+    return Paired.from_json(parse_json(data, names.PAIRED))

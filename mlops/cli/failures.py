@@ -1,0 +1,112 @@
+"""Whatever a command raises becomes one line that names the thing and the next step; never a traceback."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import ClassVar
+
+from mlops.runs.errors import MlopsError, ProtocolMisuse, bounded
+
+#: What the local machine refuses, and what helps.
+_LOCAL = {
+    errno.ENOSPC: "free disk space, then run the same command again",
+    errno.EDQUOT: "free disk space, then run the same command again",
+    errno.EROFS: "name a folder that can be written in MLOPS_STATE_DIR",
+    errno.EACCES: "check its owner and mode, or name another folder in MLOPS_STATE_DIR",
+    errno.EPERM: "check its owner and mode, or name another folder in MLOPS_STATE_DIR",
+    errno.ENOTDIR: "name another folder in MLOPS_STATE_DIR",
+    errno.EEXIST: "name another folder in MLOPS_STATE_DIR",
+}
+
+
+class UsageFailure(MlopsError):
+    """The command was not typed as it must be."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class LocalFailure(MlopsError):
+    """This machine refused to read or write a file."""
+
+
+class Unexpected(MlopsError):
+    """A defect: nothing in the project expected this exception."""
+
+
+class Interrupted(MlopsError):
+    """The user stopped the command."""
+
+    exit_code: ClassVar[int] = 130
+
+
+def failure_of(error: BaseException, command: str, state_dir: Path) -> MlopsError:
+    """Return the error that is shown for an exception; a defect's traceback is written to a log file."""
+    if isinstance(error, KeyboardInterrupt):
+        return interrupted()
+    usage = _usage(error, command)
+    if usage is not None:
+        return usage
+    known = _known(error)
+    if isinstance(known, ProtocolMisuse):
+        return _with_log(known, _write_log(error, state_dir))
+    if known is not None:
+        return known
+    if isinstance(error, OSError) and error.errno in _LOCAL:
+        where = str(error.filename or state_dir)
+        return LocalFailure(os.strerror(error.errno), where=where, todo=_LOCAL[error.errno])
+    what = bounded(f"unexpected {type(error).__name__}: {error}", 300)
+    return Unexpected(what, todo=_see(_write_log(error, state_dir)))
+
+
+def interrupted() -> Interrupted:
+    """Return what is shown where the user stopped a command."""
+    return Interrupted("interrupted", todo="run the same command again to go on")
+
+
+def _usage(error: BaseException, command: str) -> UsageFailure | None:
+    from typer.exceptions import TyperException
+
+    if not isinstance(error, TyperException):
+        return None
+    text = error.format_message().replace("Value error, ", "").strip().rstrip(".")
+    return UsageFailure(text, todo=f"see `{' '.join(filter(None, ('mlops', command)))} --help`")
+
+
+def _known(error: BaseException | None) -> MlopsError | None:
+    """Return the first error of this project in a chain of causes: orchestrators wrap what steps raise."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, MlopsError):
+            return error
+        seen.add(id(error))
+        error = error.__cause__
+    return None
+
+
+def _with_log(error: MlopsError, log: str) -> MlopsError:
+    return type(error)(error.what, where=error.where, todo="; ".join(filter(None, (error.todo, _see(log)))))
+
+
+def _see(log: str) -> str:
+    return f"this is a defect; the traceback is in {log}" if log else "this is a defect"
+
+
+def _write_log(error: BaseException, state_dir: Path) -> str:
+    """Write a traceback that only its owner may read; return its path, or nothing where no disk takes it."""
+    text = "".join(traceback.format_exception(error))
+    name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.log"
+    for folder in (state_dir / "logs", Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+                out.write(text)
+        except OSError:
+            continue
+        return str(folder / name)
+    return ""

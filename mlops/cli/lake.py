@@ -1,0 +1,154 @@
+"""The lake server that a command needs: found running, or started and announced in one line.
+
+The embedded server and the real lakeFS program never share a state folder at the same time: they would share
+the file with address and key.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops.adapters import lake_credentials, lake_servers, server_process
+from mlops.adapters.lake_credentials import Credentials
+from mlops.runs.errors import ConfigError, LakeError
+
+if TYPE_CHECKING:
+    from mlops.settings import Settings
+
+Tell = Callable[[str], None]
+
+DATA = "lake"
+_MODE_FILE = "lake.mode"
+
+
+def ensure_lake(settings: Settings, tell: Tell) -> Credentials:
+    """Return address and key of the lake; a server of our own that is down is started first.
+
+    Raises:
+        ConfigError: Another kind of server runs on this state folder, or an external one is not named.
+        LakeUnavailable: The server could not be started.
+    """
+    if settings.lake == "external":
+        return settings.lake_credentials()
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _one_at_a_time(settings.state_dir):
+        found = running_lake(settings)
+        if found is not None:
+            return found
+        started = _start(settings, tell)
+        (settings.state_dir / _MODE_FILE).write_text(settings.lake, encoding="ascii")
+        tell(f"started the lake server at {started.endpoint} ({settings.lake}, data in {settings.state_dir})")
+        return started
+
+
+def running_lake(settings: Settings) -> Credentials | None:
+    """Return address and key of the state folder's server if it runs, in the background or in a terminal.
+
+    Raises:
+        ConfigError: The server that runs is of another kind than the one asked for.
+    """
+    background = lake_servers.running(settings.state_dir)
+    if background is None and not _answers_to_our_key(settings):
+        return None
+    mode = _mode(settings.state_dir)
+    if mode != settings.lake:
+        raise ConfigError(
+            f"the lake server that runs here is '{mode}', not '{settings.lake}'",
+            where=str(settings.state_dir),
+            todo="`mlops down` stops it; or name another folder in MLOPS_STATE_DIR",
+        )
+    return settings.lake_credentials()
+
+
+def serve(settings: Settings, data: Path | None, listen: str, tell: Tell) -> int:
+    """Run the embedded server in this process until it is interrupted; return its exit code.
+
+    Raises:
+        ConfigError: A lake server runs on this state folder already.
+        LakeError: The server could not listen, or another one has its data.
+    """
+    from mlops.lakeserver.credentials import CredentialsUnusable, find
+    from mlops.lakeserver.server import ListenRefused, Options, Server
+    from mlops.lakeserver.store.database import FormatMismatch
+    from mlops.lakeserver.store.lock import StoreInUse
+
+    folder = data or settings.state_dir / DATA
+    file = settings.lakectl_file if data is None else folder / lake_credentials.FILE_NAME
+    settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    known = running_lake(settings) if data is None else None
+    if known is not None:
+        raise ConfigError("it runs already", where=known.endpoint, todo="`mlops down` stops it")
+    try:
+        server = Server(Options(folder, find(file), listen or f"127.0.0.1:{settings.lake_port}"))
+    except (CredentialsUnusable, ListenRefused, ValueError) as error:
+        raise ConfigError(str(error), where="lake server") from error
+    except (StoreInUse, FormatMismatch, OSError) as error:
+        raise LakeError(str(error), where=str(folder), todo="is it running elsewhere?") from error
+    keys = server.credentials
+    lake_credentials.save(Credentials(server.url, keys.access_key_id, keys.secret_access_key), file)
+    if data is None:
+        (settings.state_dir / _MODE_FILE).write_text("embedded", encoding="ascii")
+    tell(f"lake server at {server.url} (data in {folder}, key in {file}); Ctrl-C stops it")
+    server.run()
+    return 0
+
+
+def stop_lake(settings: Settings) -> bool:
+    """Stop the lake server that was started in the background; tell whether one was running."""
+    return lake_servers.stop(settings.state_dir)
+
+
+def _start(settings: Settings, tell: Tell) -> Credentials:
+    if settings.lake == "embedded":
+        return lake_servers.start_embedded(
+            settings.state_dir,
+            port=settings.lake_port,
+            progress=tell,
+            timeout_s=settings.server_start_timeout_s,
+        )
+    return lake_servers.start_lakefs(
+        settings.state_dir,
+        port=settings.lake_port,
+        download=settings.lakefs_download,
+        progress=tell,
+        timeout_s=settings.server_start_timeout_s,
+    )
+
+
+def _answers_to_our_key(settings: Settings) -> bool:
+    """Tell whether a server that was not started in the background answers at our address, to our key."""
+    from mlops.adapters.lake_connection import connect
+
+    if not settings.lakectl_file.is_file():
+        return False
+    credentials = lake_credentials.load(settings.lakectl_file)
+    if not server_process.answers(credentials.endpoint, lake_servers.HEALTH):
+        return False
+    try:
+        connect(credentials, timeout_s=5.0).version()
+    except LakeError:
+        return False  # the port is somebody else's now
+    return True
+
+
+def _mode(state_dir: Path) -> str:
+    try:
+        return (state_dir / _MODE_FILE).read_text(encoding="ascii").strip()
+    except OSError:
+        return "embedded"
+
+
+@contextlib.contextmanager
+def _one_at_a_time(state_dir: Path) -> Iterator[None]:
+    """Hold back other commands that would start the same server."""
+    try:
+        import fcntl
+    except ImportError:  # pragma: no cover - Windows: the second server finds its data locked
+        yield
+        return
+    with (state_dir / "lake.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,70 @@
+"""What a command hands back, and how it is printed: lines for people, or one JSON document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+from mlops.runs.errors import MlopsError
+
+#: The gate decided against a candidate: an answer, not an error, and still not success.
+REFUSED = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command ended.
+
+    Attributes:
+        document: Plain values for ``--json``.
+        lines: The same for people.
+        exit_code: 0, or `REFUSED`.
+    """
+
+    document: Mapping[str, Any]
+    lines: Sequence[str] = field(default_factory=tuple)
+    exit_code: int = 0
+
+
+class StoppedHalfway(Exception):
+    """A command failed after a part of it was done: the error, and what is done and stays."""
+
+    def __init__(self, error: MlopsError, done: Result) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.done = done
+
+
+def print_result(result: Result, command: str, *, as_json: bool, stdout: IO[str]) -> None:
+    """Print what a command found or did."""
+    if as_json:
+        _print_document({"command": command, "exit_code": result.exit_code, **result.document}, stdout)
+        return
+    for line in result.lines:
+        print(line, file=stdout)
+
+
+def print_failure(
+    error: MlopsError,
+    command: str,
+    *,
+    as_json: bool,
+    stdout: IO[str],
+    stderr: IO[str],
+    done: Result | None = None,
+) -> None:
+    """Print why a command failed, one line on standard error, after whatever it had done before."""
+    document = dict(done.document) if done else {}
+    if as_json:
+        _print_document({"command": command, **document, **error.fields()}, stdout)
+    elif done is not None:
+        for line in done.lines:
+            print(line, file=stdout)
+    stdout.flush()
+    print(f"error: {error}", file=stderr)
+
+
+def _print_document(document: Mapping[str, Any], stdout: IO[str]) -> None:
+    print(json.dumps(document, indent=1, ensure_ascii=False, default=str, allow_nan=False), file=stdout)

@@ -1,0 +1,58 @@
+"""Words and columns for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+ID_DIGITS = 12
+
+
+def short(commit: str) -> str:
+    """Return as much of a commit id as tells it apart."""
+    return commit[:ID_DIGITS]
+
+
+def at(seconds: int) -> str:
+    """Return a time, Unix seconds, in ISO 8601 and UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 row``, ``2,000 rows``."""
+    plural = (
+        noun
+        if number == 1
+        else f"{noun[:-1]}ies"
+        if noun.endswith("y")
+        else f"{noun}es"
+        if noun.endswith("ch")
+        else f"{noun}s"
+    )
+    return f"{number:,} {plural}"
+
+
+def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: str = "  ") -> list[str]:
+    """Return rows as lines whose cells stand under each other.
+
+    Args:
+        rows: Cells; the first row may be a heading.
+        right: Positions of the columns that are aligned to the right.
+        indent: What every line starts with.
+    """
+    if not rows:
+        return []
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        (indent + "  ".join(_cell(cell, widths[i], i in right) for i, cell in enumerate(row))).rstrip()
+        for row in rows
+    ]
+
+
+def _cell(text: str, width: int, right: bool) -> str:
+    return text.rjust(width) if right else text.ljust(width)
+
+
+def metrics(values: Mapping[str, float]) -> str:
+    """Return metrics in one line."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(values.items()))

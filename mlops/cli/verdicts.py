@@ -1,0 +1,44 @@
+"""A verdict, for people and as plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from mlops.cli.text import columns
+from mlops.runs.evidence import Interval, Verdict
+
+_HEADINGS = ("compared", "against", "candidate", "other", "difference", "interval", "bound", "holds")
+
+
+def document_of(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as plain values."""
+    return {
+        "outcome": str(verdict.outcome),
+        "what_if": verdict.what_if,
+        "findings": [{"reason": str(f.reason), "sentence": f.sentence} for f in verdict.findings],
+        "intervals": [dataclasses.asdict(interval) for interval in verdict.intervals],
+        "look": verdict.look,
+        "level": verdict.level,
+    }
+
+
+def lines_of(verdict: Verdict) -> list[str]:
+    """Return why, one line each, and a table of what was compared."""
+    why = [f"  {finding.reason}: {finding.sentence}" for finding in verdict.findings]
+    if not verdict.intervals:
+        return why
+    return [*why, *columns([_HEADINGS, *map(_row, verdict.intervals)], right=(2, 3, 4, 6))]
+
+
+def _row(interval: Interval) -> tuple[str, ...]:
+    return (
+        interval.name,
+        interval.against,
+        f"{interval.candidate:,.4f}",
+        f"{interval.other:,.4f}",
+        f"{interval.difference:+,.4f}",
+        f"{interval.lower:+,.4f} to {interval.upper:+,.4f}",
+        f"{interval.bound:,.4g}",
+        "yes" if interval.holds else "NO",
+    )
