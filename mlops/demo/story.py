@@ -104,7 +104,7 @@ class Story:
     def _run(self, label: str, params: dict[str, Any]) -> Promotion | None:
         ended: Promotion | None = None
         try:
-            ended = execute_run(self._settings, self._workspace, params).promotion
+            ended = execute_run(self._workspace, params, state_dir=self._settings.state_dir).promotion
             number, sentence = ended.number, ended.decision.verdict.sentence
         except NotPromoted as refused:
             number, sentence = 0, str(refused)

@@ -1,0 +1,115 @@
+"""The demo as a command: a scratch store, the story, a last table, and links that open."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops import settings as settings_table
+from mlops.adapters import lake_servers
+from mlops.demo.story import Story
+from mlops.runs import names
+from mlops.runs.errors import ConfigError
+from mlops.settings import LakeMode, Settings
+from mlops.steps.opening import open_workspace
+
+if TYPE_CHECKING:
+    from mlops.steps.workspace import Workspace
+
+PIPELINE = "flights"
+MONTHS = 6
+
+
+def demo(
+    say: Callable[[str], None],
+    *,
+    months: int = MONTHS,
+    folder: Path | None = None,
+    lake: LakeMode = LakeMode.EMBEDDED,
+    prepare: Callable[[Workspace], Workspace] = lambda workspace: workspace,
+) -> dict[str, Any]:
+    """Run the main job on real data in a scratch store and return what happened, as JSON types.
+
+    Args:
+        say: Receives lines for people.
+        months: How many months arrive, from January 2013; 3 to 12.
+        folder: Where the scratch store lies and stays; by default a new one below ``.mlops`` that is removed.
+        lake: Which lake server is started: the embedded one or the lakeFS program.
+        prepare: Changes the workspace before the story begins; the tests bring other data this way.
+
+    Raises:
+        ConfigError: ``months`` is out of range, or an external lake was asked for.
+    """
+    if not 3 <= months <= 12:
+        raise ConfigError("between 3 and 12 months can arrive", where=f"--months {months}")
+    if lake is LakeMode.EXTERNAL:
+        raise ConfigError("the demo always uses a scratch store of its own", where="--lake external")
+    started = time.perf_counter()
+    with _scratch(folder) as state_dir, _server(state_dir, lake) as settings:
+        workspace = prepare(open_workspace(settings, PIPELINE))
+        story = Story(settings, workspace, say)
+        facts = story.tell([f"2013-{month:02d}" for month in range(1, months + 1)])
+        links = _open_links(workspace)
+        told = {**asdict(facts), "promotions": story.promotions(), "links": links}
+        told["seconds"] = round(time.perf_counter() - started, 1)
+        return told
+
+
+@contextmanager
+def _scratch(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    base = Path(".mlops")
+    base.mkdir(exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix="demo-", dir=base))
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def _server(state_dir: Path, lake: LakeMode) -> Iterator[Settings]:
+    start = lake_servers.start_lakefs if lake is LakeMode.LAKEFS else lake_servers.start_embedded
+    start(state_dir)
+    try:
+        yield settings_table.load(
+            state_dir=state_dir,
+            lake=lake,
+            mlflow_tracking_uri=f"sqlite:///{(state_dir / 'mlflow.db').absolute()}",
+        )
+    finally:
+        lake_servers.stop(state_dir)
+
+
+def _open_links(workspace: Workspace) -> dict[str, str]:
+    """Return the links to look at; each was followed and answered 200."""
+    links, lake = workspace.links, workspace.lake
+    wanted = {
+        "what main holds": links.objects(names.MAIN),
+        "what the rollback took back": links.compare(names.CHAMPION_TAG, _newest_rollback(lake.tags())),
+        "the champion's report": links.report(names.CHAMPION_TAG),
+    }
+    return {label: address for label, address in wanted.items() if address and answers(address)}
+
+
+def _newest_rollback(tags: dict[str, str]) -> str:
+    return max((tag for tag in tags if names.is_rollback_tag(tag)), default=names.MAIN)
+
+
+def answers(address: str) -> bool:
+    """Tell whether an address of this machine answers 200, after a redirect to a login page perhaps."""
+    try:
+        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 - an address built here
+            return answer.status == 200
+    except OSError:
+        return False
