@@ -1,9 +1,8 @@
-"""The demo as a command: a scratch store, the story, a last table, and links that open."""
+"""The demo as a command: a scratch store, the story, and links that open."""
 
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -29,19 +28,21 @@ MONTHS = 6
 
 def demo(
     say: Callable[[str], None],
+    folder: Path,
     *,
     months: int = MONTHS,
-    folder: Path | None = None,
     lake: LakeMode = LakeMode.EMBEDDED,
+    keep: bool = True,
     prepare: Callable[[Workspace], Workspace] = lambda workspace: workspace,
 ) -> dict[str, Any]:
     """Run the main job on real data in a scratch store and return what happened, as JSON types.
 
     Args:
         say: Receives lines for people.
+        folder: Where the scratch store lies; what an earlier demo left there is removed first.
         months: How many months arrive, from January 2013; 3 to 12.
-        folder: Where the scratch store lies and stays; by default a new one below ``.mlops`` that is removed.
         lake: Which lake server is started: the embedded one or the lakeFS program.
+        keep: Whether the lake server goes on, so that the links open, until ``mlops down``.
         prepare: Changes the workspace before the story begins; the tests bring other data this way.
 
     Raises:
@@ -52,43 +53,28 @@ def demo(
     if lake is LakeMode.EXTERNAL:
         raise ConfigError("the demo always uses a scratch store of its own", where="--lake external")
     started = time.perf_counter()
-    with _scratch(folder) as state_dir, _server(state_dir, lake) as settings:
+    with _server(folder, lake, keep=keep) as settings:
         workspace = prepare(open_workspace(settings, PIPELINE))
         story = Story(settings, workspace, say)
         facts = story.tell([f"2013-{month:02d}" for month in range(1, months + 1)])
-        links = _open_links(workspace)
-        told = {**asdict(facts), "promotions": story.promotions(), "links": links}
-        told["seconds"] = round(time.perf_counter() - started, 1)
-        return told
+        told = {**asdict(facts), "promotions": story.promotions(), "links": _open_links(workspace)}
+        return {**told, "folder": str(folder), "elapsed_s_total": round(time.perf_counter() - started, 1)}
 
 
 @contextmanager
-def _scratch(folder: Path | None) -> Iterator[Path]:
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
-        return
-    base = Path(".mlops")
-    base.mkdir(exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix="demo-", dir=base))
+def _server(folder: Path, lake: LakeMode, *, keep: bool) -> Iterator[Settings]:
+    """Give the settings of a fresh store whose server runs; a demo that failed leaves no server behind."""
+    lake_servers.stop(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    database = (folder / "mlflow.db").absolute()
+    done = False
     try:
-        yield made
+        (lake_servers.start_lakefs if lake is LakeMode.LAKEFS else lake_servers.start_embedded)(folder)
+        yield settings_table.load(state_dir=folder, lake=lake, mlflow_tracking_uri=f"sqlite:///{database}")
+        done = True
     finally:
-        shutil.rmtree(made, ignore_errors=True)
-
-
-@contextmanager
-def _server(state_dir: Path, lake: LakeMode) -> Iterator[Settings]:
-    start = lake_servers.start_lakefs if lake is LakeMode.LAKEFS else lake_servers.start_embedded
-    start(state_dir)
-    try:
-        yield settings_table.load(
-            state_dir=state_dir,
-            lake=lake,
-            mlflow_tracking_uri=f"sqlite:///{(state_dir / 'mlflow.db').absolute()}",
-        )
-    finally:
-        lake_servers.stop(state_dir)
+        if not (done and keep):
+            lake_servers.stop(folder)
 
 
 def _open_links(workspace: Workspace) -> dict[str, str]:
