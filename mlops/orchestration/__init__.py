@@ -1,1 +1,1 @@
-"""The only Dagster imports of the project."""
+"""Dagster: the run protocol as assets, checks, jobs and sensors. Nothing else of the project imports it."""

@@ -154,6 +154,11 @@ def record_of(workspace: Workspace, run: Run, step: Step) -> Commit:
     return found
 
 
+def reloaded(workspace: Workspace, run: Run) -> Run:
+    """Return the attempt as its branch has it now."""
+    return lifecycle.load_run(workspace.lake, run.branch) or run
+
+
 def _refused(workspace: Workspace, run: Run) -> Promotion | None:
     decided = current(workspace.ports, run)
     if decided.decision.verdict.promotes or not lifecycle.is_over(

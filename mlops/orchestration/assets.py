@@ -1,0 +1,149 @@
+"""The assets of a pipeline, raw to promotion, and the expectations between them.
+
+No rows pass through Dagster: each step finds its run, brings it up to its point and says what came of it.
+That an asset is materialized means that a run's branch holds it; only ``promotion`` means that `main` does.
+"""
+
+# The annotations of assets name classes that are made here, so they are evaluated as they stand.
+# pyright: reportInvalidTypeForm=false
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from mlops.orchestration import metadata
+from mlops.orchestration.params import config_class
+from mlops.orchestration.workspaces import Workspaces, find_run, open_run
+from mlops.pipelines.spec import PipelineSpec
+from mlops.runs.errors import ValidationFailed
+from mlops.steps import running
+from mlops.steps.preparing import PROCESSED_TABLES
+
+
+def key(spec: PipelineSpec, name: str) -> dg.AssetKey:
+    """Return the key of one of a pipeline's assets."""
+    return dg.AssetKey([spec.name, name])
+
+
+def identifier(spec: PipelineSpec) -> str:
+    """Return the pipeline's name where Dagster allows letters, digits and underscores alone."""
+    return spec.name.replace("-", "_")
+
+
+def raw(spec: PipelineSpec) -> dg.AssetsDefinition:
+    """Return the asset that opens the run: what `main` holds under ``raw/`` where it forks."""
+    params = config_class(spec)
+
+    @dg.asset(key=key(spec, "raw"), group_name=identifier(spec), kinds={"lakefs"})
+    def open_run_on_main(
+        context: dg.AssetExecutionContext, config: params, workspaces: dg.ResourceParam[Workspaces]
+    ) -> dg.MaterializeResult:
+        """The arrivals a run reads, at a commit of main; the run's branch is opened."""
+        workspace, run = open_run(context, workspaces, spec, config)
+        return dg.MaterializeResult(metadata=metadata.raw(workspace, run))
+
+    return open_run_on_main
+
+
+def processed(spec: PipelineSpec) -> dg.AssetsDefinition:
+    """Return the asset that joins and splits the rows."""
+
+    @dg.asset(
+        key=key(spec, "processed"), deps=[key(spec, "raw")], group_name=identifier(spec), kinds={"pandas"}
+    )
+    def process(
+        context: dg.AssetExecutionContext, workspaces: dg.ResourceParam[Workspaces]
+    ) -> dg.MaterializeResult:
+        """Training and holdout rows on the run's branch."""
+        workspace, run = find_run(context, workspaces, spec)
+        return dg.MaterializeResult(metadata=metadata.processed(workspace, running.process(workspace, run)))
+
+    return process
+
+
+def expectations(spec: PipelineSpec) -> dg.AssetChecksDefinition:
+    """Return the checks that hold the processed rows against the suite on `main`, and stop the run."""
+    asset = key(spec, "processed")
+    specs = [
+        dg.AssetCheckSpec(
+            metadata.check_name(table),
+            asset=asset,
+            blocking=True,
+            description=f"Every expectation of gate/suites/processed.json on {path}",
+        )
+        for table, path in PROCESSED_TABLES.items()
+    ]
+
+    @dg.multi_asset_check(name=f"{identifier(spec)}__expectations", specs=specs)
+    def validate(
+        context: dg.AssetCheckExecutionContext, workspaces: dg.ResourceParam[Workspaces]
+    ) -> Iterator[dg.AssetCheckResult]:
+        workspace, run = find_run(context, workspaces, spec)
+        try:
+            run = running.validate(workspace, run)
+        except ValidationFailed:
+            yield from metadata.check_results(workspace, running.reloaded(workspace, run), asset)
+            raise
+        yield from metadata.check_results(workspace, run, asset)
+
+    return validate
+
+
+def model(spec: PipelineSpec) -> dg.AssetsDefinition:
+    """Return the asset that fits the model."""
+
+    @dg.asset(
+        key=key(spec, "model"),
+        deps=[key(spec, "processed")],
+        group_name=identifier(spec),
+        kinds={"scikitlearn"},
+    )
+    def train(
+        context: dg.AssetExecutionContext, workspaces: dg.ResourceParam[Workspaces]
+    ) -> dg.MaterializeResult:
+        """The fitted pipeline on the run's branch."""
+        workspace, run = find_run(context, workspaces, spec)
+        return dg.MaterializeResult(metadata=metadata.model(workspace, running.train(workspace, run)))
+
+    return train
+
+
+def evaluation(spec: PipelineSpec) -> dg.AssetsDefinition:
+    """Return the asset that scores candidate and champion and puts the verdict on record."""
+
+    @dg.asset(
+        key=key(spec, "evaluation"), deps=[key(spec, "model")], group_name=identifier(spec), kinds={"python"}
+    )
+    def evaluate(
+        context: dg.AssetExecutionContext, workspaces: dg.ResourceParam[Workspaces]
+    ) -> dg.MaterializeResult:
+        """The verdict on the candidate, and what it was computed from."""
+        workspace, run = find_run(context, workspaces, spec)
+        return dg.MaterializeResult(metadata=metadata.evaluation(workspace, running.evaluate(workspace, run)))
+
+    return evaluate
+
+
+def promotion(spec: PipelineSpec) -> dg.AssetsDefinition:
+    """Return the asset that stands for `main`: materialized by a promotion alone."""
+
+    @dg.asset(
+        key=key(spec, "promotion"),
+        deps=[key(spec, "evaluation")],
+        group_name=identifier(spec),
+        kinds={"lakefs", "mlflow"},
+        output_required=False,
+    )
+    def promote(
+        context: dg.AssetExecutionContext, workspaces: dg.ResourceParam[Workspaces]
+    ) -> Iterator[dg.MaterializeResult]:
+        """Data, model and metrics that went to main together; a refused run leaves it as it was."""
+        workspace, run = find_run(context, workspaces, spec)
+        ended = workspaces.ended = running.promote(workspace, run)
+        found = metadata.promotion(workspace, ended)
+        if ended.merge_commit:
+            yield dg.MaterializeResult(metadata=found)
+        else:
+            context.log_event(dg.AssetObservation(key(spec, "promotion"), metadata=found))
+
+    return promote

@@ -1,0 +1,49 @@
+"""One pipeline's Dagster definitions, all of the same shape, so that pipelines cannot drift apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from mlops.orchestration import assets
+from mlops.orchestration.arrivals import arrival_sensor
+from mlops.orchestration.workspaces import Workspaces
+
+if TYPE_CHECKING:
+    from mlops.pipelines.spec import PipelineSpec
+
+
+def build(spec: PipelineSpec, workspaces: Workspaces | None = None) -> dg.Definitions:
+    """Return assets, checks, job and sensor of a pipeline; nothing is opened yet.
+
+    Args:
+        spec: The pipeline.
+        workspaces: Where its steps find their workspace; by default the environment's settings say.
+    """
+    group = assets.identifier(spec)
+    job = dg.define_asset_job(
+        job_name(spec),
+        dg.AssetSelection.groups(group),
+        description=f"{spec.title}: one run, from what main holds to a promotion or a refusal",
+        executor_def=dg.in_process_executor,
+    )
+    return dg.Definitions(
+        assets=[
+            assets.raw(spec),
+            assets.processed(spec),
+            assets.model(spec),
+            assets.evaluation(spec),
+            assets.promotion(spec),
+        ],
+        asset_checks=[assets.expectations(spec)],
+        jobs=[job],
+        sensors=[arrival_sensor(spec, job.name)],
+        resources={"workspaces": workspaces or Workspaces()},
+        executor=dg.in_process_executor,
+    )
+
+
+def job_name(spec: PipelineSpec) -> str:
+    """Return the name of a pipeline's job."""
+    return f"{assets.identifier(spec)}_run"

@@ -1,0 +1,166 @@
+"""What Dagster shows of each step: commits, row counts, digests, the verdict, and where to look."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from mlops.runs import names
+from mlops.runs.decision import current
+from mlops.runs.digest import tree_digest
+from mlops.runs.history import read_json
+from mlops.runs.model import Run, Step
+from mlops.runs.reconcile import model_uri
+from mlops.steps.preparing import PROCESSED_TABLES
+from mlops.steps.running import record_of
+
+if TYPE_CHECKING:
+    from mlops.runs.evidence import Decision
+    from mlops.runs.promotion import Promotion
+    from mlops.steps.workspace import Workspace
+
+Metadata = dict[str, Any]
+
+
+def raw(workspace: Workspace, run: Run) -> Metadata:
+    """Return what a run reads: the commit of `main` it forked from, and the arrivals there."""
+    stats = workspace.lake.list(run.fork, names.RAW)
+    arrivals = sorted({parsed.arrival for s in stats if (parsed := names.parse_raw_path(s.path))})
+    return {
+        "run": run.run_id,
+        "branch": run.branch,
+        "commit": run.fork,
+        "arrivals": len(arrivals),
+        "newest arrival": arrivals[-1] if arrivals else "none",
+        "raw digest": run.inputs.raw_digest,
+        "inputs digest": run.inputs.digest,
+        "parameters": dg.MetadataValue.json(dict(run.inputs.params)),
+        **_links({"changes": workspace.links.compare(names.MAIN, run.branch)}),
+    }
+
+
+def processed(workspace: Workspace, run: Run) -> Metadata:
+    """Return how many rows were joined, split and left out."""
+    commit = record_of(workspace, run, Step.PROCESSED)
+    counts = json.loads(commit.metadata.get("rows", "{}"))
+    dropped = json.loads(commit.metadata.get("dropped", "{}"))
+    return {
+        "commit": commit.id,
+        **counts,
+        **{f"left out: {reason}": rows for reason, rows in dropped.items()},
+        "dagster/row_count": counts.get("train rows", 0) + counts.get("holdout rows", 0),
+        "digest": _digest(workspace, commit.id, names.PROCESSED),
+        **_links({"rows": workspace.links.objects(commit.id, names.PROCESSED)}),
+    }
+
+
+def model(workspace: Workspace, run: Run) -> Metadata:
+    """Return what the model was fitted on and where it lies."""
+    commit = record_of(workspace, run, Step.TRAINED)
+    return {
+        "commit": commit.id,
+        "train rows": int(commit.metadata.get("train_rows", "0")),
+        "trained until": commit.metadata.get("trained_until", ""),
+        "digest": _digest(workspace, commit.id, names.MODEL),
+        "uri": model_uri(workspace.lake.repository, commit.id),
+        **_links({"model": workspace.links.objects(commit.id, names.MODEL)}),
+    }
+
+
+def evaluation(workspace: Workspace, run: Run) -> Metadata:
+    """Return the verdict on record, its sentence and its numbers."""
+    decided = current(workspace.ports, run)
+    return {
+        **_verdict(decided.decision),
+        "evidence commit": decided.evidence_commit,
+        **_finite(decided.decision.metrics),
+        **_links({"report": workspace.links.report(decided.evidence_commit)}),
+    }
+
+
+def promotion(workspace: Workspace, ended: Promotion) -> Metadata:
+    """Return how the run ended: the commit of `main`, or the refusal that counted in the end."""
+    found: Metadata = {
+        **_verdict(ended.decision),
+        "evidence commit": ended.evidence_commit,
+        "decided again": ended.decided_again,
+        **_links({"report": workspace.links.report(ended.evidence_commit)}),
+    }
+    if ended.merge_commit:
+        found |= {
+            "number": ended.number,
+            "commit": ended.merge_commit,
+            "uri": model_uri(workspace.lake.repository, ended.merge_commit),
+            **_links(
+                {
+                    "on main": workspace.links.commit(ended.merge_commit),
+                    "registered model": workspace.links.mlflow_model(workspace.lake.repository),
+                }
+            ),
+        }
+    return found
+
+
+def check_results(workspace: Workspace, run: Run, asset: dg.AssetKey) -> list[dg.AssetCheckResult]:
+    """Return what the suite said about training and holdout rows, from the results on the branch.
+
+    An expectation of severity error that does not hold stops the run; of severity warning, it is shown.
+    """
+    return [
+        _check_result(read_json(workspace.lake, run.head, names.validation_path(table)), table, asset)
+        for table in PROCESSED_TABLES
+        if _exists(workspace, run.head, names.validation_path(table))
+    ]
+
+
+def check_name(table: str) -> str:
+    """Return the name of the check that holds a table of processed rows against its suite."""
+    return f"{table.removeprefix('processed_')}_rows_meet_expectations"
+
+
+def _check_result(report: Mapping[str, Any], table: str, asset: dg.AssetKey) -> dg.AssetCheckResult:
+    broken = [check for check in report["checks"] if not check["success"]]
+    columns = ("success", "severity", "expects", "observed", "count")
+    records = [dg.TableRecord({name: check[name] for name in columns}) for check in report["checks"]]
+    return dg.AssetCheckResult(
+        passed=not broken,
+        asset_key=asset,
+        check_name=check_name(table),
+        severity=dg.AssetCheckSeverity.WARN if report["success"] else dg.AssetCheckSeverity.ERROR,
+        description="; ".join(check["name"] for check in broken) or f"all {report['run']} hold",
+        metadata={
+            "suite": report["suite"],
+            "rows": report["rows"],
+            "expectations": report["run"],
+            "broken": len(broken),
+            "results": dg.MetadataValue.table(records),
+        },
+    )
+
+
+def _exists(workspace: Workspace, ref: str, path: str) -> bool:
+    return any(stat.path == path for stat in workspace.lake.list(ref, path))
+
+
+def _verdict(decision: Decision) -> Metadata:
+    return {
+        "verdict": str(decision.verdict.outcome),
+        "sentence": decision.verdict.sentence,
+        "reasons": ", ".join(str(finding.reason) for finding in decision.verdict.findings),
+        "compared to promotion": decision.compared_to.number,
+    }
+
+
+def _finite(metrics: Mapping[str, float]) -> Metadata:
+    return {name: value for name, value in sorted(metrics.items()) if value == value}  # noqa: PLR0124 - NaN
+
+
+def _digest(workspace: Workspace, commit: str, prefix: str) -> str:
+    return tree_digest((stat.path, stat.checksum) for stat in workspace.lake.list(commit, prefix))
+
+
+def _links(pages: Mapping[str, str]) -> Metadata:
+    return {f"page: {name}": dg.MetadataValue.url(page) for name, page in pages.items() if page}

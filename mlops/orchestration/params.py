@@ -1,0 +1,34 @@
+"""A pipeline's model parameters as Dagster run config: typed, with defaults, and nothing else."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+import dagster as dg
+from pydantic import Field, create_model
+
+if TYPE_CHECKING:
+    from mlops.pipelines.spec import PipelineSpec
+
+_ATTRIBUTE = re.compile(r"^ {8}(?P<name>\w+): (?P<help>.+)$", re.MULTILINE)
+
+
+def config_class(spec: PipelineSpec) -> type[dg.Config]:
+    """Return the config class of a pipeline's parameters; it refuses every other key.
+
+    Ranges are checked where the run is opened, by `PipelineSpec.parameters`.
+    """
+    types = get_type_hints(spec.params)
+    helps = {m["name"]: m["help"] for m in _ATTRIBUTE.finditer(spec.params.__doc__ or "")}
+    fields: dict[str, Any] = {
+        field.name: (types[field.name], Field(default=field.default, description=helps.get(field.name, "")))
+        for field in dataclasses.fields(spec.params)
+    }
+    return create_model(
+        f"{spec.name.title().replace('-', '')}Params",
+        __base__=dg.Config,
+        __doc__=f"Model parameters of {spec.name}.",
+        **fields,
+    )

@@ -1,0 +1,30 @@
+"""A Dagster instance that is made once; workspaces in memory are made anew for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from mlops.orchestration.home import open_instance
+from mlops.steps.workspace import Workspace
+from tests.orchestration.tiny import tiny_workspace
+
+
+@pytest.fixture(scope="session")
+def state_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture
+def instance(state_dir: Path) -> Iterator[dg.DagsterInstance]:
+    with open_instance(state_dir) as opened:
+        yield opened
+
+
+@pytest.fixture
+def workspace() -> Workspace:
+    """The tiny pipeline with three months on `main`."""
+    return tiny_workspace("2020-01", "2020-02", "2020-03")

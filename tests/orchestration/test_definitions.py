@@ -1,0 +1,108 @@
+"""What Dagster is told: the same shape for every pipeline, without a server."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from mlops.orchestration.building import build
+from mlops.orchestration.workspaces import Workspaces
+from mlops.pipelines import PIPELINES
+from tests.orchestration.tiny import SPEC
+
+CHECKS = {"train_rows_meet_expectations", "holdout_rows_meet_expectations"}
+
+
+def _never(_pipeline: str, _tell: object) -> object:
+    raise AssertionError("a workspace was opened by loading definitions")
+
+
+@pytest.fixture(scope="module")
+def tiny() -> dg.Definitions:
+    return build(SPEC, Workspaces(_never))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def everything() -> dg.Definitions:
+    from mlops.orchestration.definitions import defs
+
+    return defs
+
+
+def test_every_pipeline_has_assets_job_and_sensor(everything: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(everything)
+    keys = {key.to_user_string() for key in everything.resolve_asset_graph().get_all_asset_keys()}
+    steps = ("raw", "processed", "model", "evaluation", "promotion")
+    assert keys == {f"{name}/{step}" for name in PIPELINES for step in steps}
+    for name in PIPELINES:
+        assert everything.resolve_job_def(f"{name}_run").name == f"{name}_run"
+        assert everything.resolve_sensor_def(f"{name}_arrivals").job_name == f"{name}_run"
+
+
+def test_pipelines_do_not_collide(everything: dg.Definitions, tiny: dg.Definitions) -> None:
+    both = dg.Definitions.merge(build(SPEC), dg.Definitions(assets=[]))
+    dg.Definitions.validate_loadable(both)
+
+
+def test_assets_follow_each_other(tiny: dg.Definitions) -> None:
+    graph = tiny.resolve_asset_graph()
+    edges = {
+        (parent.path[-1], key.path[-1])
+        for key in graph.get_all_asset_keys()
+        for parent in graph.get(key).parent_keys
+    }
+    assert edges == {
+        ("raw", "processed"),
+        ("processed", "model"),
+        ("model", "evaluation"),
+        ("evaluation", "promotion"),
+    }
+
+
+def test_expectations_are_blocking_checks_on_the_processed_rows(tiny: dg.Definitions) -> None:
+    graph = tiny.resolve_asset_graph()
+    checks = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys}
+    assert checks.keys() == CHECKS
+    assert all(spec.blocking for spec in checks.values())
+    assert {spec.asset_key.to_user_string() for spec in checks.values()} == {"tiny-line/processed"}
+
+
+def test_the_job_takes_model_parameters_and_nothing_else(tiny: dg.Definitions) -> None:
+    schema = tiny.resolve_job_def("tiny_line_run").run_config_schema
+    fields = schema.config_type.fields["ops"].config_type.fields  # type: ignore[attr-defined]
+    configured = {op: field.config_type.fields["config"] for op, field in fields.items() if _takes(field)}
+    assert list(configured) == ["tiny_line__raw"]
+    params = configured["tiny_line__raw"].config_type.fields
+    assert {name: field.default_value for name, field in params.items()} == {
+        "shrinkage": 0.0,
+        "intercept": True,
+    }
+    assert params["shrinkage"].description == "How much flatter than the points the line is, at least 0."
+
+
+def _takes(field: dg.Field) -> bool:
+    config = field.config_type.fields.get("config")  # type: ignore[attr-defined]
+    return config is not None and bool(getattr(config.config_type, "fields", None))
+
+
+@pytest.mark.parametrize("config", [{"seed": 3}, {"shrinkage": "much"}, {"holdout": "2020-01"}])
+def test_other_keys_and_types_are_refused(tiny: dg.Definitions, config: dict[str, object]) -> None:
+    run_config = {"ops": {"tiny_line__raw": {"config": config}}}
+    job = tiny.resolve_job_def("tiny_line_run")
+    with pytest.raises(dg.DagsterInvalidConfigError, match=next(iter(config))):
+        dg.validate_run_config(job, run_config)
+
+
+def test_defaults_need_no_config(tiny: dg.Definitions) -> None:
+    assert dg.validate_run_config(tiny.resolve_job_def("tiny_line_run"), {})
+
+
+def test_a_selection_written_as_text_is_understood(tiny: dg.Definitions) -> None:
+    # A package that pins another version of the grammar's runtime would break this.
+    selected = dg.AssetSelection.from_string("+key:'tiny-line/model'").resolve(tiny.resolve_asset_graph())
+    assert {key.path[-1] for key in selected} == {"processed", "model"}
+
+
+def test_the_sensor_waits_to_be_switched_on(tiny: dg.Definitions) -> None:
+    sensor = tiny.resolve_sensor_def("tiny_line_arrivals")
+    assert sensor.default_status is dg.DefaultSensorStatus.STOPPED

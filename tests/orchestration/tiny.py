@@ -1,0 +1,168 @@
+"""A pipeline small enough for a test: a hundred points a month, a straight line through them."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+
+from mlops.pipelines.spec import Deliveries, Joined, PipelineSpec
+from mlops.runs import names
+from mlops.runs.errors import ConfigError
+from mlops.runs.model import RunInputs
+from mlops.runs.ports import ObjectStat
+from mlops.runs.setup import set_up
+from mlops.steps import ingesting
+from mlops.steps.links import Links
+from mlops.steps.workspace import Workspace
+from tests.support.enforcer import enforce
+from tests.support.fakes import fake_ports
+from tests.support.memory_lake import MemoryLake
+
+SUITE = {
+    "name": "points",
+    "expectations": [
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "x"}},
+        {
+            "type": "expect_column_values_to_be_between",
+            "kwargs": {"column": "x", "min_value": 0, "max_value": 10},
+        },
+        {
+            "type": "expect_column_values_to_be_between",
+            "kwargs": {"column": "x", "max_value": 9},
+            "severity": "warning",
+        },
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Params:
+    """Parameters of the line.
+
+    Attributes:
+        shrinkage: How much flatter than the points the line is, at least 0.
+        intercept: Whether the line may miss the origin.
+    """
+
+    shrinkage: float = 0.0
+    intercept: bool = True
+
+    def __post_init__(self) -> None:
+        if self.shrinkage < 0:
+            raise ConfigError("must be at least 0", where="shrinkage")
+
+
+def _extract(arrival: str) -> Mapping[str, pd.DataFrame]:
+    days = pd.date_range(f"{arrival}-01", periods=25, freq="D")
+    rows = [
+        (day, n, float(n * 2 + day.day % 2), float(n * 4 + (n * day.day) % 3))
+        for day in days
+        for n in range(4)
+    ]
+    return {"points": pd.DataFrame(rows, columns=["day", "n", "x", "y"])}
+
+
+def _join(deliveries: Mapping[str, Deliveries]) -> Joined:
+    rows = pd.concat(deliveries["points"].values(), ignore_index=True).sort_values(
+        ["day", "n"], ignore_index=True
+    )
+    return Joined(rows, {"no target": 0}, {"points read": len(rows)})
+
+
+def _model(params: Params, _seed: int) -> Any:
+    from sklearn.linear_model import Ridge
+
+    return Ridge(alpha=params.shrinkage, fit_intercept=params.intercept)
+
+
+SPEC = PipelineSpec(
+    name="tiny-line",
+    title="Height of points",
+    tables=("points",),
+    key=("day", "n"),
+    table_keys={"points": ("day", "n")},
+    time="day",
+    cluster="day",
+    target="y",
+    unit="m",
+    model_input=("x",),
+    excluded={},
+    slices=(),
+    params=Params,
+    trusted_types=(),
+    arrivals=lambda: [f"2020-{month:02d}" for month in range(1, 13)],
+    extract=_extract,
+    parse=lambda _table, frame: frame,
+    join=_join,
+    model=_model,
+    baseline=lambda rows: rows["x"].to_numpy(dtype="float64"),
+)
+
+
+class FileLake(MemoryLake):
+    """The lake in memory, with the streams that steps use besides the port."""
+
+    def chunks(self, ref: str, path: str) -> Iterator[bytes]:
+        yield self.read(ref, path)
+
+    def open_read(self, ref: str, path: str) -> IO[bytes]:
+        return io.BytesIO(self.read(ref, path))
+
+    def upload(
+        self, branch: str, path: str, local_file: Path, metadata: Mapping[str, str] | None = None
+    ) -> ObjectStat:
+        self.write(branch, path, local_file.read_bytes(), metadata)
+        return self.stat(branch, path)
+
+    def download(self, ref: str, path: str, local_file: Path) -> None:
+        local_file.parent.mkdir(parents=True, exist_ok=True)
+        local_file.write_bytes(self.read(ref, path))
+
+
+def gate_files(suite: Mapping[str, Any] = SUITE) -> dict[str, bytes]:
+    raw = {**SUITE, "expectations": SUITE["expectations"][:1]}
+    return {
+        names.POLICY: b"metric: mae\nmin_gain: 0\nmin_clusters: 20\n",
+        names.HOLDOUT_RULE: b"kind: newest_period\ncolumn: day\nperiod: month\n",
+        names.suite_path("points"): json.dumps(raw).encode(),
+        names.suite_path("processed"): json.dumps(suite).encode(),
+        names.ENFORCER: b"name: promotion gate\n",
+    }
+
+
+def tiny_workspace(*arrivals: str, suite: Mapping[str, Any] = SUITE) -> Workspace:
+    """Return a workspace in memory whose `main` holds the arrivals."""
+    lake = FileLake(repository=SPEC.name, enforcer=enforce)
+    lines: list[str] = []
+    links = Links("http://lake", SPEC.name, mlflow="http://mlflow", dagster="http://dagster")
+    workspace = Workspace(SPEC, lake, fake_ports(lake, tell=lines.append), links)  # type: ignore[arg-type]
+    set_up(workspace.ports, gate_files(suite))
+    for arrival in arrivals:
+        arrive(workspace, arrival)
+    return workspace
+
+
+def arrive(workspace: Workspace, arrival: str) -> None:
+    source, frames = ingesting.from_source(workspace, arrival)
+    ingesting.deliver(workspace, arrival, source, frames)
+
+
+def elsewhere(workspace: Workspace, name: str = "host:2:2", **living: Any) -> Workspace:
+    """Return the same lake and tracker as another process sees them."""
+    from tests.support.fakes import FakeProcesses
+
+    ports = replace(workspace.ports, processes=FakeProcesses(name, **living))
+    return Workspace(workspace.spec, workspace.lake, ports, workspace.links)
+
+
+def inputs_at_head(workspace: Workspace) -> RunInputs:
+    from mlops.steps.provenance import inputs_of
+
+    head = workspace.lake.head("main")
+    return inputs_of(workspace.spec, workspace.lake, head, workspace.spec.parameters({}))
