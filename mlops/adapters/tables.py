@@ -39,7 +39,7 @@ def to_parquet(frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def from_parquet(
+def read_parquet(
     source: bytes | IO[bytes] | Path, *, where: str = "", columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Return the rows of a Parquet file: text as ``str``, times to the microsecond, an index from 0.
@@ -80,7 +80,7 @@ def read_table_file(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise InputError("there is no such file", where=str(path))
     if path.suffix.lower() == ".parquet":
-        return from_parquet(path)
+        return read_parquet(path)
     return _read_csv(path)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.adapters.tables import TableDiff, diff_frames, from_parquet, read_table_file, to_parquet
+from mlops.adapters.tables import TableDiff, diff_frames, read_parquet, read_table_file, to_parquet
 from mlops.runs.errors import InputError
 
 ROWS = pd.DataFrame(
@@ -40,12 +40,12 @@ def table(rows: list[tuple[object, ...]]) -> pd.DataFrame:
 
 
 def test_what_is_read_is_what_was_written() -> None:
-    pd.testing.assert_frame_equal(from_parquet(to_parquet(ROWS)), ROWS, check_exact=True)
+    pd.testing.assert_frame_equal(read_parquet(to_parquet(ROWS)), ROWS, check_exact=True)
 
 
 def test_equal_frames_have_equal_bytes() -> None:
     content = to_parquet(ROWS)
-    assert to_parquet(from_parquet(content)) == content
+    assert to_parquet(read_parquet(content)) == content
     pieces = pd.concat([ROWS.head(1), ROWS.tail(2)])
     assert to_parquet(pieces) == content
     other_form = ROWS.assign(
@@ -62,21 +62,21 @@ def test_the_bytes_do_not_mention_pandas() -> None:
 @given(FRAMES)
 def test_any_table_comes_back(rows: list[tuple[object, ...]]) -> None:
     frame = table(rows)
-    pd.testing.assert_frame_equal(from_parquet(to_parquet(frame)), frame, check_exact=True)
+    pd.testing.assert_frame_equal(read_parquet(to_parquet(frame)), frame, check_exact=True)
 
 
 def test_a_file_is_read_where_it_lies(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     path.write_bytes(to_parquet(ROWS))
-    pd.testing.assert_frame_equal(from_parquet(path, columns=["value", "id"]), ROWS[["value", "id"]])
+    pd.testing.assert_frame_equal(read_parquet(path, columns=["value", "id"]), ROWS[["value", "id"]])
     with path.open("rb") as file:
-        pd.testing.assert_frame_equal(from_parquet(file), ROWS)
+        pd.testing.assert_frame_equal(read_parquet(file), ROWS)
 
 
 def test_only_the_wanted_columns_are_fetched_from_a_file() -> None:
     wide = pd.DataFrame({f"c{i}": np.random.default_rng(i).random(20_000) for i in range(10)})
     file = Counting(to_parquet(wide))
-    from_parquet(file, columns=["c3"])
+    read_parquet(file, columns=["c3"])
     assert file.fetched < len(file.getvalue()) / 4
 
 
@@ -98,13 +98,13 @@ def test_what_parquet_cannot_hold_is_named() -> None:
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not parquet at all", to_parquet(ROWS)[:-9]])
 def test_bytes_that_are_not_parquet_are_named(content: bytes) -> None:
     with pytest.raises(InputError, match="cannot be read as Parquet") as raised:
-        from_parquet(content, where="raw/flights/2013-01.parquet")
+        read_parquet(content, where="raw/flights/2013-01.parquet")
     assert raised.value.where == "raw/flights/2013-01.parquet"
 
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(InputError, match="no column nope"):
-        from_parquet(to_parquet(ROWS), columns=["id", "nope"])
+        read_parquet(to_parquet(ROWS), columns=["id", "nope"])
 
 
 def test_csv_is_read_as_text(tmp_path: Path) -> None:

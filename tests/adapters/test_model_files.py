@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import skops.io
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from mlops.adapters import model_files
+from mlops.pipelines import pipeline
+from mlops.pipelines.spec import PipelineSpec
+from mlops.runs.errors import ConfigError, Corrupt, InputError
+from mlops.runs.model import ObjectRecord
+
+ROWS = pd.DataFrame({"a": [1, 2, 3, 4], "b": [0.5, 0.1, 0.4, 0.2], "c": ["x", "y", "x", "y"]}).astype(
+    {"c": "str"}
+)
+
+
+def numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the number columns."""
+    return frame[["a", "b"]]
+
+
+#: As skops names the function above.
+NUMBERS = f"{numbers.__module__}.numbers"
+
+
+def fitted(function: Callable[[pd.DataFrame], pd.DataFrame] = numbers) -> Pipeline:
+    model = Pipeline([("numbers", FunctionTransformer(function)), ("line", LinearRegression())])
+    return model.fit(ROWS, np.arange(4.0))
+
+
+def records(folder: Path) -> list[ObjectRecord]:
+    """Return what a promotion records of a model folder."""
+    return [
+        ObjectRecord(
+            path.relative_to(folder).as_posix(),
+            path.stat().st_size,
+            "",
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    saved = tmp_path / "model"
+    model_files.save(fitted(), saved, [NUMBERS], example=ROWS)
+    return saved
+
+
+def test_a_model_comes_back_with_the_same_predictions(folder: Path) -> None:
+    model = model_files.load(folder, records(folder), [NUMBERS])
+    assert model.predict(ROWS).tobytes() == fitted().predict(ROWS).tobytes()
+
+
+def test_the_folder_is_one_that_mlflow_reads(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import pyfunc
+    from mlflow.models import Model
+
+    monkeypatch.chdir(folder.parent)
+    loaded = Model.load(str(folder))
+    assert loaded.flavors["sklearn"]["serialization_format"] == "skops"
+    assert loaded.flavors["sklearn"]["skops_trusted_types"] == [NUMBERS]
+    assert [str(column.type) for column in loaded.signature.inputs] == [
+        "DataType.long",
+        "DataType.double",
+        "DataType.string",
+    ]
+    assert np.array_equal(pyfunc.load_model(str(folder)).predict(ROWS), fitted().predict(ROWS))
+    assert "scikit-learn==" in (folder / "requirements.txt").read_text()
+
+
+def test_saving_leaves_nothing_but_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    model_files.save(fitted(), tmp_path / "model", [NUMBERS], example=ROWS)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert not any(path.suffix in (".pkl", ".pickle") for path in (tmp_path / "model").rglob("*"))
+
+
+def test_a_type_that_the_pipeline_does_not_trust_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="types that the pipeline does not trust"):
+        model_files.save(fitted(), tmp_path / "model", [], example=ROWS)
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_type_that_the_pipeline_does_not_trust_is_not_opened(folder: Path) -> None:
+    with pytest.raises(InputError, match="types that nobody trusts"):
+        model_files.load(folder, records(folder), [])
+
+
+def test_what_a_model_says_of_itself_is_not_believed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = tmp_path / "ran"
+    evil = Pipeline([("call", FunctionTransformer(os.system, kw_args={"command": f"touch {marker}"}))])
+    skops.io.dump(evil, folder / model_files.MODEL_FILE)
+    text = (folder / "MLmodel").read_text()
+    (folder / "MLmodel").write_text(text.replace(NUMBERS, "posix.system"))
+    with pytest.raises(InputError, match=r"system"):
+        model_files.load(folder, records(folder), [NUMBERS])
+    assert not marker.exists()
+
+
+def test_another_file_that_mlmodel_points_to_is_not_opened(folder: Path) -> None:
+    text = (folder / "MLmodel").read_text()
+    (folder / "MLmodel").write_text(text.replace("model.skops", "model.pkl").replace(": skops", ": pickle"))
+    (folder / model_files.MODEL_FILE).rename(folder / "model.pkl")
+    with pytest.raises(Corrupt, match="holds no model"):
+        model_files.load(folder, records(folder), [NUMBERS])
+
+
+def _append(folder: Path) -> None:
+    path = folder / model_files.MODEL_FILE
+    path.write_bytes(path.read_bytes() + b"\0")
+
+
+def _flip(folder: Path) -> None:
+    path = folder / model_files.MODEL_FILE
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _link(folder: Path) -> None:
+    outside = folder.parent / "elsewhere"
+    (folder / "MLmodel").rename(outside)
+    (folder / "MLmodel").symlink_to(outside)
+
+
+TAMPERING: dict[str, Callable[[Path], None]] = {
+    "longer": _append,
+    "one bit": _flip,
+    "gone": lambda folder: (folder / model_files.MODEL_FILE).unlink(),
+    "another file gone": lambda folder: (folder / "conda.yaml").unlink(),
+    "extra": lambda folder: (folder / "extra.pkl").write_bytes(b""),
+    "types": lambda folder: (folder / "MLmodel").write_text("flavors: {}"),
+    "link": _link,
+}
+
+
+@pytest.mark.parametrize("damage", TAMPERING)
+def test_a_folder_that_was_tampered_with_is_refused_before_anything_is_opened(
+    folder: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = records(folder)
+    TAMPERING[damage](folder)
+    monkeypatch.setattr(skops.io, "loads", lambda *_, **__: pytest.fail("it was opened"))
+    with pytest.raises(Corrupt):
+        model_files.load(folder, recorded, [NUMBERS])
+
+
+def test_a_file_that_changes_between_check_and_use_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = records(folder)
+    checked = model_files.check
+
+    def check_then_change(*arguments: object) -> None:
+        checked(*arguments)  # type: ignore[arg-type]
+        _flip(folder)
+
+    monkeypatch.setattr(model_files, "check", check_then_change)
+    monkeypatch.setattr(skops.io, "loads", lambda *_, **__: pytest.fail("it was opened"))
+    with pytest.raises(Corrupt, match="not the file that was recorded"):
+        model_files.load(folder, recorded, [NUMBERS])
+
+
+def test_recorded_bytes_that_are_no_model_are_named(folder: Path) -> None:
+    (folder / model_files.MODEL_FILE).write_bytes(b"not a zip")
+    with pytest.raises(InputError, match="cannot be opened as skops"):
+        model_files.load(folder, records(folder), [NUMBERS])
+
+
+@pytest.fixture(scope="module")
+def flights() -> PipelineSpec:
+    return pipeline("flights")
+
+
+def test_the_trusted_types_of_flights_are_exactly_those_its_model_needs(
+    flights: PipelineSpec, tmp_path: Path
+) -> None:
+    tables = {table: {"2013-03": frame} for table, frame in flights.extract("2013-03").items()}
+    rows = flights.join(tables).rows.head(4_000)
+    taken = rows[list(flights.model_input)]
+    model = flights.model(flights.parameters({"max_iter": 3}), 7).fit(taken, rows[flights.target])
+    needed = skops.io.get_untrusted_types(data=skops.io.dumps(model))
+    assert sorted(needed) == sorted(flights.trusted_types)
+    model_files.save(model, tmp_path / "model", flights.trusted_types, example=taken)
+    again = model_files.load(tmp_path / "model", records(tmp_path / "model"), flights.trusted_types)
+    assert again.predict(taken).tobytes() == model.predict(taken).tobytes()
+    assert tuple(again.feature_names_in_) == flights.model_input
