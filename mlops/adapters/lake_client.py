@@ -6,6 +6,8 @@ Importing this module costs a second (the SDK): import it where it is used.
 from __future__ import annotations
 
 import json
+import os
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
@@ -36,6 +38,21 @@ _RETRIES = urllib3.Retry(
     raise_on_status=False,
 )
 
+_POOLS: weakref.WeakSet[urllib3.PoolManager] = weakref.WeakSet()
+
+
+def forget_connections() -> None:
+    """Close this process's idle connections; the next call opens a new one.
+
+    A forked child shares the sockets of its parent: two that talk over one read each other's answers.
+    """
+    for pool in list(_POOLS):
+        pool.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_connections)
+
 
 class _TimedRest(RESTClientObject):
     """The SDK's transport, with a deadline where the caller names none."""
@@ -46,6 +63,7 @@ class _TimedRest(RESTClientObject):
         self._timeout = (connect_s, timeout_s)
         # The SDK's raw uploads go to the pool itself, past `request`.
         self.pool_manager.connection_pool_kw["timeout"] = urllib3.Timeout(connect=connect_s, read=timeout_s)
+        _POOLS.add(self.pool_manager)
 
     def request(self, *args: Any, _request_timeout: Any = None, **kwargs: Any) -> Any:
         """Perform a request; each wait for the server ends after the timeout."""

@@ -26,7 +26,7 @@ Progress = Callable[[str], None]
 
 POLL_S = 0.05
 STOP_S = 10.0
-LOG_TAIL_BYTES = 600
+LOG_TAIL_BYTES = 280
 
 
 @dataclass(frozen=True)

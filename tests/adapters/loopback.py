@@ -22,6 +22,7 @@ class Request:
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
     body: bytes
+    client_port: int
 
     @property
     def json(self) -> Any:
@@ -97,7 +98,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         query = parse_qs(parts.query, keep_blank_values=True)
-        request = Request(self.command, parts.path, query, dict(self.headers), body)
+        request = Request(self.command, parts.path, query, dict(self.headers), body, self.client_address[1])
         state.requests.append(request)
         self._reply(state.answer(request))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mlops.adapters import lake_client
 from mlops.adapters.lake import LakeFSLake, connect
 from mlops.adapters.lake_credentials import Credentials
 from mlops.runs.errors import ConfigError, Conflict, LakeDenied, LakeError, LakeUnavailable, NotFound
@@ -334,3 +335,17 @@ class TestConnect:
                 lake.delete_tag("x")
 
             assert other.requests == []
+
+
+class TestConnections:
+    def test_are_kept_between_calls_and_not_shared_with_a_forked_child(
+        self, server: Loopback, lake: LakeFSLake
+    ) -> None:
+        server.script(json_answer(ref("main")))
+        for _ in range(2):
+            lake.head("main")
+        lake_client.forget_connections()  # what a child does first
+        lake.head("main")
+
+        first, second, third = (request.client_port for request in server.requests)
+        assert first == second != third
