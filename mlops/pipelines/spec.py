@@ -96,7 +96,7 @@ class PipelineSpec:
             if name not in known:
                 raise ConfigError(f"no such parameter; there are {', '.join(known)}", where=name)
             accepted = (int, float) if types[name] is float else (types[name],)
-            if isinstance(value, bool) or not isinstance(value, accepted):
+            if isinstance(value, bool) != (types[name] is bool) or not isinstance(value, accepted):
                 raise ConfigError(f"must be {types[name].__name__}, not {value!r}", where=name)
         typed = {name: types[name](value) for name, value in values.items()}
         return self.params(**typed)
