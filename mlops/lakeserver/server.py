@@ -63,26 +63,26 @@ class Server:
         host, port = _loopback(options.listen)
         self._options = options
         self._store = Store(options.data, durable=options.durable, files=options.files)
+        self.credentials = options.credentials
+        self.lake = Lake(self._store, clock=options.clock)
         try:
+            self._uvicorn = self._prepare()
             self._socket = _bound(host, port)
         except BaseException:
             self._store.close()
             raise
         self.url = f"http://{_shown(host)}:{self._socket.getsockname()[1]}"
-        self.credentials = options.credentials
-        self.lake = Lake(self._store, clock=options.clock)
-        self._uvicorn = self._prepare()
 
     def _prepare(self) -> Any:
         import uvicorn
 
         from mlops.lakeserver.app import Application
-        from mlops.lakeserver.pages.site import Pages
+        from mlops.lakeserver.pages.site import site
 
         if self._options.hooks:
             self._start_hooks()
         authenticator = Authenticator(self.credentials, self._store.secret, self._options.clock)
-        self._application = Application(self.lake, authenticator, Pages(self.lake, authenticator))
+        self._application = Application(self.lake, authenticator, site(self.lake, authenticator))
         config = uvicorn.Config(
             self._application,
             log_level="warning",

@@ -1,0 +1,73 @@
+"""HTML that cannot be broken by what stands in it: every text is escaped unless it was made here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from urllib.parse import quote, urlencode
+
+_VOID = frozenset({"input", "link", "meta", "img", "br"})
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+Part = str | None | Sequence["Part"]
+
+
+def join(part: Part) -> Markup:
+    """The HTML of a text, of HTML, or of a list of these; None is nothing."""
+    if part is None:
+        return Markup("")
+    if isinstance(part, Markup):
+        return part
+    if isinstance(part, str):  # after Markup, which is one too
+        return Markup(escape(part))
+    return Markup("".join(join(item) for item in part))
+
+
+def tag(name: str, /, *content: Part, **attributes: str | bool | None) -> Markup:
+    """An element; `class_` is the attribute `class`, None and False leave an attribute out."""
+    text = "".join(
+        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escape(str(value))}"')
+        for key, value in attributes.items()
+        if value is not None and value is not False
+    )
+    if name in _VOID:
+        return Markup(f"<{name}{text}>")
+    return Markup(f"<{name}{text}>{join(content)}</{name}>")
+
+
+def address(repository: str, *segments: str, **query: str) -> str:
+    """The address of a page of a repository."""
+    path = "/".join(quote(segment, safe="") for segment in (repository, *segments))
+    wanted = {key: value for key, value in query.items() if value}
+    return f"/repositories/{path}" + (f"?{urlencode(wanted)}" if wanted else "")
+
+
+def link(target: str, /, *content: Part, **attributes: str | None) -> Markup:
+    """A link within this site."""
+    return tag("a", *content, href=target, **attributes)
+
+
+def outside_link(target: str, *content: Part) -> Markup:
+    """A link to a web address from somebody's metadata; only text where it is something else."""
+    if not target.startswith(("http://", "https://")):
+        return tag("span", *content)
+    return tag("a", *content, href=target, rel="noopener noreferrer nofollow")
+
+
+def table(head: list[str], rows: list[list[Part]]) -> Markup:
+    """A table."""
+    return tag(
+        "div",
+        tag(
+            "table",
+            tag("thead", tag("tr", [tag("th", text, scope="col") for text in head])),
+            tag("tbody", [tag("tr", [tag("td", cell) for cell in row]) for row in rows]),
+        ),
+        class_="wide",
+    )
