@@ -39,7 +39,7 @@ class Frames:
             self._kept.move_to_end(checksum)
             return self._kept[checksum]
         with self._lake.open_read(ref, path) as file:
-            frame = tables.from_parquet(file, where=f"{ref[:12]}:{path}")
+            frame = tables.read_parquet(file, where=f"{ref[:12]}:{path}")
         self._keep(checksum, frame)
         return frame
 
@@ -55,7 +55,7 @@ class Frames:
             parsed = names.parse_raw_path(stat.path)
             if parsed is not None:
                 with self._lake.open_read(ref, stat.path) as file:
-                    found[parsed.arrival] = tables.from_parquet(file, where=f"{ref[:12]}:{stat.path}")
+                    found[parsed.arrival] = tables.read_parquet(file, where=f"{ref[:12]}:{stat.path}")
         return dict(sorted(found.items()))
 
     def _keep(self, checksum: str, frame: pd.DataFrame) -> None:

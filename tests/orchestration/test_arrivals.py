@@ -10,9 +10,10 @@ from mlops.orchestration.building import build
 from mlops.orchestration.workspaces import Workspaces
 from mlops.runs import names
 from mlops.runs.errors import LakeDenied, LakeUnavailable
-from mlops.runs.janitor import survey, sweep
+from mlops.runs.janitor import sweep
 from mlops.runs.lifecycle import open_run
-from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.reconcile import reconcile
+from mlops.runs.rollback import freeze, plan_rollback, resume
 from mlops.steps import running
 from mlops.steps.provenance import inputs_of
 from mlops.steps.workspace import Workspace
@@ -76,7 +77,7 @@ def test_a_refused_run_is_remembered_after_its_branch_was_swept(workspace: Works
     running.run_all(workspace, SPEC.parameters({}))
     arrive(workspace, "2020-04")
     assert running.run_all(workspace, SPEC.parameters({})).number == 0
-    sweep(workspace.ports, survey(workspace.ports))
+    sweep(workspace.ports, dry_run=False)
     assert not workspace.lake.branches("run-")
     assert look(workspace).due is None
 
@@ -93,14 +94,15 @@ def test_one_month_is_not_enough() -> None:
 
 
 def test_nothing_starts_while_a_rollback_holds_or_freezes_main(workspace: Workspace) -> None:
-    running.run_all(workspace, SPEC.parameters({"shrinkage": 5000.0}))
+    running.run_all(workspace, SPEC.parameters({"shrinkage": 300.0}))
     arrive(workspace, "2020-04")
     assert running.run_all(workspace, SPEC.parameters({})).number == 2
     arrive(workspace, "2020-05")
-    state_plan = plan_rollback(workspace.ports, "it was wrong", 1)
-    freeze(workspace.ports, state_plan)
+    plan = plan_rollback(workspace.ports, "it was wrong", 1)
+    assert plan is not None
+    freeze(workspace.ports, plan)
     assert look(workspace).reason == "a rollback is under way"
-    rollback(workspace.ports, "it was wrong", 1)
+    reconcile(workspace.ports)
     assert names.HOLD_TAG in workspace.lake.tags()
     assert "resume" in look(workspace).reason
     resume(workspace.ports, "looked at it")

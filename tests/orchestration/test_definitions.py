@@ -99,7 +99,7 @@ def test_defaults_need_no_config(tiny: dg.Definitions) -> None:
 
 def test_a_selection_written_as_text_is_understood(tiny: dg.Definitions) -> None:
     # A package that pins another version of the grammar's runtime would break this.
-    selected = dg.AssetSelection.from_string("+key:'tiny-line/model'").resolve(tiny.resolve_asset_graph())
+    selected = dg.AssetSelection.from_string('1+key:"tiny-line/model"').resolve(tiny.resolve_asset_graph())
     assert {key.path[-1] for key in selected} == {"processed", "model"}
 
 
