@@ -232,6 +232,18 @@ def down(context: typer.Context, json: Json = False) -> Result:
     return servers.down(context.obj)
 
 
+@app.command()
+def demo(
+    context: typer.Context,
+    months: Annotated[int, typer.Option("--months", min=3, max=12, help="How many months arrive.")] = 6,
+    json: Json = False,
+) -> Result:
+    """Run the main job on real data in a scratch store."""
+    from mlops.cli.commands import demo as story
+
+    return story.demo(context.obj, months)
+
+
 @app.command("settings")
 def settings_(context: typer.Context, json: Json = False) -> Result:
     """List the settings, with their variables."""

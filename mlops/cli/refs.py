@@ -29,8 +29,8 @@ def resolved(lake: Lake, ref: str) -> str:
     try:
         return lake.commit_of(ref).id
     except NotFound as error:
-        if error.where and error.where != ref and not error.where.endswith(f"/{ref}"):
-            raise  # the repository itself, not the ref
+        if error.todo:
+            raise  # the repository is what is missing, and the error says what to do
         raise NotFound("no such branch, tag or commit", where=ref, todo="see `mlops log`") from error
 
 

@@ -32,6 +32,12 @@ def _ensure_lake(settings: Settings, tell: Tell) -> Credentials:
     return ensure_lake(settings, tell)
 
 
+def _find_lake(settings: Settings) -> Credentials | None:
+    from mlops.cli.lake import running_lake
+
+    return running_lake(settings) if settings.lake != "external" else settings.lake_credentials()
+
+
 def _open_workspace(settings: Settings, pipeline: str, tell: Tell) -> Workspace:
     from mlops.steps.opening import open_workspace
 
@@ -65,6 +71,7 @@ class Outside:
     Attributes:
         load_settings: Returns the settings, given what the command line names.
         ensure_lake: Makes sure that the lake answers, and returns address and key.
+        find_lake: Returns address and key of the lake, or None where it is ours and down.
         create_repository: Creates a repository unless it exists; tells whether it did.
         repositories: Returns the names of all repositories of the lake.
         open_workspace: Returns the workplace of a pipeline.
@@ -73,6 +80,7 @@ class Outside:
 
     load_settings: Callable[..., Settings] = _load_settings
     ensure_lake: Callable[[Settings, Tell], Credentials] = _ensure_lake
+    find_lake: Callable[[Settings], Credentials | None] = _find_lake
     create_repository: Callable[[Settings, Credentials, str], bool] = _create_repository
     repositories: Callable[[Settings, Credentials], list[str]] = _repositories
     open_workspace: Callable[[Settings, str, Tell], Workspace] = _open_workspace

@@ -54,20 +54,26 @@ def _inside(
     if objects_only or not change.path.endswith(_PARQUET):
         return {}
     session.tell(f"reading {change.path}")
-    frames = [
-        workspace.frames.read(ref, change.path) if change.type != absent else None
-        for ref, absent in ((old, "added"), (new, "removed"))
-    ]
-    if frames[0] is None or frames[1] is None:
-        rows = [0 if frame is None else len(frame) for frame in frames]
-        return {"rows": {"rows_old": rows[0], "rows_new": rows[1], "added": rows[1], "removed": rows[0]}}
-    from mlops.adapters.tables import diff_frames
-
-    key = key_of(workspace.spec, change.path)
     try:
-        found = diff_frames(frames[0], frames[1], key)
+        return _rows(workspace, change, old, new)
     except InputError as error:
         return {"not_compared": error.what}
+
+
+def _rows(workspace: Workspace, change: Change, old: str, new: str) -> dict[str, Any]:
+    from mlops.adapters.tables import diff_frames
+
+    read = workspace.frames.read
+    if change.type == "added":
+        count_new = len(read(new, change.path))
+        return {"rows": {"rows_old": 0, "rows_new": count_new, "added": count_new, "removed": 0}}
+    if change.type == "removed":
+        count_old = len(read(old, change.path))
+        return {"rows": {"rows_old": count_old, "rows_new": 0, "added": 0, "removed": count_old}}
+    key = key_of(workspace.spec, change.path)
+    if not key:
+        raise InputError("the pipeline declares no key for it")
+    found = diff_frames(read(old, change.path), read(new, change.path), key)
     return {"key": list(key), "rows": found.to_json(), "summary": _summary(found)}
 
 

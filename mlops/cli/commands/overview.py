@@ -36,12 +36,9 @@ def status(session: Session, pipeline: str | None) -> Result:
 
 
 def _set_up(session: Session) -> list[str]:
-    from mlops.cli.lake import running_lake
     from mlops.pipelines import PIPELINES
 
-    credentials = (
-        running_lake(session.settings) if session.settings.lake != "external" else session.credentials()
-    )
+    credentials = session.outside.find_lake(session.settings)
     if credentials is None:
         return []
     there = session.outside.repositories(session.settings, credentials)
