@@ -10,12 +10,13 @@ import pandas as pd
 
 from mlops.adapters import model_files, policy_files, tables
 from mlops.runs import names
+from mlops.runs.errors import InputError
 from mlops.runs.evidence import Decision, Policy
 from mlops.runs.model import Champion, ObjectRecord, Run
 from mlops.runs.ports import Evaluation
 from mlops.runs.promotion import records
 from mlops.steps import pages
-from mlops.steps.scoring import score
+from mlops.steps.scoring import ChampionUnscorable, score
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
@@ -30,16 +31,18 @@ class CommittedJudge:
     def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
         """Score candidate and champion on the candidate's holdout, or on the champion's where that is newer.
 
-        The champion may have been trained on the candidate's holdout, if it came from newer data; then the
-        holdout that the champion was judged by is used, which neither has seen.
+        Where the holdout is a period, the champion may have been trained on the candidate's, if it came from
+        newer data; then the holdout that the champion was judged by is used, which neither has seen.
 
         Raises:
             ChampionUnscorable: The champion's model cannot be loaded or does not take these rows.
         """
         frames, spec = self._workspace.frames, self._workspace.spec
+        rule = policy_files.parse_holdout_rule(self._workspace.lake.read(run.fork, names.HOLDOUT_RULE))
+        timed = rule.kind == "newest_period"
         holdout = frames.read(candidate, names.HOLDOUT)
         source = ""
-        if champion is not None and pd.Timestamp(champion[1].trained_until) >= holdout[spec.time].min():
+        if timed and champion is not None and _seen_by(champion[1], holdout[spec.time]):
             source = champion[0]
             holdout = frames.read(source, names.HOLDOUT)
         result = score(
@@ -49,6 +52,7 @@ class CommittedJudge:
             candidate_train=self._training_rows(candidate),
             champion=self._champion_model(champion),
             champion_train=self._training_rows(champion[0]) if champion else None,
+            timed=timed,
         )
         return Evaluation(
             paired=result.paired,
@@ -72,7 +76,12 @@ class CommittedJudge:
         if champion is None:
             return None
         commit, record = champion
-        return self._model(commit, tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
+        try:
+            return self._model(commit, tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
+        except InputError as error:
+            raise ChampionUnscorable(
+                error.what, where=f"promotion {record.number}", todo=error.todo
+            ) from error
 
     def _model(self, commit: str, objects: tuple[ObjectRecord, ...]) -> Any:
         with tempfile.TemporaryDirectory() as folder:
@@ -83,6 +92,11 @@ class CommittedJudge:
                 _below_model(objects),
                 self._workspace.spec.trusted_types,
             )
+
+
+def _seen_by(champion: Champion, times: Any) -> bool:
+    """Tell whether a champion may have been trained on rows of these times."""
+    return bool(pd.Timestamp(champion.trained_until) >= times.min())
 
 
 def _below_model(objects: tuple[ObjectRecord, ...]) -> tuple[ObjectRecord, ...]:

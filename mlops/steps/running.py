@@ -7,11 +7,12 @@ again, in another process too, and a run that is over only tells how it ended.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops.runs import lifecycle, names, promotion
 from mlops.runs.decision import current, decide
 from mlops.runs.errors import NotFound, NotPromoted, ValidationFailed
+from mlops.runs.evidence import Reason
 from mlops.runs.history import read_main, since
 from mlops.runs.model import Run, RunInputs, Step
 from mlops.runs.promotion import Promotion
@@ -19,10 +20,13 @@ from mlops.runs.reconcile import reconcile, record_promotion
 from mlops.steps import preparing, training
 from mlops.steps.judging import CommittedJudge
 from mlops.steps.provenance import git_state, inputs_of
+from mlops.steps.scoring import ChampionUnscorable
 
 if TYPE_CHECKING:
     from mlops.runs.ports import Commit
     from mlops.steps.workspace import Workspace
+
+Ended = TypeVar("Ended", "Run", "Promotion")
 
 
 def open_(
@@ -110,7 +114,7 @@ def evaluate(workspace: Workspace, run: Run) -> Run:
     run = train(workspace, run)
     if run.reached(Step.DECIDED):
         return run
-    return decide(workspace.ports, CommittedJudge(workspace), run).run
+    return _on_record(workspace, run, _decided)
 
 
 def promote(workspace: Workspace, run: Run) -> Promotion:
@@ -124,9 +128,7 @@ def promote(workspace: Workspace, run: Run) -> Promotion:
         OnHold: Promotions are stopped.
     """
     run = evaluate(workspace, run)
-    ended = _refused(workspace, run) or promotion.promote(
-        workspace.ports, CommittedJudge(workspace), run, rounds=workspace.promote_rounds
-    )
+    ended = _refused(workspace, run) or _on_record(workspace, run, _promoted)
     record_promotion(workspace.ports, ended)
     reconcile(workspace.ports)
     return ended
@@ -168,15 +170,26 @@ def _refused(workspace: Workspace, run: Run) -> Promotion | None:
     return Promotion(run, decided.decision, decided.evidence_commit)
 
 
+def _decided(workspace: Workspace, run: Run) -> Run:
+    return decide(workspace.ports, CommittedJudge(workspace), run).run
+
+
+def _promoted(workspace: Workspace, run: Run) -> Promotion:
+    judge, rounds = CommittedJudge(workspace), workspace.promote_rounds
+    return promotion.promote(workspace.ports, judge, run, rounds=rounds)
+
+
 def _again(run_id: str) -> int:
     return int(run_id.partition("n")[2] or 0)
 
 
-def _on_record(workspace: Workspace, run: Run, step: Callable[[Workspace, Run], Run]) -> Run:
-    """Do a step; where it ends the run on the branch, it ends in the tracker too."""
+def _on_record(workspace: Workspace, run: Run, step: Callable[[Workspace, Run], Ended]) -> Ended:
+    """Do a step; where it ends the run without a verdict, branch and tracker record that."""
     try:
         return step(workspace, run)
     except (NotPromoted, ValidationFailed) as error:
+        if isinstance(error, ChampionUnscorable):
+            lifecycle.fail(workspace.ports, run, Reason.CHAMPION_UNSCORABLE, error.what)
         tracker = workspace.ports.tracker
         tracker_run = tracker.find(run.run_id)
         if tracker_run is not None:

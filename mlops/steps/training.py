@@ -21,13 +21,14 @@ def train(workspace: Workspace, run: Run) -> Run:
         return run
     spec = workspace.spec
     rows = workspace.frames.read(run.head, names.TRAIN)
+    taken = rows.loc[:, list(spec.model_input)]
     params = spec.params(**run.inputs.params)
     workspace.ports.tell(f"fitting on {len(rows):,} rows")
     model = spec.model(params, run.inputs.seed)
-    model.fit(rows[list(spec.model_input)], rows[spec.target])
+    model.fit(taken, rows[spec.target])
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model"
-        model_files.save(model, saved, spec.trusted_types, example=rows[list(spec.model_input)].head(2))
+        model_files.save(model, saved, spec.trusted_types, example=taken.head(2))
         for file in sorted(path for path in saved.rglob("*") if path.is_file()):
             path = names.MODEL + file.relative_to(saved).as_posix()
             workspace.lake.upload(run.branch, path, file)

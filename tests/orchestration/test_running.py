@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from mlops.adapters import model_files
 from mlops.runs import names
-from mlops.runs.errors import NotFound, NotPromoted, RunAlive, ValidationFailed
+from mlops.runs.errors import InputError, NotFound, NotPromoted, RunAlive, ValidationFailed
 from mlops.runs.history import read_main
-from mlops.runs.model import Step
+from mlops.runs.model import ObjectRecord, Step
 from mlops.steps import running, training
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, SUITE, arrive, elsewhere, tiny_workspace
@@ -120,6 +123,36 @@ def test_an_attempt_that_died_before_its_first_commit_is_no_obstacle(workspace: 
     workspace.lake.create_branch(replace(run, attempt=2).branch, run.head)
     resumed = running.reopen(elsewhere(workspace), run.run_id)
     assert (resumed.attempt, resumed.step) == (3, Step.PROCESSED)
+
+
+def test_a_champion_that_cannot_be_scored_refuses_the_run_on_record(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running.run_all(workspace, SPEC.parameters({"shrinkage": 300.0}))
+    load = model_files.load
+    champion = [o.sha256 for o in read_main(workspace.lake).champion.objects if o.path.endswith(".skops")]  # type: ignore[union-attr]
+
+    def unreadable(folder: Path, records: Sequence[ObjectRecord], trusted: Sequence[str]) -> object:
+        if champion[0] in {record.sha256 for record in records}:
+            raise InputError("cannot be opened as skops")
+        return load(folder, records, trusted)
+
+    monkeypatch.setattr(model_files, "load", unreadable)
+    run = running.open_(workspace, DEFAULTS)
+    with pytest.raises(NotPromoted, match="cannot be opened"):
+        running.evaluate(workspace, run)
+    failed = running.reloaded(workspace, run)
+    assert failed.step is Step.FAILED
+    assert workspace.lake.commit_of(failed.head).metadata["reason"] == "champion_unscorable"
+    assert workspace.lake.head("main") == run.fork
+
+
+def test_a_holdout_by_key_is_the_candidate_s_own_however_old_the_champion() -> None:
+    workspace = tiny_workspace("2020-01", "2020-02", rule=b"kind: hash\nfraction: 0.3\n")
+    running.run_all(workspace, SPEC.parameters({"shrinkage": 300.0}))
+    ended = running.run_all(workspace, DEFAULTS)
+    assert ended.number == 2
+    assert "holdout_leaked" not in {str(finding.reason) for finding in ended.decision.verdict.findings}
 
 
 def _between(**limits: float) -> dict[str, object]:

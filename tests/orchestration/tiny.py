@@ -125,24 +125,27 @@ class FileLake(MemoryLake):
         local_file.write_bytes(self.read(ref, path))
 
 
-def gate_files(suite: Mapping[str, Any] = SUITE) -> dict[str, bytes]:
+NEWEST_MONTH = b"kind: newest_period\ncolumn: day\nperiod: month\n"
+
+
+def gate_files(suite: Mapping[str, Any] = SUITE, rule: bytes = NEWEST_MONTH) -> dict[str, bytes]:
     raw = {**SUITE, "expectations": SUITE["expectations"][:1]}
     return {
         names.POLICY: b"metric: mae\nmin_gain: 0\nmin_clusters: 20\n",
-        names.HOLDOUT_RULE: b"kind: newest_period\ncolumn: day\nperiod: month\n",
+        names.HOLDOUT_RULE: rule,
         names.suite_path("points"): json.dumps(raw).encode(),
         names.suite_path("processed"): json.dumps(suite).encode(),
         names.ENFORCER: b"name: promotion gate\n",
     }
 
 
-def tiny_workspace(*arrivals: str, suite: Mapping[str, Any] = SUITE) -> Workspace:
+def tiny_workspace(*arrivals: str, suite: Mapping[str, Any] = SUITE, rule: bytes = NEWEST_MONTH) -> Workspace:
     """Return a workspace in memory whose `main` holds the arrivals."""
     lake = FileLake(repository=SPEC.name, enforcer=enforce)
     lines: list[str] = []
     links = Links("http://lake", SPEC.name, mlflow="http://mlflow", dagster="http://dagster")
     workspace = Workspace(SPEC, lake, fake_ports(lake, tell=lines.append), links)  # type: ignore[arg-type]
-    set_up(workspace.ports, gate_files(suite))
+    set_up(workspace.ports, gate_files(suite, rule))
     for arrival in arrivals:
         arrive(workspace, arrival)
     return workspace
