@@ -56,14 +56,39 @@ def compose(text: bytes) -> yaml.Node | None:
     import yaml
 
     try:
-        return yaml.compose(text.decode("utf-8"), Loader=_loader())
+        return _first_document(text.decode("utf-8"))
     except UnicodeDecodeError:
         raise YamlError("yaml: invalid leading UTF-8 octet") from None
     except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise YamlError(f"yaml: {line}{error.problem or error}") from None
+        raise YamlError(f"yaml: {_where(error)}{_problem(error, text)}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise YamlError(f"yaml: {str(error) or type(error).__name__}") from None
+
+
+def _first_document(text: str) -> yaml.Node | None:
+    loader = _loader()(text)
+    try:
+        return loader.get_node() if loader.check_node() else None
+    finally:
+        loader.dispose()
+
+
+def _where(error: yaml.MarkedYAMLError) -> str:
+    """The line as go-yaml counts it: none for the first, and one less for what the parser finds."""
+    from yaml.scanner import ScannerError
+
+    for mark in (error.context_mark, error.problem_mark):
+        if mark is not None and mark.line:
+            return f"line {mark.line + isinstance(error, ScannerError)}: "
+    return ""
+
+
+def _problem(error: yaml.MarkedYAMLError, text: bytes) -> str:
+    if error.problem == "found undefined alias" and error.problem_mark is not None:
+        line = text.decode("utf-8").splitlines()[error.problem_mark.line]
+        name = re.match(r"\*?([0-9A-Za-z_-]*)", line[error.problem_mark.column :])
+        return f"unknown anchor '{name[1] if name else ''}' referenced"
+    return error.problem or str(error)
 
 
 _LOADER: list[Any] = []

@@ -1,21 +1,18 @@
-"""From a hook's properties to something that runs."""
+"""From a hook's type and properties to something that runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from mlops.lakeserver.hooks.definitions import Action, Hook
+from mlops.lakeserver.hooks.failures import HookError
+from mlops.lakeserver.hooks.lua_hook import LuaHook
 from mlops.lakeserver.hooks.lua_pool import LuaPool
 from mlops.lakeserver.hooks.model import Event, LakeView, Limits
-
-
-class HookSetupError(ValueError):
-    """The properties of a matched hook cannot be used; lakeFS answers 500 and runs no hook of the event."""
-
-
-class HookError(Exception):
-    """The hook ran and refused, or could not be run; its text is what lakeFS writes after "action failed"."""
+from mlops.lakeserver.hooks.templating import Environ
+from mlops.lakeserver.hooks.webhook import Webhook
 
 
 class Runner(Protocol):
@@ -37,16 +34,24 @@ def build_runner(
     view: LakeView,
     pool: LuaPool,
     limits: Limits,
-    environ: Callable[[str], str | None] | None,
+    environ: Environ | None,
+    clock: Callable[[], datetime],
 ) -> Runner:
-    """What runs `hook`.
+    """What runs `hook`. Airflow hooks are refused when their turn comes: there is nothing to run them.
 
     Raises:
-        HookSetupError: its properties are of the wrong kind.
+        HookSetupError: the properties are of the wrong kind.
     """
+    if hook.type == "lua":
+        return LuaHook(action, hook, view=view, pool=pool, limits=limits, environ=environ)
+    if hook.type == "webhook":
+        return Webhook(action, hook, limits=limits, environ=environ, clock=clock)
+    return _unsupported(hook.type)
 
+
+def _unsupported(hook_type: str) -> Runner:
     def refuse(event: Event, run_id: str, output: bytearray) -> None:
         del event, run_id, output
-        raise HookError(f"hook type '{hook.type}' is not supported by this server")
+        raise HookError(f"hook type '{hook_type}' is not supported by this server")
 
     return refuse

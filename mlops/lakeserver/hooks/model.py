@@ -34,12 +34,14 @@ class ActionFileInvalid(ValueError):
     """An action file cannot be read, or two of them clash; nothing was run.
 
     Attributes:
-        message: lakeFS's own text; for `pre-` events with the prefix it puts before it (answer it with 500).
+        message: lakeFS's own text, complete with the prefix that the operation puts before it.
+        status: what lakeFS answers: 500, or 404 where the actions folder holds another folder.
     """
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, *, status: int = 500) -> None:
         super().__init__(message)
         self.message = message
+        self.status = status
 
 
 class HookFailed(Exception):
@@ -90,7 +92,8 @@ class Event:
 class HookRun:
     """One hook's result in a run.
 
-    `start_time` and `end_time` are None, and `output` is None, when the hook was skipped.
+    A hook that was `skipped` has no times and no output; its status here is "failed", where lakeFS answers
+    "skipped", a word that lakeFS's own Python client does not accept.
     """
 
     hook_run_id: str
@@ -99,7 +102,12 @@ class HookRun:
     status: str
     start_time: datetime | None
     end_time: datetime | None
-    output: bytes | None
+    output: bytes
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the hook did not run because of how the hooks before it ended."""
+        return self.start_time is None
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,7 @@ class Limits:
 
     lua_wall_clock_s: float = 30.0
     lua_instructions: int = 50_000_000
-    lua_memory_bytes: int = 64 << 20
+    lua_memory_bytes: int = 128 << 20
     lua_output_bytes: int = 1 << 20
     object_bytes: int = 32 << 20
     webhook_response_bytes: int = 1 << 20
