@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mlops.adapters import server_process
@@ -14,12 +13,10 @@ if TYPE_CHECKING:
     from mlops.adapters.server_process import ServerProcess
     from mlops.settings import Settings
 
-Tell = Callable[[str], None]
-
 MLFLOW, DAGSTER = "mlflow", "dagster"
 
 
-def start_mlflow(settings: Settings, tell: Tell) -> ServerProcess | None:
+def start_mlflow(settings: Settings) -> ServerProcess | None:
     """Start the MLflow pages, or find them running; None where MLflow is a server of somebody else's."""
     if "://" in settings.tracking_uri and settings.tracking_uri.partition("://")[0] in {"http", "https"}:
         return None
@@ -43,12 +40,11 @@ def start_mlflow(settings: Settings, tell: Tell) -> ServerProcess | None:
         ready_path="/health",
         env=environment,
         timeout_s=settings.server_start_timeout_s,
-        progress=tell,
         failure=TrackerUnavailable,
     )
 
 
-def start_dagster(settings: Settings, tell: Tell) -> ServerProcess:
+def start_dagster(settings: Settings) -> ServerProcess:
     """Start the Dagster pages, or find them running; they show the runs of ``mlops run``."""
     from mlops.orchestration.home import home_of, open_instance
 
@@ -64,7 +60,6 @@ def start_dagster(settings: Settings, tell: Tell) -> ServerProcess:
         ready_path="/server_info",
         env={**_environment(settings), "DAGSTER_HOME": str(home_of(settings.state_dir))},
         timeout_s=settings.server_start_timeout_s,
-        progress=tell,
         failure=ConfigError,
     )
 

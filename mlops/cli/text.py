@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 ID_DIGITS = 12
+_OTHERS = ("baseline_", "champion_")
 
 
 def short(commit: str) -> str:
@@ -54,5 +55,11 @@ def _cell(text: str, width: int, right: bool) -> str:
 
 
 def metrics(values: Mapping[str, float]) -> str:
-    """Return metrics in one line."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in sorted(values.items()))
+    """Return the model's own metrics in one line; those of the baseline and the champion are left out."""
+    own = {name: value for name, value in sorted(values.items()) if not name.startswith(_OTHERS)}
+    return ", ".join(f"{name} {value:.4g}" for name, value in own.items() if not name.endswith("_rows"))
+
+
+def number(value: float, form: str = ",.4f") -> str:
+    """Return a number for a column: whole ones without decimals."""
+    return format(value, form.replace(".4f", ".0f") if float(value).is_integer() else form)

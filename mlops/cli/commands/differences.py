@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.cli.refs import resolved
 from mlops.cli.results import Result
 from mlops.cli.session import Session
-from mlops.cli.text import columns, count, short
+from mlops.cli.text import columns, count, number, short
 from mlops.runs import names
 from mlops.runs.errors import InputError
 
@@ -42,7 +42,7 @@ def diff(session: Session, pipeline: str, left: str, right: str, *, objects_only
         "right": {"ref": right, "commit": new},
         "objects": objects,
         "metrics": compared,
-        "link": _link(workspace, left, right),
+        "link": _link(workspace, old if left.isdigit() else left, new if right.isdigit() else right),
     }
     return Result(document, _lines(document))
 
@@ -159,6 +159,6 @@ def _detail(entry: dict[str, Any]) -> str:
 
 def _metric_row(row: dict[str, Any]) -> tuple[str, ...]:
     def shown(value: float | None, form: str = ",.4f") -> str:
-        return "-" if value is None else format(value, form)
+        return "-" if value is None else number(value, form)
 
     return (row["metric"], shown(row["old"]), shown(row["new"]), shown(row["difference"], "+,.4f"))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mlops.runs.ports import Commit, Lake
     from mlops.steps.workspace import Workspace
 
-_HEADINGS = ("no.", "kind", "when", "metric", "gain", "commit", "run", "why")
+_HEADINGS = ("no.", "kind", "when", "metric", "gain", "interval", "commit", "run", "why")
 
 
 def log(session: Session, pipeline: str, limit: int) -> Result:
@@ -65,6 +65,7 @@ def _promotion(workspace: Workspace, number: int, commit: str, *, on_main: bool)
         "unit": workspace.spec.unit,
         "gain": _gain(decision),
         "reason": decision.verdict.sentence,
+        "reasons": [str(finding.reason) for finding in decision.verdict.findings],
         "on_main": on_main,
     }
 
@@ -113,9 +114,12 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     number, when, commit = str(entry["number"]), entry["at"], short(entry["commit"])
     if entry["kind"] == "rollback":
         dropped = ", ".join(entry["dropped_runs"]) or "-"
-        return (number, f"rollback to {entry['to_number']}", when, "", "", commit, dropped, entry["reason"])
+        kind = f"rollback to {entry['to_number']}"
+        return (number, kind, when, "", "", "", commit, dropped, entry["reason"])
     gain = entry["gain"]
     value = f"{gain['metric']} {gain['value']:.4g}" if gain else ""
     difference = f"{gain['difference']:+.3g} over {gain['against']}" if gain else ""
+    interval = f"{gain['lower']:.3g} to {gain['upper']:.3g}" if gain else ""
     kind = "promotion" if entry["on_main"] else "dropped"
-    return (number, kind, when, value, difference, commit, entry["run_id"], entry["reason"])
+    why = ", ".join(entry["reasons"])
+    return (number, kind, when, value, difference, interval, commit, entry["run_id"], why)

@@ -32,8 +32,8 @@ def rollback(session: Session, pipeline: str, reason: str, to: int | None, *, dr
     if dry_run:
         return _planned(workspace, reason, to)
     session.tell(f"rolling back repository {workspace.lake.repository} at {workspace.lake.endpoint}")
-    begun = time.monotonic()
     earlier = _finish_earlier(session, workspace)
+    begun = time.monotonic()
     record = go_back(workspace.ports, reason, to) or earlier
     if record is None:
         return _nothing(workspace, to)

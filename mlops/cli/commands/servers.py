@@ -16,9 +16,9 @@ def up(session: Session) -> Result:
     settings = session.settings
     lake = session.credentials()
     session.tell("starting the MLflow pages (some 15 s)")
-    mlflow = start_mlflow(settings, session.tell)
+    mlflow = start_mlflow(settings)
     session.tell("starting the Dagster pages (some 6 s)")
-    dagster = start_dagster(settings, session.tell)
+    dagster = start_dagster(settings)
     from mlops.adapters.tracking_store import redacted
 
     mlflow_address = mlflow.address if mlflow else redacted(settings.tracking_uri)
