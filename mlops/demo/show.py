@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
 PIPELINE = "flights"
-MONTHS = 6
+MONTHS = 5
 
 
 def demo(

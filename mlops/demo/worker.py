@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops import settings as settings_table
+from mlops.runs.evidence import Verdict
 from mlops.runs.promotion import Promotion
 from mlops.steps import running
 from mlops.steps.opening import open_workspace
@@ -38,9 +39,15 @@ def summary(promotion: Promotion) -> dict[str, Any]:
         "run_id": promotion.run.run_id,
         "number": promotion.number,
         "decided_again": promotion.decided_again,
-        "sentence": promotion.decision.verdict.sentence,
+        "sentence": first_sentences(promotion.decision.verdict),
         "merge_commit": promotion.merge_commit,
     }
+
+
+def first_sentences(verdict: Verdict) -> str:
+    """Return the deciding sentence of a verdict, and how many more reasons there are."""
+    first, more = verdict.findings[0].sentence, len(verdict.findings) - 1
+    return f"{first} (and {more} more)" if more else first
 
 
 def _say(value: dict[str, Any]) -> None:
