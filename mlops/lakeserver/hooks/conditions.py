@@ -15,7 +15,7 @@ from typing import Any
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>\"[^\"\\]*\"|'[^'\\]*')"
-    r"|(?P<word>[A-Za-z_$][\w$]*)|(?P<mark>&&|\|\||[=!<>]=|[!<>()?:]))"
+    r"|(?P<word>[A-Za-z_$][\w$]*)|(?P<mark>&&|\|\||[=!<>]=|[!<>()?:#,.+*/%^|&{}\[\]-]))"
 )
 _CONSTANTS: dict[str, Any] = {"true": True, "false": False, "nil": None}
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {

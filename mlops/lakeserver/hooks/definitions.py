@@ -17,6 +17,7 @@ from mlops.lakeserver.hooks.go_yaml import (
     merged_mappings,
     refuse_duplicates,
     resolve_plain,
+    scalar,
 )
 from mlops.lakeserver.hooks.model import EVENT_TYPES, ActionFileInvalid
 
@@ -147,7 +148,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._decoder = Decoder()
-        self._errors: list[str] = []
+        self._errors: list[tuple[int, str]] = []
 
     def action(self, node: Any) -> Action:
         fields = {} if node is None else self._struct(node, "actions.Action")
@@ -158,7 +159,8 @@ class _Reader:
             hooks=self._hooks(fields.get("hooks")),
         )
         if self._errors:
-            raise YamlError("yaml: unmarshal errors:\n  " + "\n  ".join(self._errors))
+            texts = (text for _, text in sorted(self._errors, key=lambda error: error[0]))
+            raise YamlError("yaml: unmarshal errors:\n  " + "\n  ".join(texts))
         return action
 
     def _hooks(self, node: Any) -> tuple[Hook, ...]:
@@ -221,7 +223,7 @@ class _Reader:
         if node.id != "sequence":
             self._wrong(node, kind)
             return []
-        return [item for item in node.value if not _is_null(item) or kind != "[]string"]
+        return [item for item in node.value if not _is_null(item)]
 
     def _string(self, node: Any, kind: str = "string") -> str:
         if _is_null(node):
@@ -229,7 +231,8 @@ class _Reader:
         if node.id != "scalar":
             self._wrong(node, kind)
             return ""
-        return node.value
+        value = scalar(node)
+        return value if node.tag.endswith(":binary") else node.value
 
     def _wrong(self, node: Any, kind: str) -> None:
         tag, value = {"mapping": "!!map", "sequence": "!!seq"}.get(node.id, ""), ""
@@ -238,7 +241,8 @@ class _Reader:
             names = {bool: "bool", int: "int", float: "float", Timestamp: "timestamp"}
             tag = "!!" + names.get(type(meaning), "str")
             value = f" `{node.value[:7]}...`" if len(node.value) > 10 else f" `{node.value}`"
-        self._errors.append(f"line {node.start_mark.line + 1}: cannot unmarshal {tag}{value} into {kind}")
+        line = node.start_mark.line + 1
+        self._errors.append((line, f"line {line}: cannot unmarshal {tag}{value} into {kind}"))
 
 
 def _is_null(node: Any) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from calendar import isleap, monthrange
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -228,7 +227,7 @@ class _Reader:
     def _date(self) -> tuple[int, int]:
         month, day = self._month, self._day
         if self._yearday >= 0:
-            if not 1 <= self._yearday <= 365 + isleap(self._year):
+            if not 1 <= self._yearday <= _days_in_year(self._year):
                 raise self._wrong("day-of-year out of range")
             date = datetime(self._year or 4, 1, 1, tzinfo=UTC) + timedelta(days=self._yearday - 1)
             if month >= 0 and month != date.month:
@@ -237,9 +236,17 @@ class _Reader:
                 raise self._wrong("day-of-year does not match day")
             return date.month, date.day
         month, day = max(month, 1), 1 if day < 0 else day
-        if not 1 <= day <= monthrange(self._year or 4, month)[1]:
+        if not 1 <= day <= _days_in_month(self._year, month):
             raise self._wrong("day out of range")
         return month, day
+
+
+def _days_in_year(year: int) -> int:
+    return 366 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 365
+
+
+def _days_in_month(year: int, month: int) -> int:
+    return 28 + (_days_in_year(year) - 365) if month == 2 else 30 + (month + month // 8) % 2
 
 
 def _quote(text: str) -> str:

@@ -60,7 +60,7 @@ def compose(text: bytes) -> yaml.Node | None:
     except UnicodeDecodeError:
         raise YamlError("yaml: invalid leading UTF-8 octet") from None
     except yaml.MarkedYAMLError as error:
-        raise YamlError(f"yaml: {_where(error)}{_problem(error, text)}") from None
+        raise YamlError(f"yaml: {_problem(error, text)}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise YamlError(f"yaml: {str(error) or type(error).__name__}") from None
 
@@ -88,7 +88,7 @@ def _problem(error: yaml.MarkedYAMLError, text: bytes) -> str:
         line = text.decode("utf-8").splitlines()[error.problem_mark.line]
         name = re.match(r"\*?([0-9A-Za-z_-]*)", line[error.problem_mark.column :])
         return f"unknown anchor '{name[1] if name else ''}' referenced"
-    return error.problem or str(error)
+    return f"{_where(error)}{error.problem or error}"
 
 
 _LOADER: list[Any] = []

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import random
+import io
+import os
 import time
-import uuid
 from collections.abc import Callable
 from datetime import UTC, tzinfo
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 from mlops.lakeserver.hooks import (
     go_encoding,
@@ -79,7 +80,7 @@ class Host:
         """By the name that the prelude uses."""
         plain = {
             "print": self._output.write,
-            "random": random.random,
+            "random": lambda: int.from_bytes(os.urandom(6), "big") / 2**48,
             "now": lambda: float(self._now_ns()),
             "absent": absent,
         }
@@ -92,7 +93,7 @@ class Host:
             "json_unmarshal": lambda text: (self._push(go_json.loads(_bytes(text))),),
             "yaml_marshal": lambda value, _prefix, _indent: (_text(go_yaml_dump.dumps(pull(value))),),
             "yaml_unmarshal": lambda text: (self._push(go_yaml.load(_bytes(text))),),
-            "uuid": lambda: (str(uuid.uuid4()),),
+            "uuid": lambda: (_random_uuid(),),
             "split": lambda text, by: (self._list(go_text.split(_bytes(text), _bytes(by))),),
             "replace": _replace,
             "url_parse": lambda text: (self._push(_latin(go_encoding.parse_url(_bytes(text)))),),
@@ -109,8 +110,12 @@ class Host:
             "sleep": self._sleep,
             "time_format": lambda ns, layout, zone: (self._format(ns, _decoded(layout), zone),),
             "time_format_iso": lambda ns, zone: (self._format(ns, go_time.ISO_8601, zone),),
-            "time_parse": lambda layout, text: (float(go_time_parse.parse_time(_decoded(layout), _decoded(text))),),
-            "time_parse_iso": lambda text: (float(go_time_parse.parse_time(go_time.ISO_8601, _decoded(text))),),
+            "time_parse": lambda layout, text: (
+                float(go_time_parse.parse_time(_decoded(layout), _decoded(text))),
+            ),
+            "time_parse_iso": lambda text: (
+                float(go_time_parse.parse_time(go_time.ISO_8601, _decoded(text))),
+            ),
             "time_add": lambda ns, seconds: (float(_int64(ns) + int(seconds) * 10**9),),
         }
         return plain | {name: _guard(function) for name, function in guarded.items()}
@@ -151,9 +156,6 @@ class Host:
         status, _, data = self._outside("zone", [name])
         if status != 200:
             raise go_time.TimeError(f"unknown time zone {name}")
-        import io
-        from zoneinfo import ZoneInfo
-
         return ZoneInfo.from_file(io.BytesIO(data), key=name)
 
 
@@ -224,6 +226,13 @@ def _on_bytes(function: Callable[..., bytes]) -> Callable[..., Answer]:
 
 def _replace(text: str, old: str, new: str, count: float) -> Answer:
     return (_text(go_text.replace(_bytes(text), _bytes(old), _bytes(new), int(count))),)
+
+
+def _random_uuid() -> str:
+    number = bytearray(os.urandom(16))
+    number[6], number[8] = number[6] & 0x0F | 0x40, number[8] & 0x3F | 0x80
+    digits = number.hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def _int64(number: float) -> int:

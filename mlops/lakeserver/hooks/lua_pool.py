@@ -9,6 +9,8 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -17,10 +19,15 @@ from mlops.lakeserver.hooks.model import Limits
 
 _IDLE_WORKERS = 4
 _MAX_RUNS = 1_000
+# The packages above this one are entered without running them: the worker imports what it needs and no more.
 _START = """
 import sys
-sys.path[:0] = {paths!r}
-from mlops.lakeserver.hooks.lua_worker import main
+paths, packages = {paths!r}, {packages!r}
+sys.path[:0] = paths
+for name, folder in packages:
+    sys.modules[name] = type(sys)(name)
+    sys.modules[name].__path__ = [folder]
+from {package}.lua_worker import main
 main()
 """
 
@@ -100,7 +107,7 @@ class _Worker:
         self._limits = limits
         self.runs = 0
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _START.format(paths=_paths())],
+            [sys.executable, "-I", "-S", "-c", _start()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -168,11 +175,19 @@ class _Worker:
             write_frame(self._to, {"status": status, "body": body}, raw)
 
 
-def _paths() -> list[str]:
-    """Where the worker finds this package, lupa and yaml; all else is in the standard library."""
-    from importlib.util import find_spec
+@lru_cache(maxsize=1)
+def _start() -> str:
+    package = __name__.rpartition(".")[0]
+    names, folder, packages = package.split("."), Path(__file__).resolve().parent, []
+    while names:
+        packages.insert(0, (".".join(names), str(folder)))
+        names, folder = names[:-1], folder.parent
+    return _START.format(paths=_paths(), packages=packages, package=package)
 
-    paths = [str(Path(__file__).resolve().parents[3])]
+
+def _paths() -> list[str]:
+    """Where the worker finds lupa and yaml; all else is in the standard library."""
+    paths = []
     for name in ("lupa", "yaml"):
         spec = find_spec(name)
         if spec and spec.origin:

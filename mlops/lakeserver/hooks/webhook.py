@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mlops.lakeserver.hooks.definitions import Action, Hook
 from mlops.lakeserver.hooks.failures import HookError, HookSetupError
@@ -98,13 +98,14 @@ class Webhook:
         if not parts.query and not self._query:
             return str(self._url), str(self._url)
         pairs = parse_qsl(parts.query, keep_blank_values=True)
-        sent = sorted(
-            [*pairs, *((name, filled.value) for name, filled in self._query)], key=lambda pair: pair[0]
-        )
-        shown = sorted(
-            [*pairs, *((name, str(filled)) for name, filled in self._query)], key=lambda pair: pair[0]
-        )
-        return tuple(urlunsplit(parts._replace(query=urlencode(query))) for query in (sent, shown))  # type: ignore[return-value]
+        sent = [*pairs, *((name, filled.value) for name, filled in self._query)]
+        shown = [*pairs, *((name, str(filled)) for name, filled in self._query)]
+        return _with_query(parts, sent), _with_query(parts, shown)
+
+
+def _with_query(parts: SplitResult, pairs: list[tuple[str, str]]) -> str:
+    query = urlencode(sorted(pairs, key=lambda pair: pair[0]), safe="*")
+    return urlunsplit(parts._replace(query=query))
 
 
 def payload(event: Event, action_name: str, hook_id: str, now: datetime) -> bytes:
