@@ -97,7 +97,7 @@ class ValidationReport:
         return {**asdict(self), "success": self.success}
 
     def to_bytes(self) -> bytes:
-        """Return `to_json` as the bytes that are stored."""
+        """Return the bytes that are stored."""
         return document(self.to_json())
 
 
@@ -123,8 +123,8 @@ def validate(
         expectations = [_expectation(table, position, entry) for position, entry in enumerate(entries)]
         with _LOCK:
             results = _run(frame.reset_index(drop=True), expectations)
-    if sorted(results) != list(range(len(entries))):
-        missing = [entries[i]["type"] for i in range(len(entries)) if i not in results]
+    missing = [entry["type"] for i, entry in enumerate(entries) if i not in results]
+    if missing:
         raise ValidationFailed(
             f"{len(results)} of {len(entries)} expectations ran; not {', '.join(missing)}",
             where=f"suite for {table}",
@@ -177,11 +177,10 @@ def _expectation(table: str, position: int, entry: Mapping[str, Any]) -> Any:
     where = f"suite for {table}"
     try:
         kind = get_expectation_impl(entry["type"])
-    except ExpectationNotFoundError as error:
-        raise ValidationFailed(f"unknown expectation {entry['type']}", where=where) from error
-    try:
         # The position comes back with the result: results are not in the order of the suite.
         return kind(**entry.get("kwargs", {}), meta={"position": position})
+    except ExpectationNotFoundError as error:
+        raise ValidationFailed(f"unknown expectation {entry['type']}", where=where) from error
     except (ValueError, TypeError) as error:
         raise ValidationFailed(f"{entry['type']} has wrong arguments: {error}", where=where) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,17 @@ def joined(spec: PipelineSpec, *arrivals: str) -> Joined:
 def suite(table: str) -> dict[str, Any]:
     """Return the suite of a table of flights."""
     return json.loads((EXPECTATIONS / "flights" / f"{table}.json").read_text())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Fit on one thread: OpenMP's threads wait in a loop for each other, which other processes pay for."""
+    # The limit reaches only libraries that are loaded by then.
+    import sklearn.ensemble  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
 
 
 @pytest.fixture(scope="session")

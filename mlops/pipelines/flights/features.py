@@ -12,8 +12,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
+OFFSET = "dep_delay"
 CATEGORIES = ("carrier", "origin", "dest")
 MINUTES_PER_DAY = 1440
 AS_THEY_ARE = (
@@ -62,3 +64,8 @@ def derive(rows: pd.DataFrame) -> pd.DataFrame:
 def minute_of_day(clock: pd.Series) -> pd.Series:
     """Return minutes since midnight for clock times written as hhmm, e.g. 125 for 205."""
     return clock // 100 * 60 + clock % 100
+
+
+def baseline(rows: pd.DataFrame) -> np.ndarray:
+    """Return the declared baseline in minutes: a flight arrives as late as it left."""
+    return rows[OFFSET].to_numpy(dtype="float64")

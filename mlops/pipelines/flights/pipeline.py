@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mlops.pipelines.flights.extract import arrivals, extract, parse
+from mlops.pipelines.flights.features import baseline
 from mlops.pipelines.flights.join import (
     CLUSTER,
     FLIGHT_COLUMNS,
@@ -13,8 +16,11 @@ from mlops.pipelines.flights.join import (
     WEATHER_COLUMNS,
     join,
 )
-from mlops.pipelines.flights.model import TRUSTED_TYPES, Params, baseline, model
+from mlops.pipelines.flights.params import TRUSTED_TYPES, Params
 from mlops.pipelines.spec import PipelineSpec
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
 
 EXCLUDED = {
     "arr_time": "known only after arrival",
@@ -34,6 +40,14 @@ EXCLUDED = {
     "engine": "no gain over seats and age",
     "speed": "missing for nearly every plane",
 }
+
+
+def model(params: Params, seed: int) -> Pipeline:
+    """Return the unfitted model; scikit-learn is imported when one is asked for."""
+    from mlops.pipelines.flights import model as trees
+
+    return trees.model(params, seed)
+
 
 SPEC = PipelineSpec(
     name="flights",

@@ -1,0 +1,53 @@
+"""What may be configured about the model of flights, and what a saved one may hold; no library is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlops.runs.errors import ConfigError
+
+LOSSES = ("absolute_error", "squared_error")
+
+#: What a saved model may hold beyond skops's own list. Fixed here: a file never says what to trust.
+TRUSTED_TYPES = (
+    "functools.partial",
+    "mlops.pipelines.flights.features.derive",
+    "mlops.pipelines.flights.model.EnRouteRegressor",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils.validation.check_array",
+)
+
+
+@dataclass(frozen=True)
+class Params:
+    """Parameters of the trees.
+
+    Attributes:
+        max_iter: Trees, 1 to 1000.
+        learning_rate: Share of each tree that counts, in (0, 1].
+        max_leaf_nodes: Leaves per tree, 2 to 255.
+        min_samples_leaf: Rows per leaf, at least 1.
+        l2_regularization: Shrinkage of the leaves, at least 0.
+        loss: What the trees minimise, ``absolute_error`` or ``squared_error``.
+    """
+
+    max_iter: int = 60
+    learning_rate: float = 0.15
+    max_leaf_nodes: int = 31
+    min_samples_leaf: int = 100
+    l2_regularization: float = 10.0
+    loss: str = "absolute_error"
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` where a parameter is out of range."""
+        demands = {
+            "max_iter": (1 <= self.max_iter <= 1000, "1 to 1000"),
+            "learning_rate": (0 < self.learning_rate <= 1, "above 0 and at most 1"),
+            "max_leaf_nodes": (2 <= self.max_leaf_nodes <= 255, "2 to 255"),
+            "min_samples_leaf": (self.min_samples_leaf >= 1, "at least 1"),
+            "l2_regularization": (0 <= self.l2_regularization < float("inf"), "finite and at least 0"),
+            "loss": (self.loss in LOSSES, f"one of {', '.join(LOSSES)}"),
+        }
+        for name, (holds, demand) in demands.items():
+            if not holds:
+                raise ConfigError(f"must be {demand}, not {getattr(self, name)!r}", where=name)
