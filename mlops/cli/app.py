@@ -235,7 +235,7 @@ def down(context: typer.Context, json: Json = False) -> Result:
 @app.command()
 def demo(
     context: typer.Context,
-    months: Annotated[int, typer.Option("--months", min=3, max=12, help="How many months arrive.")] = 6,
+    months: Annotated[int, typer.Option("--months", min=3, max=12, help="How many months arrive.")] = 5,
     json: Json = False,
 ) -> Result:
     """Run the main job on real data in a scratch store."""

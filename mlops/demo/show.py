@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
 PIPELINE = "flights"
+#: After the fifth month the candidates of the race have something to win; other numbers work as well.
 MONTHS = 5
 
 

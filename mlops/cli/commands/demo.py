@@ -23,7 +23,7 @@ def demo(session: Session, months: int) -> Result:
     lines += [f"{label}: {address}" for label, address in told["links"].items()]
     lines += [
         f"{told['elapsed_s_total']:.0f} s; everything is in {folder}",
-        f"next: mlops --state-dir {folder} status flights; mlops --state-dir {folder} down",
+        f"look around: .venv/bin/mlops --state-dir {folder} status flights (or log, diff, up); stop: … down",
     ]
     return Result(told, lines)
 
