@@ -23,7 +23,8 @@ def demo(session: Session, months: int) -> Result:
     lines += [f"{label}: {address}" for label, address in told["links"].items()]
     lines += [
         f"{told['elapsed_s_total']:.0f} s; everything is in {folder}",
-        f"look around: .venv/bin/mlops --state-dir {folder} status flights (or log, diff, up); stop: … down",
+        f"look around: mlops --state-dir {folder} status flights  (or log, diff, up)",
+        f"stop the lake server: mlops --state-dir {folder} down",
     ]
     return Result(told, lines)
 
