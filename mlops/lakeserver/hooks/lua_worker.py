@@ -46,6 +46,7 @@ class Worker:
         """Answers one request after the other."""
         settings, _ = read_frame(self._requests)
         sandbox = self._sandbox(settings)
+        _load_late_modules()
         _lock_down(settings["memory_bytes"])
         while True:
             request, source = read_frame(self._requests)
@@ -103,6 +104,17 @@ def _set_alarm(seconds: float) -> None:
     """The process ends after `seconds` unless the alarm is set anew; 0 sets none."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _load_late_modules() -> None:
+    """What a script may come to need is in memory: afterwards no file can be opened any more."""
+    import unicodedata  # noqa: F401
+    import zoneinfo  # noqa: F401
+
+    from mlops.lakeserver.hooks import go_yaml, go_yaml_dump
+
+    go_yaml.load(b"a: [1, true, 'x', 2013-01-01]")
+    go_yaml_dump.dumps({b"a": [1.0, True, b"x"]})
 
 
 def _lock_down(memory_bytes: int) -> None:
