@@ -1,0 +1,31 @@
+"""How much is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.benchmarks.measuring import MIB
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes and repetitions.
+
+    Attributes:
+        repetitions: Of everything that is compared.
+        few_objects: Objects of a small repository.
+        rollback_objects: Objects of the large one that is rolled back.
+        many_objects: Objects of the large one that is branched.
+        file_bytes: Size of the file that is sent and fetched.
+    """
+
+    repetitions: int = 5
+    few_objects: int = 1_000
+    rollback_objects: int = 20_000
+    many_objects: int = 100_000
+    file_bytes: int = 1024 * MIB
+
+
+FULL = Scale()
+#: For whoever works on the benchmark itself.
+QUICK = Scale(repetitions=2, rollback_objects=3_000, many_objects=5_000, file_bytes=64 * MIB)
