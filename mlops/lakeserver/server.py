@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
+import signal
 import socket
 import threading
 import time
@@ -20,7 +21,9 @@ from mlops.lakeserver.store import Store
 from mlops.lakeserver.store.files import Files
 
 DEFAULT_LISTEN = "127.0.0.1:8000"
+DESCRIPTION = "server.json"
 READY_S = 30.0
+BACKLOG = 1024
 
 
 class ListenRefused(ValueError):
@@ -52,6 +55,8 @@ class Options:
 class Server:
     """A server that listens and does not yet answer; `run` answers until `stop`.
 
+    Its address is in `server.json` of the store's folder until it is closed.
+
     Raises:
         ListenRefused: the address is not loopback.
         StoreInUse: another server has the folder.
@@ -72,6 +77,9 @@ class Server:
             self._store.close()
             raise
         self.url = f"http://{_shown(host)}:{self._socket.getsockname()[1]}"
+        self._store.lock.describe(self.url)
+        self._description = options.data / DESCRIPTION
+        self._description.write_text(json.dumps({"pid": os.getpid(), "address": self.url}) + "\n")
 
     def _prepare(self) -> Any:
         import uvicorn
@@ -109,19 +117,19 @@ class Server:
         )
 
     def run(self) -> None:
-        """Answers until stopped; then everything is closed."""
-        address = {"pid": os.getpid(), "address": self.url}
-        self._store.lock.describe(self.url)
-        description = self._options.data / "server.json"
-        description.write_text(json.dumps(address) + "\n")
+        """Answers until stopped, by `stop` or by a signal; then everything is closed."""
+        if threading.current_thread() is threading.main_thread():
+            # uvicorn stops at these signals and then raises them again, which must not keep us from closing.
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, lambda *_: None)
         try:
             self._uvicorn.run(sockets=[self._socket])
         finally:
-            description.unlink(missing_ok=True)
             self.close()
 
     def close(self) -> None:
         """Lets go of everything."""
+        self._description.unlink(missing_ok=True)
         self._application.close()
         if self.lake.hooks is not None:
             self.lake.hooks.close()
@@ -166,6 +174,8 @@ def _bound(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        # From now on clients wait instead of being refused.
+        listening.listen(BACKLOG)
     except OSError as error:
         listening.close()
         raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from None

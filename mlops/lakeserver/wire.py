@@ -91,6 +91,10 @@ class Request:
             raise BadRequest(f'parameter "{name}" in query has an error: empty value is not allowed')
         return values[0]
 
+    def optional(self, name: str) -> str | None:
+        """A query parameter that has a value if it is there at all."""
+        return self.required(name) if self.queries(name) else None
+
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         """A query parameter that is one of `allowed`."""
         value = self.query(name, default)

@@ -23,7 +23,7 @@ def commit(request: Request) -> Response:
         metadata=body.mapping("metadata", {}),
         date=body.integer("date", None),
         allow_empty=body.flag("allow_empty"),
-        source_metarange=request.query("source_metarange") or None,
+        source_metarange=request.optional("source_metarange"),
         force=body.flag("force"),
     )
     return json_response(shapes.commit(commit_id, made), 201)

@@ -152,6 +152,6 @@ def _known_tree(execute: records.Execute, repo: Repository, text: str) -> bytes:
         tree = bytes.fromhex(text)
     except ValueError:
         tree = b""
-    if not records.has_tree(execute, repo.rid, tree):
+    if not tree or not records.has_tree(execute, repo.rid, tree):
         raise NotFound(f"source metarange '{text}': metarange not found")
     return tree

@@ -58,7 +58,7 @@ class Store:
                 )
             self.secret = bytes.fromhex(self.setting("secret"))
             files.sync_dir(self.directory)
-            self.writer = Writer(connection, files)
+            self.writer = Writer(self.database, files)
         except BaseException:
             self.database.close()
             raise

@@ -13,7 +13,7 @@ from mlops.lakeserver.errors import LakeError, StorageDamaged, StorageFull
 from mlops.lakeserver.store.schema import APPLICATION_ID, FORMAT_VERSION, TABLES
 
 _BUSY_TIMEOUT_S = 30.0
-_CACHE_KIB = 16_384
+_CACHE_KIB = 4_096
 
 
 class FormatMismatch(Exception):
@@ -37,9 +37,12 @@ class Database:
         self._local = threading.local()
         self._lock = threading.Lock()
         self._open: list[sqlite3.Connection] = []
-        self.writer = self._connect()
         try:
+            self.writer = self._connect()
             self._prepare()
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise FormatMismatch(f"{path} is not a lake store: {error}") from error
         except BaseException:
             self.close()
             raise
@@ -52,20 +55,16 @@ class Database:
             check_same_thread=False,
             cached_statements=256,
         )
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        connection.execute("PRAGMA mmap_size = 268435456")
-        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'OFF'}")
         with self._lock:
             self._open.append(connection)
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'OFF'}")
         return connection
 
     def _prepare(self) -> None:
-        try:
-            version = self.writer.execute("PRAGMA user_version").fetchone()[0]
-            application = self.writer.execute("PRAGMA application_id").fetchone()[0]
-            tables = self.writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        except sqlite3.DatabaseError as error:
-            raise FormatMismatch(f"{self._path} is not a lake store: {error}") from error
+        version = self.writer.execute("PRAGMA user_version").fetchone()[0]
+        application = self.writer.execute("PRAGMA application_id").fetchone()[0]
+        tables = self.writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         if tables == 0 and application == 0:
             self.writer.execute("PRAGMA page_size = 8192")
             self.writer.execute("PRAGMA journal_mode = WAL")
@@ -92,6 +91,10 @@ class Database:
             connection.execute("PRAGMA query_only = ON")
             self._local.connection = connection
         return connection
+
+    def read_by_writer(self) -> None:
+        """What this thread reads, it reads as it will be when its transaction is committed."""
+        self._local.connection = self.writer
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from mlops.lakeserver.store.database import translated
+from mlops.lakeserver.store.database import Database, translated
 from mlops.lakeserver.store.files import Files
 
 T = TypeVar("T")
@@ -65,8 +65,9 @@ class Writer:
     that raises leaves nothing behind; it may be run twice, so it has no effects but its transaction's.
     """
 
-    def __init__(self, connection: sqlite3.Connection, files: Files) -> None:
-        self._connection = connection
+    def __init__(self, database: Database, files: Files) -> None:
+        self._database = database
+        self._connection = connection = database.writer
         epoch = int(connection.execute("SELECT value FROM settings WHERE name = 'epoch'").fetchone()[0])
         self._tx = Transaction(connection, files, epoch << _SEQ_BITS)
         self._queue: list[_Job[Any]] = []
@@ -93,6 +94,7 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
+        self._database.read_by_writer()
         while True:
             with self._ready:
                 while not self._queue and not self._stopping:
