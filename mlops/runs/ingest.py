@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from mlops.runs import names
 from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved, ValidationFailed
 from mlops.runs.history import MainState, dropped_arrivals, read_main, since
+from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Kind
 from mlops.runs.ports import Lake, ObjectStat, Ports
 
@@ -195,7 +196,7 @@ def _publish(
     head = state.head
     for _ in range(rounds):
         try:
-            return ports.lake.merge(data, names.MAIN, message, {**metadata, "expected_head": head})
+            return merge_into_main(ports.lake, data, message, {**metadata, "expected_head": head})
         except Conflict:
             return ""  # the same arrival was delivered by somebody else: judge again what it replaces now
         except MainMoved:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from mlops.runs import names
 from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved
 from mlops.runs.history import read_main, read_optional
+from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Kind, lawful
 from mlops.runs.ports import Ports
 
@@ -49,7 +50,7 @@ def apply_policy(
         source = ports.lake.commit(branch, f"Propose {', '.join(changed)}"[:500], {"kind": "policy-source"})
         metadata = {"kind": str(Kind.POLICY), "expected_head": state.head, "reason": reason[:1000]}
         try:
-            merged = ports.lake.merge(source, names.MAIN, f"Change the gate: {reason}"[:500], metadata)
+            merged = merge_into_main(ports.lake, source, f"Change the gate: {reason}"[:500], metadata)
         except (MainMoved, Conflict):
             continue
         finally:

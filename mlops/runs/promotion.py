@@ -17,6 +17,7 @@ from mlops.runs.errors import Conflict, Frozen, MainMoved, NotPromoted, OnHold, 
 from mlops.runs.evidence import Decision, Reason
 from mlops.runs.history import MainState, Since, read_main, since
 from mlops.runs.lifecycle import carried, check_not_fenced, finish_step, promotion_of
+from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Champion, Kind, ObjectRecord, Run, Step
 from mlops.runs.ports import Judge, Lake, Ports
 
@@ -131,7 +132,7 @@ def _merge(ports: Ports, state: MainState, passed: Since, decided: Decided) -> N
         "number": str(champion.number),
     }
     message = f"Promote run {champion.run_id} as number {champion.number}"
-    merged = ports.lake.merge(source, names.MAIN, message, metadata)
+    merged = merge_into_main(ports.lake, source, message, metadata)
     ports.tell(f"main: promotion {champion.number} at {merged[:12]}")
 
 

@@ -16,6 +16,7 @@ from mlops.runs import names
 from mlops.runs.digest import document
 from mlops.runs.errors import Conflict, InputError, LakeDenied, MainMoved, NotFound
 from mlops.runs.history import MainState, promotions, read_main
+from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Kind, RollbackRecord
 from mlops.runs.ports import Change, Lake, Ports
 
@@ -140,7 +141,7 @@ def freeze(ports: Ports, plan: RollbackPlan) -> str:
         "reason": record.reason,
     }
     message = f"Roll back to promotion {record.to_number}: {record.reason}"
-    return lake.merge(source, names.MAIN, message, metadata)
+    return merge_into_main(lake, source, message, metadata)
 
 
 def carry_out(ports: Ports, frozen: str, record: RollbackRecord) -> None:

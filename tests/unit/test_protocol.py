@@ -388,3 +388,21 @@ def test_inputs_digest_depends_on_every_input() -> None:
         for f in dataclasses.fields(base)
     ]
     assert len({base.digest, *(o.digest for o in others)}) == len(others) + 1
+
+
+def test_an_objection_of_the_enforcer_while_main_moves_is_no_refusal(world: World) -> None:
+    world.run(mae=14.0)
+    slow = decide(world.ports, world.judge, world.train(mae=11.0)).run
+    quick = decide(world.ports, world.judge, world.train(mae=12.0)).run
+    enforcer = world.lake.enforcer  # type: ignore[attr-defined]
+
+    def other_lands_first(*merge: object) -> None:
+        # The attempt goes on with the head it has read, but sees the tag that the other promotion wrote.
+        world.lake.enforcer = enforcer  # type: ignore[attr-defined]
+        promote(world.ports, world.judge, quick)
+        reconcile(world.ports)
+        enforcer(*merge)
+
+    world.lake.enforcer = other_lands_first  # type: ignore[attr-defined]
+    ended = promote(world.ports, world.judge, slow)
+    assert (ended.number, ended.decided_again) == (3, 1)

@@ -1,0 +1,29 @@
+"""Merging into `main`: on exactly the head that everything was checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mlops.runs import names
+from mlops.runs.errors import MainMoved, Unlawful
+from mlops.runs.ports import Lake
+
+
+def merge_into_main(lake: Lake, source: str, message: str, metadata: Mapping[str, str]) -> str:
+    """Merge a commit into `main` if its head is still ``metadata["expected_head"]``; return the merge's id.
+
+    The enforcer runs against the head that the server read at the start of an attempt, but sees tags as they
+    are: while another merge lands it may object to that one's number or hold before the server notices that
+    `main` has moved. Such an objection says no more than that, and the caller checks again.
+
+    Raises:
+        MainMoved: `main` is at another commit.
+        Unlawful: The enforcer refused, and `main` has not moved.
+    """
+    try:
+        return lake.merge(source, names.MAIN, message, metadata)
+    except Unlawful as refused:
+        head = lake.head(names.MAIN)
+        if head == metadata["expected_head"]:
+            raise
+        raise MainMoved(f"main is at {head[:12]} by now: {refused.what}", where=names.MAIN) from refused
