@@ -63,8 +63,8 @@ def running_lake(settings: Settings) -> Credentials | None:
     return settings.lake_credentials()
 
 
-def serve(settings: Settings, data: Path | None, listen: str, tell: Tell) -> int:
-    """Run the embedded server in this process until it is interrupted; return its exit code.
+def serve(settings: Settings, data: Path | None, listen: str, tell: Tell) -> None:
+    """Run the embedded server in this process until it is interrupted, which is how it is meant to end.
 
     Raises:
         ConfigError: A lake server runs on this state folder already.
@@ -80,7 +80,9 @@ def serve(settings: Settings, data: Path | None, listen: str, tell: Tell) -> int
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     known = running_lake(settings) if data is None else None
     if known is not None:
-        raise ConfigError("it runs already", where=known.endpoint, todo="`mlops down` stops it")
+        raise ConfigError(
+            "it runs already", where=known.endpoint, todo="`mlops down` stops it, or Ctrl-C where it runs"
+        )
     try:
         server = Server(Options(folder, find(file), listen or f"127.0.0.1:{settings.lake_port}"))
     except (CredentialsUnusable, ListenRefused, ValueError) as error:
@@ -91,9 +93,13 @@ def serve(settings: Settings, data: Path | None, listen: str, tell: Tell) -> int
     lake_credentials.save(Credentials(server.url, keys.access_key_id, keys.secret_access_key), file)
     if data is None:
         (settings.state_dir / _MODE_FILE).write_text("embedded", encoding="ascii")
-    tell(f"lake server at {server.url} (data in {folder}, key in {file}); Ctrl-C stops it")
-    server.run()
-    return 0
+    try:
+        tell(f"lake server at {server.url} (data in {folder}, key in {file}); Ctrl-C stops it")
+        server.run()
+    except KeyboardInterrupt:
+        # It may have come before the server looked after itself; closing it twice does no harm.
+        with contextlib.suppress(Exception):
+            server.close()
 
 
 def stop_lake(settings: Settings) -> bool:

@@ -47,10 +47,11 @@ class _Live:
 
     def close(self) -> None:
         if self._display is not None:
-            self._settle(self._display)
-            self._line = ""
             self._display.stop()
             self._display = None
+        if self._line:
+            print(self._line, file=self._stream, flush=True)
+            self._line = ""
 
     def _settle(self, display: rich.progress.Progress) -> None:
         if self._line:

@@ -21,16 +21,8 @@ def at(seconds: int) -> str:
 
 def count(number: int, noun: str) -> str:
     """Return a number with its noun: ``1 row``, ``2,000 rows``."""
-    plural = (
-        noun
-        if number == 1
-        else f"{noun[:-1]}ies"
-        if noun.endswith("y")
-        else f"{noun}es"
-        if noun.endswith("ch")
-        else f"{noun}s"
-    )
-    return f"{number:,} {plural}"
+    ending = "" if number == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{number:,} {noun}{ending}"
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: str = "  ") -> list[str]:

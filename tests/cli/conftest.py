@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from mlops.runs.ingest import Delivery, ingest
 from mlops.runs.reconcile import reconcile
 from mlops.steps.links import Links
 from mlops.steps.workspace import Workspace
+from tests.cli.served import Served, served_in
 from tests.orchestration import tiny
 from tests.support import protocol
 from tests.support.fakes import inputs
@@ -68,6 +69,19 @@ def _nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setenv("MLOPS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setitem(PIPELINES, PIPELINE, tiny.__name__)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def _served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served_in(tmp_path_factory.mktemp("served")) as served:
+        yield served
+
+
+@pytest.fixture
+def served(_served: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
+    """An embedded server with the tiny pipeline's repository, where the commands of this test work."""
+    _served.enter(monkeypatch)
+    return _served
 
 
 @pytest.fixture

@@ -1,0 +1,122 @@
+"""Exceptions that nobody expected, interruptions, and the machine's own refusals."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlops.cli.failures import failure_of
+from mlops.runs.errors import InputError, ProtocolMisuse
+from tests.cli.conftest import PIPELINE, Desk
+
+
+def raising(error: BaseException) -> Callable[..., object]:
+    def call(*_: object) -> object:
+        raise error
+
+    return call
+
+
+class TestUnexpected:
+    def test_names_the_log_that_holds_the_traceback(self, mlops: Desk, tmp_path: Path) -> None:
+        answer = mlops("log", PIPELINE, open_workspace=raising(RuntimeError("no such thing")))
+
+        (log,) = (tmp_path / "state" / "logs").iterdir()
+        assert answer.code == 1
+        assert answer.error.startswith("error: unexpected RuntimeError: no such thing")
+        assert str(log) in answer.error
+        assert "Traceback (most recent call last)" in log.read_text()
+        assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+    def test_is_a_document_with_json(self, mlops: Desk) -> None:
+        answer = mlops("log", PIPELINE, "--json", open_workspace=raising(KeyError("x")))
+
+        assert answer.document["error"] == "Unexpected"
+        assert answer.document["exit_code"] == 1
+
+    def test_does_without_a_log_where_no_disk_takes_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "file").touch()
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
+
+        error = failure_of(ValueError("x"), "log", tmp_path / "file")
+
+        assert str(error) == "unexpected ValueError: x; this is a defect"
+
+    def test_a_defect_of_the_protocol_leaves_its_traceback_too(self, tmp_path: Path) -> None:
+        error = failure_of(ProtocolMisuse("not decided yet", where="run-1"), "run", tmp_path)
+
+        assert isinstance(error, ProtocolMisuse)
+        assert str(tmp_path / "logs") in error.todo
+
+    def test_an_error_of_ours_is_found_below_what_wraps_it(self, tmp_path: Path) -> None:
+        inner, wrapped = InputError("cannot be read", where="x.csv"), RuntimeError("step failed")
+        wrapped.__cause__ = inner
+
+        assert failure_of(wrapped, "run", tmp_path) is inner
+
+
+class TestMachine:
+    def test_a_full_disk_is_named(self, tmp_path: Path) -> None:
+        error = failure_of(OSError(errno.ENOSPC, "x", str(tmp_path / "f")), "run", tmp_path)
+
+        assert str(error) == (
+            f"{tmp_path / 'f'}: No space left on device; free disk space, then run the same command again"
+        )
+        assert error.exit_code == 1
+        assert not (tmp_path / "logs").exists()
+
+
+class TestInterrupted:
+    def test_says_how_to_go_on(self, mlops: Desk) -> None:
+        before = mlops.head
+
+        answer = mlops("log", PIPELINE, "--json", open_workspace=raising(KeyboardInterrupt()))
+
+        assert answer.code == 130
+        assert answer.document["what"] == "interrupted"
+        assert answer.document["todo"] == "run the same command again to go on"
+        assert answer.error == "error: interrupted; run the same command again to go on"
+        assert mlops.head == before
+
+    def test_keeps_what_was_done_before(self, mlops: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        from mlops.runs.ingest import Ingested
+        from mlops.steps import ingesting
+
+        answers = iter([Ingested("2020-05", "c" * 64, summary="points 1 of 1")])
+
+        def deliver(*_: object, **__: object) -> Ingested:
+            try:
+                return next(answers)
+            except StopIteration:
+                raise KeyboardInterrupt from None
+
+        monkeypatch.setattr(ingesting, "deliver", deliver)
+        answer = mlops("ingest", PIPELINE, "2020-05..2020-06", "--json")
+
+        assert answer.code == 130
+        assert [one["arrival"] for one in answer.document["ingested"]] == ["2020-05"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of POSIX")
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = f"{sys.executable} -m mlops.cli settings | true"
+    answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+    assert answer.stderr == ""
+
+
+def test_the_program_exits_with_the_code_of_the_error() -> None:
+    command = [sys.executable, "-m", "mlops.cli", "run", "nonsense"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert answer.returncode == 2
+    assert answer.stderr.splitlines()[-1].startswith("error: nonsense: no such pipeline")

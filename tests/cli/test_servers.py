@@ -1,0 +1,182 @@
+"""Servers: started when they are needed, found again, stopped; and what they are started with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlops.adapters import lake_credentials, lake_servers, server_process
+from mlops.adapters.lake_connection import connect
+from mlops.adapters.server_process import ServerProcess
+from tests.cli.conftest import Mlops
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX's")
+
+
+@pytest.fixture
+def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("MLOPS_LAKE_PORT", "0")
+    folder = tmp_path / "state"
+    yield folder
+    lake_servers.stop(folder)
+
+
+class TestEmbedded:
+    def test_is_started_once_and_says_so_in_one_line(self, real: Mlops, state_dir: Path) -> None:
+        first, second = real("log", "flights"), real("log", "flights")
+
+        address = lake_credentials.load(state_dir / "lakectl.yaml").endpoint
+        assert first.err.splitlines()[0] == (
+            f"started the lake server at {address} (embedded, data in {state_dir})"
+        )
+        assert len(second.err.splitlines()) == 1
+        assert stat.S_IMODE((state_dir / "lakectl.yaml").stat().st_mode) == 0o600
+        assert stat.S_IMODE(state_dir.stat().st_mode) == 0o700
+
+        lake = real("status", "--json").document["servers"][0]
+        assert (lake["running"], lake["address"], lake["mode"]) == (True, address, "embedded")
+
+    def test_keeps_data_and_key_when_it_is_stopped_and_started(self, real: Mlops, state_dir: Path) -> None:
+        real("log", "flights")
+        before = lake_credentials.load(state_dir / "lakectl.yaml")
+        connect(before).create_repository("kept")
+
+        assert real("down", "--json").document["stopped"] == ["lake"]
+        assert not server_process.answers(before.endpoint, "/_health")
+        assert "nothing to stop" in real("down").out
+        real("log", "flights")
+
+        after = lake_credentials.load(state_dir / "lakectl.yaml")
+        assert after.secret_access_key == before.secret_access_key
+        assert connect(after).repositories() == ["kept"]
+
+    def test_is_not_mistaken_for_another_kind(self, real: Mlops, state_dir: Path) -> None:
+        real("log", "flights")
+
+        answer = real("--lake", "lakefs", "log", "flights")
+
+        assert answer.code == 2
+        assert "the lake server that runs here is 'embedded', not 'lakefs'; `mlops down`" in answer.error
+
+    def test_is_not_started_for_a_typo(self, real: Mlops, state_dir: Path) -> None:
+        for arguments in (("log", "nonsense"), ("run", "flights", "--param", "x"), ("status",)):
+            real(*arguments)
+
+        assert not (state_dir / "lake.pid").exists()
+
+
+class TestForeground:
+    @pytest.fixture
+    def foreground(self, state_dir: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+        command = [sys.executable, "-m", "mlops.cli", "lake", "serve", "--listen", "127.0.0.1:0"]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            assert process.stderr is not None
+            yield process, process.stderr.readline()
+        finally:
+            process.kill()
+            process.communicate()
+
+    def test_is_found_by_other_commands_and_not_stopped_by_down(
+        self, foreground: tuple[subprocess.Popen[str], str], real: Mlops, state_dir: Path
+    ) -> None:
+        address = lake_credentials.load(state_dir / "lakectl.yaml").endpoint
+        assert address in foreground[1]
+
+        assert len(real("log", "flights").err.splitlines()) == 1
+        assert real("status", "--json").document["servers"][0]["address"] == address
+        assert real("lake", "serve").error == (
+            f"error: {address}: it runs already; `mlops down` stops it, or Ctrl-C where it runs"
+        )
+        assert real("down", "--json").document["stopped"] == []
+        assert foreground[0].poll() is None
+
+    def test_ends_well_when_it_is_interrupted(
+        self, foreground: tuple[subprocess.Popen[str], str], state_dir: Path
+    ) -> None:
+        process, _ = foreground
+        process.send_signal(signal.SIGINT)
+
+        out, err = process.communicate(timeout=30)
+
+        assert (process.returncode, out, err) == (0, "lake server stopped\n", "")
+
+    def test_only_listens_on_loopback(self, real: Mlops) -> None:
+        answer = real("lake", "serve", "--listen", "0.0.0.0:0")
+
+        assert answer.code == 2
+        assert "loopback" in answer.error
+
+
+class TestUp:
+    @pytest.fixture
+    def started(self, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+        calls: list[dict[str, Any]] = []
+
+        def start(command: list[str], **options: Any) -> ServerProcess:
+            calls.append({"command": command, **options})
+            return ServerProcess(options["name"], 1, "", options["address"], "log")
+
+        monkeypatch.setattr(server_process, "start", start)
+        return calls
+
+    @pytest.fixture
+    def external(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in (
+            ("MLOPS_LAKE", "external"),
+            ("LAKECTL_SERVER_ENDPOINT_URL", "http://127.0.0.1:9"),
+            ("LAKECTL_CREDENTIALS_ACCESS_KEY_ID", "AKIATHEKEY"),
+            ("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "the secret"),
+        ):
+            monkeypatch.setenv(name, value)
+
+    def test_starts_small_and_silent_servers_on_loopback(
+        self, real: Mlops, started: list[dict[str, Any]], external: None, state_dir: Path
+    ) -> None:
+        answer = real("up")
+
+        assert answer.code == 0, answer.err
+        mlflow, dagster = started
+        assert mlflow["command"][4:6] == ["--host", "127.0.0.1"]
+        assert mlflow["env"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
+        assert mlflow["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
+        assert "127.0.0.1" in dagster["command"]
+        home = Path(dagster["env"]["DAGSTER_HOME"])
+        assert "enabled: false" in (home / "dagster.yaml").read_text().partition("telemetry:")[2][:30]
+        assert all(server["address"] in answer.out for server in started)
+
+    def test_puts_no_password_on_a_command_line_or_screen(
+        self,
+        real: Mlops,
+        started: list[dict[str, Any]],
+        external: None,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:hidden@db/mlflow")
+
+        answer = real("up")
+
+        assert "hidden" not in answer.out + answer.err + str([server["command"] for server in started])
+        assert started[0]["env"]["MLFLOW_BACKEND_STORE_URI"] == "postgresql://me:hidden@db/mlflow"
+
+    def test_leaves_a_teams_mlflow_alone(
+        self,
+        real: Mlops,
+        started: list[dict[str, Any]],
+        external: None,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hidden@mlflow.example")
+
+        answer = real("up")
+
+        assert [server["name"] for server in started] == ["dagster"]
+        assert "MLflow   http://mlflow.example" in answer.out
