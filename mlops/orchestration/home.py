@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
+#: The module that Dagster's programs are started with, which is also what they call the code location.
+CODE_LOCATION = "mlops.orchestration.definitions"
+
 #: Telemetry is off. Compute logs are off: they redirect the output of the whole process, progress included.
+#: Runs that the pages start begin at once: a queue would need Dagster's daemon to empty it.
 _CONFIG = """\
 telemetry:
   enabled: false
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: DefaultRunCoordinator
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
@@ -49,3 +58,38 @@ def _alone(home: Path) -> Iterator[None]:
 
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+
+
+def execute_here(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    *,
+    run_id: str,
+    run_config: Mapping[str, Any],
+    tags: Mapping[str, str],
+) -> None:
+    """Execute a job in this process, as a run that Dagster's pages can retry.
+
+    `JobDefinition.execute_in_process` would do, but for one thing: its runs do not say which code location
+    they are of, and the pages answer a retry of such a run with an internal error.
+
+    Raises:
+        Exception: As a step raised it.
+    """
+    from dagster._core.definitions.job_base import InMemoryJob
+    from dagster._core.execution.api import execute_run
+
+    run = instance.create_run_for_job(
+        job, run_id=run_id, run_config=run_config, tags=tags, remote_job_origin=_origin(job.name)
+    )
+    execute_run(InMemoryJob(job), run, instance, raise_on_error=True)
+
+
+def _origin(job: str) -> Any:
+    from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+    from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+    target = LoadableTargetOrigin(executable_path=sys.executable, module_name=CODE_LOCATION)
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(target, CODE_LOCATION)
+    return RemoteRepositoryOrigin(location, SINGLETON_REPOSITORY_NAME).get_job_origin(job)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,18 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from mlops.orchestration import workspaces as tags
 from mlops.orchestration.assets import key
 from mlops.orchestration.building import build, job_name
-from mlops.orchestration.home import open_instance
-from mlops.orchestration.workspaces import Workspaces
+from mlops.orchestration.home import execute_here, open_instance
+from mlops.orchestration.workspaces import AGAIN_TAG, TAKE_OVER_TAG, Workspaces
 from mlops.runs.errors import ProtocolMisuse
 
 if TYPE_CHECKING:
+    from mlops.pipelines.spec import PipelineSpec
+    from mlops.runs.ports import Processes
     from mlops.runs.promotion import Promotion
     from mlops.steps.workspace import Workspace
 
+#: Tag with the Dagster run and the process that executes it; a retry inherits the tag, but not the run's id.
 OWNER_TAG = "mlops/owner"
+
+_UNFINISHED = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
 
 
 @dataclass(frozen=True)
@@ -56,34 +61,36 @@ def execute_run(
     Raises:
         MlopsError: As the step raised it.
     """
-    spec = workspace.spec
+    spec, processes = workspace.spec, workspace.ports.processes
     spec.parameters(params)
     workspaces = Workspaces(lambda _name, _tell: workspace)
     job = build(spec, workspaces).resolve_job_def(job_name(spec))
-    owner = workspace.ports.processes.me()
+    run_id = str(uuid.uuid4())
+    tags = {OWNER_TAG: f"{run_id} {processes.me()}"}
+    if again:
+        tags[AGAIN_TAG] = str(again)
+    if take_over:
+        tags[TAKE_OVER_TAG] = "true"
     with open_instance(state_dir) as instance:
-        _close_abandoned(instance, workspace)
-        result = job.execute_in_process(
-            run_config={
-                "ops": {key(spec, "raw").to_python_identifier(): {"config": dict(params)}},
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
-            instance=instance,
-            tags={
-                OWNER_TAG: owner,
-                tags.AGAIN_TAG: str(again),
-                tags.TAKE_OVER_TAG: str(take_over).lower(),
-            },
-        )
+        _close_abandoned(instance, processes)
+        execute_here(instance, job, run_id=run_id, run_config=_run_config(spec, params), tags=tags)
     if workspaces.ended is None:
-        raise ProtocolMisuse("the job ended without an answer", where=result.run_id)
-    return Executed(workspaces.ended, result.run_id)
+        raise ProtocolMisuse("the job ended without an answer", where=run_id)
+    return Executed(workspaces.ended, run_id)
 
 
-def _close_abandoned(instance: dg.DagsterInstance, workspace: Workspace) -> None:
+def _run_config(spec: PipelineSpec, params: Mapping[str, Any]) -> dict[str, Any]:
+    first = key(spec, "raw").to_python_identifier()
+    return {
+        "ops": {first: {"config": dict(params)}},
+        # Progress goes through the workspace; what Dagster would print lies in its instance all the same.
+        "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
+    }
+
+
+def _close_abandoned(instance: dg.DagsterInstance, processes: Processes) -> None:
     """Mark runs whose process died as failed, or Dagster would show them as running for ever."""
-    running = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=running)):
-        owner = run.tags.get(OWNER_TAG)
-        if owner and workspace.ports.processes.alive(owner) is False:
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=list(_UNFINISHED))):
+        run_id, _, owner = run.tags.get(OWNER_TAG, "").partition(" ")
+        if run_id == run.run_id and processes.alive(owner) is False:
             instance.report_run_failed(run, f"its process {owner} is gone")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,8 +213,8 @@ def test_runs_of_a_process_that_died_are_closed(
     workspace: Workspace, execute: Callable[..., Executed], instance: dg.DagsterInstance
 ) -> None:
     def abandoned(owner: str) -> str:
-        job = build(SPEC).resolve_job_def("tiny_line_run")
-        run = instance.create_run_for_job(job, tags={runner.OWNER_TAG: owner})
+        job, run_id = build(SPEC).resolve_job_def("tiny_line_run"), str(uuid.uuid4())
+        run = instance.create_run_for_job(job, run_id=run_id, tags={runner.OWNER_TAG: f"{run_id} {owner}"})
         instance.report_dagster_event(
             dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name=job.name), run.run_id
         )
