@@ -15,11 +15,11 @@ demo *ARGS: setup
 
 # Set everything up and run the tests (at most 8 minutes on two cores).
 test *ARGS: setup
-    @{{ python }} -m pytest -n 2 -m "not faults and not real_lakefs" {{ ARGS }}
+    @{{ python }} -m pytest -n 2 -m "not faults and not real_lakefs and not readme" {{ ARGS }}
 
 # The inner loop: the fast tests (at most 60 s).
 check *ARGS: setup
-    @{{ python }} -m pytest -q -n 2 -m "not slow and not faults and not real_lakefs" {{ ARGS }}
+    @{{ python }} -m pytest -q -n 2 -m "not slow and not faults and not real_lakefs and not readme" {{ ARGS }}
 
 # Format, lint, types, import contracts, generated files.
 lint: setup
@@ -42,6 +42,10 @@ test-faults *ARGS: setup
 # The contract and protocol tests against the lakeFS program on PATH; fails where there is none.
 test-real *ARGS: setup
     @MLOPS_REAL_LAKEFS=1 {{ python }} -m pytest -m "real_lakefs" {{ ARGS }}
+
+# Run the README's commands in the order printed, in a fresh clone and an empty home (installs into it).
+test-readme *ARGS: setup
+    @{{ python }} -m pytest -m "readme" {{ ARGS }}
 
 # Measure what is bounded: a table of ratios, and .mlops/bench.json.
 bench *ARGS: setup
