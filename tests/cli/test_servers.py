@@ -80,7 +80,11 @@ class TestForeground:
         process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             assert process.stderr is not None
-            yield process, process.stderr.readline()
+            said = process.stderr.readline()
+            address = said.split()[3]
+            while not server_process.answers(address, "/_health"):
+                assert process.poll() is None, said
+            yield process, said
         finally:
             process.kill()
             process.communicate()
