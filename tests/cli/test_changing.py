@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mlops.runs import names
 from mlops.runs.errors import TrackerUnavailable
 from mlops.runs.history import read_main
 from mlops.runs.rollback import freeze, plan_rollback
+from mlops.steps import repository
 from tests.cli.conftest import PIPELINE, Desk
+from tests.orchestration import tiny
 
 
 class TestRun:
@@ -167,3 +171,52 @@ class TestSweep:
         assert not gone & set(mlops.world.lake.branches())
         assert unfinished in mlops.world.lake.branches()
         assert answer.err.splitlines()[0] == f"sweeping repository {PIPELINE} at memory"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("sweep", PIPELINE, "--yes"),
+        ("resume", PIPELINE, "--reason", "found it"),
+        ("policy", PIPELINE, "--reason", "a better rule"),
+        ("reconcile", PIPELINE),
+    ],
+)
+def test_a_command_that_changes_something_first_finishes_what_was_left_undone(
+    arguments: tuple[str, ...], mlops: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "gate_files", lambda _pipeline: tiny.gate_files())
+    plan = plan_rollback(mlops.world.ports, "it was wrong")
+    assert plan is not None
+    freeze(mlops.world.ports, plan)
+
+    answer = mlops(*arguments)
+
+    assert answer.code == 0, answer.err
+    state = read_main(mlops.world.lake)
+    assert state.rollback is None
+    assert state.champion is not None
+    assert state.champion.number == 1
+
+
+class TestPolicy:
+    @pytest.fixture(autouse=True)
+    def _code(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(repository, "gate_files", lambda _pipeline: tiny.gate_files())
+
+    def test_brings_what_judges_in_one_commit_with_a_reason(self, mlops: Desk) -> None:
+        answer = mlops("policy", PIPELINE, "--reason", "a better rule", "--json")
+
+        commit = mlops.world.lake.commit_of("main")
+        assert answer.document["commit"] == commit.id
+        assert (commit.metadata["kind"], commit.metadata["reason"]) == ("policy", "a better rule")
+        assert mlops.world.lake.read("main", names.POLICY) == tiny.gate_files()[names.POLICY]
+        assert "nothing to do" in mlops("policy", PIPELINE, "--reason", "again").out
+
+    def test_only_shows_what_would_change(self, mlops: Desk) -> None:
+        before = mlops.head
+
+        answer = mlops("policy", PIPELINE, "--dry-run")
+
+        assert f"{names.POLICY} would change" in answer.out
+        assert mlops.head == before
