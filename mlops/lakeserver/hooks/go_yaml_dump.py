@@ -15,6 +15,7 @@ _OLD_BOOLS = frozenset(
     ["y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "n", "N", "no", "No", "NO", "off", "Off", "OFF"]
 )
 _KEY_PART = re.compile(r"[0-9]+|\D")
+_OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")
 _WIDTH = 1 << 30
 
 
@@ -75,10 +76,11 @@ def _plain(value: bool | float | None) -> str:
 
 
 def shortest(value: float) -> str:
-    """A finite number in the fewest digits, with an exponent from 1e21 on and below 1e-4."""
-    mantissa, _, exponent = f"{float(value)!r}".partition("e")
-    if abs(value) >= 1e21 or (exponent and exponent[0] == "-"):
-        return f"{mantissa.removesuffix('.0')}e{exponent}"
+    """A finite number in the fewest digits, with an exponent from 1e6 on and below 1e-4."""
+    exponent = f"{value:.17e}".partition("e")[2]
+    if value and not -4 <= int(exponent) < 6:
+        digits = next(d for d in range(18) if float(f"{value:.{d}e}") == value)
+        return f"{value:.{digits}e}"
     return go_json.number(value)
 
 
@@ -90,6 +92,8 @@ def _string(yaml: Any, data: bytes) -> Any:
         lines = [encoded[i : i + 70] for i in range(0, len(encoded), 70)]
         style = "|" if len(lines) > 1 else None
         return _scalar(yaml, "\n".join(lines), style, tag="tag:yaml.org,2002:binary")
+    if _OTHER_BREAKS.search(text):
+        return _scalar(yaml, text, '"')
     if "\n" in text:
         return _scalar(yaml, text, "|")
     plain = type(resolve_plain(text)) is str and not (_BASE_60.fullmatch(text) or text in _OLD_BOOLS)
@@ -104,7 +108,7 @@ def _natural(key: bytes) -> list[tuple[int, int, str]]:
     """Digits by value, before letters, after other signs; letters by code."""
     parts = []
     for part in _KEY_PART.findall(key.decode("utf-8", "surrogateescape")):
-        if part[0].isdigit():
+        if "0" <= part[0] <= "9":
             parts.append((1, int(part), part))
         else:
             parts.append((2 if part.isalpha() else 0, 0, part))

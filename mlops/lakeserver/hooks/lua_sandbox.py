@@ -97,7 +97,8 @@ class Sandbox:
             return self._lua.table_from(pairs)
         if not isinstance(value, list):
             return _scalar(value)
-        items = [self.push(item) for item in value]
+        numbers = all(type(item) is float for item in value)
+        items = value if numbers else [self.push(item) for item in value]
         if len(items) <= _LONG:
             return self._mark(*items)
         return self._mark_long(self._lua.table_from(items))

@@ -1,6 +1,16 @@
 -- string.
 
-local text = { byte = string.byte, char = string.char, len = string.len, rep = string.rep, sub = string.sub }
+local text = { byte = byte, char = char, len = string.len, sub = sub }
+
+-- C's own would take a count of 2^31 for a negative one.
+function text.rep(...)
+  local count = select("#", ...)
+  local s, n, separator = ...
+  s, n = str(1, count, s), int(2, count, n)
+  separator = separator == nil and "" or str(3, count, separator)
+  if n > 0 and (#s + #separator) * n >= 2^31 then error0("resulting string too large", 2) end
+  return rep(s, n, separator)
+end
 
 local function with_host(name)
   local call, ascii = host[name], string[name]
