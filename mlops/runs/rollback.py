@@ -157,9 +157,20 @@ def carry_out(ports: Ports, frozen: str, record: RollbackRecord) -> None:
 
 def _tag_dropped(lake: Lake, frozen: str, record: RollbackRecord) -> None:
     ensure_tag(lake, names.rollback_tag(record.number), frozen)
+    _tag_promotions(lake, frozen, record.to_commit)
     for run_id in record.dropped_runs:
         ensure_tag(lake, names.revoked_tag(run_id), frozen, anywhere=True)
     ensure_tag(lake, names.HOLD_TAG, frozen, anywhere=True)
+
+
+def _tag_promotions(lake: Lake, frozen: str, target: str) -> None:
+    """Tag the dropped promotions that are not yet; afterwards they are on no branch any more."""
+    tagged = set(lake.tags("promotion-").values())
+    for commit in promotions(lake, frozen):
+        if commit.id == target:
+            return
+        if commit.id not in tagged:
+            ensure_tag(lake, names.promotion_tag(int(commit.metadata["number"])), commit.id)
 
 
 def ensure_tag(lake: Lake, tag: str, commit: str, *, anywhere: bool = False) -> bool:
