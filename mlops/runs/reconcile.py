@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from mlops.runs import names
-from mlops.runs.errors import Conflict, MainMoved, NotFound
+from mlops.runs.errors import Conflict, MainMoved, NotFound, Unlawful
 from mlops.runs.history import MainState, promotions, read_main
 from mlops.runs.model import Champion
 from mlops.runs.ports import Commit, Lake, Ports
@@ -90,8 +90,8 @@ def _move_champion_tag(lake: Lake, state: MainState, commit: str) -> list[str]:
         _delete_tag(lake, names.CHAMPION_TAG)
     try:
         lake.create_tag(names.CHAMPION_TAG, commit)
-    except Conflict:
-        return []  # another process is doing the same; whoever comes last reads main again
+    except (Conflict, Unlawful):
+        return []  # another process was first, or main has moved on: whoever comes last reads main again
     return [f"tagged {commit[:12]} as {names.CHAMPION_TAG}"]
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mlops.runs.ports import Ports
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
+_ACTIONS = _ROOT / "infra" / "lakefs"
 
 
 def gate_files(pipeline: str) -> dict[str, bytes]:
@@ -26,11 +27,12 @@ def gate_files(pipeline: str) -> dict[str, bytes]:
     files = {
         names.POLICY: folder / "policy.yaml",
         names.HOLDOUT_RULE: folder / "holdout.yaml",
-        names.ENFORCER: _ROOT / "infra" / "lakefs" / "gate.yaml",
+        names.ENFORCER: _ACTIONS / "gate.yaml",
     }
-    files |= {names.suite_path(file.stem): file for file in sorted(folder.glob("*.json"))}
+    suites = {names.suite_path(file.stem): file for file in sorted(folder.glob("*.json"))}
+    files |= suites | {f"{names.ACTIONS}{file.name}": file for file in sorted(_ACTIONS.glob("*.yaml"))}
     missing = [file for file in files.values() if not file.is_file()]
-    if missing or len(files) == 3:
+    if missing or not suites:
         where = str((missing or [folder / "<table>.json"])[0].relative_to(_ROOT))
         raise ConfigError(
             "a part of the pipeline is missing", where=where, todo="add it, then run init again"

@@ -1,127 +1,176 @@
-"""The rules of ``infra/lakefs/gate.yaml`` in Python, for the lake in memory.
+"""The rules of ``infra/lakefs/*.yaml`` in Python, for the lake in memory.
 
-A test runs both on the same merges, so that the two cannot drift apart unseen.
+A test makes the same attempts on this and on servers that run the Lua, so that the two cannot drift apart
+unseen. Guards have the names they have there; a guard that is named in ``off`` is not asked.
 """
 
 from __future__ import annotations
 
-import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from mlops.runs.digest import sha256
-from mlops.runs.errors import MainMoved, NotFound, Unlawful
+from mlops.runs import names
+from mlops.runs.errors import MainMoved, Unlawful
 from mlops.runs.model import Kind, lawful
-from mlops.runs.names import OUTPUTS
 from mlops.runs.ports import Commit
+from tests.support.enforcer_direct import refuse_direct
+from tests.support.enforcer_merge import Guard, Merge, is_ancestor, read_json, read_optional
+from tests.support.enforcer_promotion import RECORD, read_policy, verdict
 from tests.support.memory_lake import MemoryLake
 
+__all__ = ["Enforcer", "enforce", "refuse_direct"]
 
-def _read(lake: MemoryLake, ref: str, path: str) -> bytes | None:
-    try:
-        return lake.read(ref, path)
-    except NotFound:
-        return None
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_JUDGES = (names.GATE, names.ACTIONS)
 
 
-def enforce(lake: MemoryLake, merge: Commit, source: str) -> None:
-    """Refuse a merge as the enforcer does, if the source brings the enforcer at all."""
-    if _read(lake, source, "_lakefs_actions/gate.yaml") is None:
+def _expected_head(m: Merge) -> None:
+    m.refuse_unless("expected_head" in m.meta, "no expected_head in the merge's metadata")
+    if m.meta["expected_head"] != m.head:
+        raise MainMoved(f"checked against {m.meta['expected_head'][:12]}, main is at {m.head[:12]}")
+
+
+def _kind(m: Merge) -> None:
+    m.refuse_unless(m.kind in set(Kind), f"kind {m.meta.get('kind')} is none of the five")
+
+
+def _not_frozen(m: Merge) -> None:
+    m.refuse_unless(m.before(names.ROLLBACK) is None, "frozen: a rollback is under way on main")
+
+
+def _lawful_paths(m: Merge) -> None:
+    for path in m.changed:
+        fine = lawful(Kind(m.kind), path)
+        if m.forward:
+            fine = path != names.ROLLBACK and not path.startswith(_JUDGES)
+        m.refuse_unless(fine, f"kind {m.kind} may not change {path}")
+
+
+def _setup(m: Merge) -> None:
+    if m.kind == Kind.SETUP:
+        m.refuse_unless(read_optional(m.lake, m.head, names.ENFORCER) is None, "main is set up already")
+
+
+def _policy(m: Merge) -> None:
+    if m.kind not in {Kind.POLICY, Kind.SETUP}:
         return
-    meta, head = merge.metadata, merge.parents[0]
-    if "expected_head" not in meta:
-        raise Unlawful("no expected_head in the merge's metadata")
-    if meta["expected_head"] != head:
-        raise MainMoved(f"checked against {meta['expected_head'][:12]}, main is at {head[:12]}")
-    if meta.get("kind") not in set(Kind):
-        raise Unlawful(f"kind {meta.get('kind')} is none of the five")
-    kind = Kind(meta["kind"])
-    if _read(lake, head, "rollback.json") is not None:
-        raise Unlawful("frozen: a rollback is under way on main")
-    changed = {c.path: c.type for c in lake.diff(head, merge.id)}
-    for path in changed:
-        if not lawful(kind, path):
-            raise Unlawful(f"kind {kind} may not change {path}")
-    {
-        Kind.SETUP: _setup,
-        Kind.INGEST: _ingest,
-        Kind.PROMOTION: _promotion,
-        Kind.ROLLBACK: _rollback,
-        Kind.POLICY: _policy,
-    }[kind](lake, merge, head, changed)
+    if m.kind == Kind.POLICY:
+        m.refuse_unless(m.meta.get("reason", "").strip(), "a policy commit needs a reason")
+    for path in (names.POLICY, names.HOLDOUT_RULE, names.ENFORCER):
+        m.refuse_unless(
+            read_optional(m.lake, m.commit.id, path) is not None, f"main would be left without {path}"
+        )
+    for path in m.changed:
+        nested = path.startswith(names.ACTIONS) and path.count("/") > 1
+        m.refuse_unless(not nested, f"actions lie in no folder of their own: {path}")
 
 
-def _setup(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, str]) -> None:
-    if _read(lake, head, "_lakefs_actions/gate.yaml") is not None:
-        raise Unlawful("main is set up already")
+def _ingest(m: Merge) -> None:
+    if m.kind != Kind.INGEST:
+        return
+    arrival = m.meta.get("arrival", "")
+    m.refuse_unless(re.fullmatch(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,63}", arrival), "an ingest names its arrival")
+    own = re.compile(rf"raw/[a-z][a-z0-9_]{{0,63}}/{re.escape(arrival)}\.parquet")
+    for path, how in m.changed.items():
+        m.refuse_unless(
+            how != "removed" and own.fullmatch(path), f"the ingest of {arrival} may not change {path}"
+        )
 
 
-def _policy(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, str]) -> None:
-    if not merge.metadata.get("reason"):
-        raise Unlawful("a policy commit needs a reason")
+def _sequence(m: Merge) -> None:
+    if m.kind not in {Kind.PROMOTION, Kind.ROLLBACK}:
+        return
+    text = m.meta.get("number", "")
+    m.refuse_unless(_NUMBER.fullmatch(text), "no sequence number")
+    number, champion = int(text), m.before(names.CHAMPION)
+    last = champion["number"] if champion else 0
+
+    def event(n: int) -> bool:
+        tags = m.lake.tags()
+        return names.promotion_tag(n) in tags or names.rollback_tag(n) in tags
+
+    m.refuse_unless(number > last, f"number {number} is not above the champion's, {last}")
+    m.refuse_unless(not event(number), f"number {number} is taken")
+    m.refuse_unless(number - 1 == last or event(number - 1), f"number {number} leaves out the one before it")
 
 
-def _ingest(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, str]) -> None:
-    arrival = merge.metadata.get("arrival")
-    if not arrival or not all(path.endswith(f"/{arrival}.parquet") for path in changed):
-        raise Unlawful("an ingest changes only the arrival it names")
+def _freeze(m: Merge) -> None:
+    if m.kind != Kind.ROLLBACK or m.forward:
+        return
+    m.refuse_unless(m.changed.get(names.ROLLBACK) == "added", "a rollback adds rollback.json")
+    record, champion = m.after(names.ROLLBACK), m.before(names.CHAMPION)
+    m.refuse_unless(champion, "there is no champion to roll back")
+    named = (record["number"], record["from_commit"], record["to_commit"])
+    same = named == (int(m.meta["number"]), m.head, m.meta.get("to_commit"))
+    m.refuse_unless(same, "rollback.json and the merge's metadata name different rollbacks")
+    behind = is_ancestor(m.lake, record["to_commit"], m.head)
+    m.refuse_unless(behind, "the rollback leads to a commit that is not behind main's head")
+    target = read_json(m.lake, record["to_commit"], names.CHAMPION)
+    promoted = target and target["number"] == record["to_number"]
+    m.refuse_unless(promoted, "the rollback leads to a commit that is not the promotion it names")
+    dropped = champion["number"] == target["number"] or champion["run_id"] in record["dropped_runs"]
+    m.refuse_unless(dropped, f"the rollback does not revoke run {champion['run_id']}")
 
 
-def _number(lake: MemoryLake, merge: Commit, head: str) -> None:
-    text = merge.metadata.get("number", "")
-    if not text.isdigit() or int(text) < 1:
-        raise Unlawful("no sequence number")
-    number = int(text)
-    before = _read(lake, head, "champion.json")
-    if before is not None and number <= json.loads(before)["number"]:
-        raise Unlawful("the number is not above the champion's")
-    if lake.tags(f"promotion-{number:06d}") or lake.tags(f"rolledback-{number:06d}"):
-        raise Unlawful(f"number {number} is taken")
+def _forward(m: Merge) -> None:
+    if not m.forward:
+        return
+    to = m.meta.get("to_commit", "")
+    behind = is_ancestor(m.lake, to, m.head)
+    m.refuse_unless(behind, "the rollback leads to a commit that is not behind main's head")
+    for change in m.lake.diff(to, m.commit.id):
+        m.refuse_unless(change.path.startswith(_JUDGES), f"{change.path} is not as it was at {to}")
+    champion, target = m.before(names.CHAMPION), m.after(names.CHAMPION)
+    m.refuse_unless(champion and target, "there is no champion to roll back")
+    if champion["run_id"] != target["run_id"]:
+        revoked = names.revoked_tag(champion["run_id"]) in m.lake.tags()
+        m.refuse_unless(revoked, f"run {champion['run_id']} is not revoked")
 
 
-def _rollback(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, str]) -> None:
-    _number(lake, merge, head)
-    if changed.get("rollback.json") != "added":
-        raise Unlawful("a rollback adds rollback.json")
+CHANGE: dict[str, Guard] = {
+    "expected_head": _expected_head,
+    "kind": _kind,
+    "not_frozen": _not_frozen,
+    "lawful_paths": _lawful_paths,
+    "setup": _setup,
+    "policy": _policy,
+    "ingest": _ingest,
+    "sequence": _sequence,
+    "freeze": _freeze,
+    "forward": _forward,
+}
 
 
-def _promotion(lake: MemoryLake, merge: Commit, head: str, changed: dict[str, str]) -> None:
-    _number(lake, merge, head)
-    meta = merge.metadata
-    if "hold" in lake.tags("hold"):
-        raise Unlawful("on-hold: promotions are stopped")
-    if not meta.get("run_id"):
-        raise Unlawful("a promotion names its run")
-    if f"revoked-{meta['run_id']}" in lake.tags("revoked-"):
-        raise Unlawful("the run was rolled back")
-    _same_promotion(lake, merge, head)
-    _judged_objects(lake, merge)
+@dataclass(frozen=True)
+class Enforcer:
+    """Asks the guards as the shipped actions do; those named in ``off`` are left out."""
+
+    off: frozenset[str] = field(default_factory=frozenset[str])
+
+    def __call__(self, lake: MemoryLake, merge: Commit, source: str) -> None:
+        """Refuse a merge as the enforcer does, if the source brings the enforcer at all."""
+        if read_optional(lake, source, names.ENFORCER) is None:
+            return
+        changed = {c.path: c.type for c in lake.diff(merge.parents[0], merge.id)}
+        attempt = Merge(lake, merge, changed)
+        self._ask(CHANGE, attempt)
+        if attempt.kind == Kind.PROMOTION:
+            for path in (names.CHAMPION, names.DECISION):
+                attempt.refuse_unless(attempt.after(path), f"{path} is missing")
+            self._ask(RECORD, attempt)
+            self._ask({"verdict": verdict}, attempt)
+        elif attempt.kind in {Kind.POLICY, Kind.SETUP} and "verdict" not in self.off:
+            read_policy(lake.read(merge.id, names.POLICY))
+
+    def _ask(self, guards: Mapping[str, Guard], attempt: Merge) -> None:
+        for name, guard in guards.items():
+            if name not in self.off:
+                try:
+                    guard(attempt)
+                except (AttributeError, KeyError, TypeError, ValueError) as error:
+                    # A script that comes upon something it cannot work with ends in an error: a refusal too.
+                    raise Unlawful(f"{name}: {type(error).__name__}: {error}") from error
 
 
-def _same_promotion(lake: MemoryLake, merge: Commit, head: str) -> None:
-    meta = merge.metadata
-    champion = json.loads(lake.read(merge.id, "champion.json"))
-    decision = json.loads(lake.read(merge.id, "reports/decision.json"))
-    current = _read(lake, head, "champion.json")
-    old = sha256(current) if current is not None else ""
-    if decision["compared_to"]["champion_sha256"] != old:
-        raise MainMoved("the decision was made against another champion")
-    if champion["compared_to"]["champion_sha256"] != old:
-        raise Unlawful("champion.json does not replace the champion on main")
-    named = (champion["number"], champion["run_id"], champion["evidence_commit"], decision["run_id"])
-    if named != (int(meta["number"]), meta["run_id"], meta.get("evidence_commit"), meta["run_id"]):
-        raise Unlawful("different promotions are named")
-    if decision["verdict"]["outcome"] != "promote" or decision["verdict"]["what_if"]:
-        raise Unlawful("the decision does not promote")
-    if sha256(lake.read(merge.id, "reports/paired.json")) != decision["paired_sha256"]:
-        raise Unlawful("reports/paired.json is not what was decided on")
-    if sha256(lake.read(head, "gate/policy.yaml")) != decision["policy_sha256"]:
-        raise MainMoved("the decision was made by another policy")
-
-
-def _judged_objects(lake: MemoryLake, merge: Commit) -> None:
-    champion = json.loads(lake.read(merge.id, "champion.json"))
-    listed = {o["path"]: (o["size_bytes"], o["checksum"]) for o in champion["objects"]}
-    found = {s.path: (s.size_bytes, s.checksum) for p in OUTPUTS for s in lake.list(merge.id, p)}
-    if listed.keys() != found.keys():
-        raise Unlawful(f"champion.json lists {len(listed)} objects, the promotion has {len(found)}")
-    if listed != found:
-        raise Unlawful("the objects are not the ones that were judged")
+enforce = Enforcer()

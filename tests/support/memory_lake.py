@@ -28,15 +28,22 @@ class Entry:
 
 Tree = Mapping[str, Entry]
 Enforcer = Callable[["MemoryLake", Commit, str], None]
+Hook = Callable[["MemoryLake", str, str, str], None]
 
 
 @dataclass
 class MemoryLake:
-    """One repository in memory; ``enforcer(lake, prospective commit, source)`` raises to refuse a merge."""
+    """One repository in memory.
+
+    ``enforcer(lake, prospective commit, source)`` raises to refuse a merge, and ``hook(lake, event, name,
+    commit)`` to refuse a commit on a branch (``pre-commit``, its head) or a tag (``pre-create-tag`` and
+    ``pre-delete-tag``, the tagged commit).
+    """
 
     repository: str = "flights"
     endpoint: str = "memory"
     enforcer: Enforcer | None = None
+    hook: Hook | None = None
 
     def __post_init__(self) -> None:
         self._commits: dict[str, Commit] = {}
@@ -124,12 +131,18 @@ class MemoryLake:
     def create_tag(self, tag: str, commit: str) -> None:
         if tag in self._tags or tag in self._branches:
             raise Conflict("the tag exists", where=tag)
+        self._ask("pre-create-tag", tag, self._resolve(commit))
         self._tags[tag] = self._resolve(commit)
 
     def delete_tag(self, tag: str) -> None:
         if tag not in self._tags:
             raise NotFound("no such tag", where=tag)
+        self._ask("pre-delete-tag", tag, self._tags[tag])
         del self._tags[tag]
+
+    def _ask(self, event: str, name: str, commit: str) -> None:
+        if self.hook is not None:
+            self.hook(self, event, name, commit)
 
     def read(self, ref: str, path: str) -> bytes:
         return self._entry(ref, path).data
@@ -159,6 +172,7 @@ class MemoryLake:
         head, tree = self._branches[branch], self._tree(branch)
         if tree == self._trees[head] and not allow_empty:
             raise LakeError("commit: no changes", where=branch)
+        self._ask("pre-commit", branch, head)
         self._staged[branch] = {}
         self._branches[branch] = self._store(tree, (head,), message, metadata).id
         return self._branches[branch]

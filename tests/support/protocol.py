@@ -16,7 +16,7 @@ from mlops.runs.promotion import Promotion, promote
 from mlops.runs.reconcile import reconcile, record_promotion
 from mlops.runs.rollback import rollback
 from mlops.runs.setup import set_up
-from tests.support.enforcer import enforce
+from tests.support.enforcer import enforce, refuse_direct
 from tests.support.fakes import FakeJudge, fake_ports, inputs
 from tests.support.memory_lake import MemoryLake
 
@@ -26,7 +26,7 @@ GATE_FILES = {
     names.POLICY: b"metric: mae\n",
     names.HOLDOUT_RULE: b"kind: newest_period\n",
     names.suite_path("flights"): b"{}\n",
-    names.ENFORCER: (ROOT / "infra" / "lakefs" / "gate.yaml").read_bytes(),
+    **{f"{names.ACTIONS}{file.name}": file.read_bytes() for file in (ROOT / "infra/lakefs").glob("*.yaml")},
 }
 
 
@@ -71,7 +71,7 @@ def new_world(*arrivals: str, lake: Lake | None = None, **ports_given: Any) -> W
     if lake is None:
         lake = MemoryLake()
     if isinstance(lake, MemoryLake):
-        lake.enforcer = enforce
+        lake.enforcer, lake.hook = enforce, refuse_direct
     ports = fake_ports(lake, **ports_given)
     set_up(ports, GATE_FILES)
     world = World(lake, ports, FakeJudge(lake))

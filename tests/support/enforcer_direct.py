@@ -1,0 +1,58 @@
+"""What the shipped actions refuse besides merges: commits on `main`, tags that the record must not lose."""
+
+from __future__ import annotations
+
+import json
+
+from mlops.runs import names
+from mlops.runs.errors import Unlawful
+from tests.support.enforcer_merge import read_json, read_optional
+from tests.support.memory_lake import MemoryLake
+
+#: Each kind of record tag, and the object in which its commit names the run.
+_OWNERS = {
+    "promotion-": names.CHAMPION,
+    "rolledback-": names.CHAMPION,
+    "decision-": names.DECISION,
+}
+
+
+def refuse_direct(lake: MemoryLake, event: str, name: str, commit: str) -> None:
+    """Refuse a commit on `main`, and tags that the record must not lose, as the shipped actions do.
+
+    Args:
+        lake: The lake.
+        event: ``pre-commit``, ``pre-create-tag`` or ``pre-delete-tag``.
+        name: The branch or the tag.
+        commit: The branch's head, or the commit that is tagged; the actions are read there.
+    """
+    actions = f"{names.ACTIONS}{'direct' if event == 'pre-commit' else 'tags'}.yaml"
+    if read_optional(lake, commit, actions) is None:
+        return
+    if event == "pre-commit" and name == names.MAIN:
+        raise Unlawful("nothing is committed on main itself")
+    if event == "pre-create-tag":
+        _create_tag(lake, name, commit)
+    if event == "pre-delete-tag":
+        _delete_tag(lake, name, commit)
+
+
+def _create_tag(lake: MemoryLake, tag: str, commit: str) -> None:
+    on_main = read_optional(lake, lake.head(names.MAIN), names.CHAMPION)
+    if tag == names.CHAMPION_TAG and (
+        on_main is None or read_optional(lake, commit, names.CHAMPION) != on_main
+    ):
+        raise Unlawful(f"main holds another champion than {commit}")
+    if on_main is not None and tag == f"forgotten-{json.loads(on_main)['run_id']}":
+        raise Unlawful("is what main holds; promote another one first")
+
+
+def _delete_tag(lake: MemoryLake, tag: str, commit: str) -> None:
+    if tag.startswith("forgotten-"):
+        raise Unlawful(f"{tag} is kept: it records what was forgotten")
+    run = tag.removeprefix("revoked-") if tag.startswith("revoked-") else None
+    for prefix, path in _OWNERS.items():
+        if tag.startswith(prefix):
+            run = (read_json(lake, commit, path) or {}).get("run_id", "")
+    if run is not None and f"forgotten-{run}" not in lake.tags():
+        raise Unlawful(f"{tag} is a record; it goes only with the run it belongs to")

@@ -1,0 +1,182 @@
+"""What the enforcer asks of a promotion: the record, and the verdict derived again."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from mlops.adapters.policy_files import parse_policy
+from mlops.runs import gate, names
+from mlops.runs.digest import sha256
+from mlops.runs.errors import ConfigError, MainMoved, MlopsError, Unlawful
+from mlops.runs.evidence import Interval, Outcome, Paired, Policy
+from mlops.runs.names import OUTPUTS
+from tests.support.enforcer_merge import Guard, Merge, is_ancestor, read_optional
+from tests.support.memory_lake import MemoryLake
+
+_RUN = re.compile(r"[0-9a-f]{12}(n[1-9][0-9]{0,8})?")
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+
+
+def _not_on_hold(m: Merge) -> None:
+    m.refuse_unless(names.HOLD_TAG not in m.lake.tags(), "on-hold: promotions are stopped")
+
+
+def _not_revoked(m: Merge) -> None:
+    run = m.meta.get("run_id", "")
+    m.refuse_unless(_RUN.fullmatch(run), "a promotion names its run")
+    m.refuse_unless(f"revoked-{run}" not in m.lake.tags(), f"run {run} was rolled back")
+    m.refuse_unless(f"forgotten-{run}" not in m.lake.tags(), f"run {run} was forgotten")
+
+
+def _replaces_champion(m: Merge) -> None:
+    current = read_optional(m.lake, m.head, names.CHAMPION)
+    before = json.loads(current) if current is not None else {"number": 0, "run_id": ""}
+    old = sha256(current) if current is not None else ""
+    decided, new = m.after(names.DECISION)["compared_to"], m.after(names.CHAMPION)["compared_to"]
+    if decided["champion_sha256"] != old:
+        raise MainMoved("the decision was made against another champion")
+    replaces = (new["champion_sha256"], new["commit"]) == (old, m.head)
+    m.refuse_unless(replaces, "champion.json does not replace the champion on main")
+    for to in (decided, new):
+        same = (to["number"], to["run_id"]) == (before["number"], before["run_id"])
+        m.refuse_unless(same, "the promotion misnames the champion it replaces")
+
+
+def _same_promotion(m: Merge) -> None:
+    champion, decision, run = m.after(names.CHAMPION), m.after(names.DECISION), m.meta["run_id"]
+    same = (
+        champion["number"] == int(m.meta["number"])
+        and champion["run_id"] == decision["run_id"] == run
+        and champion["evidence_commit"] == m.meta.get("evidence_commit")
+        and champion["inputs_digest"] == decision["inputs_digest"]
+        and champion["trained_until"] == decision["trained_until"]
+    )
+    m.refuse_unless(same, "champion.json, decision.json and the metadata name different promotions")
+    m.refuse_unless(champion["inputs_digest"][:12] == run[:12], f"run {run} is not named for its inputs")
+
+
+def _promotes(m: Merge) -> None:
+    verdict = m.after(names.DECISION)["verdict"]
+    promotes = verdict["outcome"] == "promote" and verdict["what_if"] is False
+    m.refuse_unless(promotes, "the decision does not promote")
+
+
+def _evidence_decided_on(m: Merge) -> None:
+    paired = read_optional(m.lake, m.commit.id, names.PAIRED)
+    same = paired is not None and sha256(paired) == m.after(names.DECISION)["paired_sha256"]
+    m.refuse_unless(same, "reports/paired.json is not what was decided on")
+
+
+def _policy_in_force(m: Merge) -> None:
+    if sha256(m.lake.read(m.head, names.POLICY)) != m.after(names.DECISION)["policy_sha256"]:
+        raise MainMoved("the decision was made by another policy")
+
+
+def _fork_on_main(m: Merge) -> None:
+    behind = is_ancestor(m.lake, m.after(names.CHAMPION)["raw_commit"], m.head)
+    m.refuse_unless(behind, "the run forked from a commit that is not behind main's head")
+
+
+def _outputs(lake: MemoryLake, ref: str) -> dict[str, tuple[int, str]]:
+    return {s.path: (s.size_bytes, s.checksum) for p in OUTPUTS for s in lake.list(ref, p)}
+
+
+def _objects(m: Merge) -> None:
+    champion, decision = m.after(names.CHAMPION), m.after(names.DECISION)
+    found = _outputs(m.lake, m.commit.id)
+    digests = {
+        names.DECISION: sha256(m.lake.read(m.commit.id, names.DECISION)),
+        names.PAIRED: decision["paired_sha256"],
+        names.PREDICTIONS: decision["predictions_sha256"],
+    }
+    count = len(found)
+    for record in champion["objects"]:
+        path = record["path"]
+        judged = found.pop(path, None) == (record["size_bytes"], record["checksum"])
+        fine = judged and digests.get(path, record["sha256"]) == record["sha256"]
+        m.refuse_unless(fine, f"{path} is not what was judged")
+    listed = len(champion["objects"])
+    m.refuse_unless(listed == count, f"champion.json lists {listed} objects, there are {count}")
+
+
+def _decision_on_record(m: Merge) -> None:
+    holdout, look = m.after(names.PAIRED)["holdout_digest"], m.after(names.DECISION)["verdict"]["look"]
+    said = re.fullmatch(r"[0-9a-f]{64}", str(holdout)) and _NUMBER.fullmatch(str(look))
+    m.refuse_unless(said, "the decision does not say which look at which holdout it is")
+    tag, tags = names.decision_tag(holdout, look), m.lake.tags()
+    m.refuse_unless(tag in tags, f"the decision is not on record as {tag}")
+    earlier = look == 1 or names.decision_tag(holdout, look - 1) in tags
+    m.refuse_unless(earlier, f"look {look} leaves out the one before it")
+    promoted = _outputs(m.lake, m.commit.id)
+    for ref in (tag, m.meta.get("evidence_commit", "")):
+        m.refuse_unless(_outputs(m.lake, ref) == promoted, f"is not what is on record at {ref}")
+
+
+RECORD: dict[str, Guard] = {
+    "not_on_hold": _not_on_hold,
+    "not_revoked": _not_revoked,
+    "replaces_champion": _replaces_champion,
+    "same_promotion": _same_promotion,
+    "promotes": _promotes,
+    "evidence_decided_on": _evidence_decided_on,
+    "policy_in_force": _policy_in_force,
+    "fork_on_main": _fork_on_main,
+    "objects": _objects,
+    "decision_on_record": _decision_on_record,
+}
+
+
+@lru_cache(maxsize=64)
+def read_policy(data: bytes) -> Policy:
+    try:
+        return parse_policy(data)
+    except ConfigError as error:
+        raise Unlawful(f"{names.POLICY}: {error.what}") from error
+
+
+def _instant(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def agree(derived: Interval, stated: Interval) -> bool:
+    """Tell whether two intervals are the same, numbers to nine digits."""
+    return all(
+        math.isclose(mine, theirs, rel_tol=1e-9) if isinstance(mine, float) else mine == theirs
+        for mine, theirs in zip(vars(derived).values(), vars(stated).values(), strict=True)
+    )
+
+
+def verdict(m: Merge) -> None:
+    policy = read_policy(m.lake.read(m.head, names.POLICY))
+    try:
+        paired = Paired.from_json(m.after(names.PAIRED))
+    except MlopsError as error:
+        raise Unlawful(f"the evidence: {error}") from error
+    stated = m.after(names.DECISION)["verdict"]
+    champion = m.before(names.CHAMPION)
+    _same_champion(m, paired, champion)
+    derived = gate.decide(paired, policy, look=stated["look"])
+    level = math.isclose(derived.level, stated["level"], rel_tol=1e-9)
+    m.refuse_unless(level, f"look {stated['look']} has the level {derived.level}, not {stated['level']}")
+    m.refuse_unless(derived.outcome is Outcome.PROMOTE, f"nothing is promoted: {derived.sentence}")
+    intervals = [Interval(**i) for i in stated["intervals"]]
+    same = len(intervals) == len(derived.intervals)
+    m.refuse_unless(same, f"the policy asks for {len(derived.intervals)} comparisons, not {len(intervals)}")
+    for mine, theirs in zip(derived.intervals, intervals, strict=True):
+        m.refuse_unless(agree(mine, theirs), f"{mine.name} by the evidence, another in the decision")
+
+
+def _same_champion(m: Merge, paired: Paired, champion: Any) -> None:
+    if champion and not paired.has_champion and m.meta.get("replace_unscorable", "").strip():
+        return
+    compared = paired.has_champion == (champion is not None)
+    m.refuse_unless(compared, "the candidate was not compared with the champion on main")
+    if champion:
+        same = _instant(champion["trained_until"]) == _instant(paired.champion_trained_until)
+        m.refuse_unless(same, "the champion was trained until another time than the evidence says")
