@@ -7,6 +7,9 @@ from typing import Any
 
 from mlops.lakeserver.errors import BadRequest
 
+# Sizes and times beyond it mean nothing.
+MAX_INTEGER = 2**53
+
 _MISSING = object()
 
 
@@ -46,13 +49,20 @@ class Body:
             raise self._error(name, f'property "{name}" is missing')
         return default
 
+    def _check_text(self, name: str, value: Any) -> None:
+        if not isinstance(value, str):
+            raise self._error(name, "value must be a string")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise self._error(name, "value must be Unicode text") from None
+
     def text(self, name: str, default: Any = _MISSING, *, pattern: str = "") -> Any:
         """A string, which matches `pattern` if one is given."""
         value = self._get(name, default)
         if value is default:
             return value
-        if not isinstance(value, str):
-            raise self._error(name, "value must be a string")
+        self._check_text(name, value)
         if pattern and not re.fullmatch(pattern, value, re.ASCII):
             raise self._error(name, f'string doesn\'t match the regular expression "{pattern}"')
         return value
@@ -64,22 +74,26 @@ class Body:
             raise self._error(name, "value must be a boolean")
         return value
 
-    def integer(self, name: str, default: Any = _MISSING) -> Any:
-        """A whole number of at most 63 bits."""
+    def integer(self, name: str, default: Any = _MISSING, *, least: int = -MAX_INTEGER) -> Any:
+        """A whole number from `least` to `MAX_INTEGER`."""
         value = self._get(name, default)
         if value is default:
             return value
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**63:
+        if isinstance(value, bool) or not isinstance(value, int):
             raise self._error(name, "value must be an integer")
+        if not least <= value <= MAX_INTEGER:
+            raise self._error(name, f"number must be between {least} and {MAX_INTEGER}")
         return value
 
     def texts(self, name: str) -> list[str]:
         """A list of strings."""
         value = self._get(name, _MISSING)
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise self._error(name, "value must be an array of strings")
+        if not isinstance(value, list):
+            raise self._error(name, "value must be an array")
+        for index, item in enumerate(value):
+            self._check_text(f"{name}/{index}", item)
         return value
 
     def mapping(self, name: str, default: Any = _MISSING) -> Any:
@@ -90,8 +104,8 @@ class Body:
         if not isinstance(value, dict):
             raise self._error(name, "value must be an object")
         for key, item in value.items():
-            if not isinstance(item, str):
-                raise self._error(f"{name}/{key}", "value must be a string")
+            self._check_text(name, key)
+            self._check_text(f"{name}/{key}", item)
         return value
 
     def choice(self, name: str, allowed: tuple[str, ...], default: Any = _MISSING) -> Any:

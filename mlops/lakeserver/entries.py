@@ -7,10 +7,13 @@ import json
 import struct
 from dataclasses import dataclass, field, replace
 
+from mlops.lakeserver.errors import BadRequest
+
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 DIGEST_BYTES = 32
 NONCE_BYTES = 10
 IDENTITY_BYTES = 32
+MAX_HEADER_CHARS = 4096
 
 _FIXED = struct.Struct(f">{DIGEST_BYTES}s{NONCE_BYTES}sQqHHI")
 _NO_DIGEST = bytes(DIGEST_BYTES)
@@ -42,6 +45,17 @@ class Entry:
     def moved(self, *, nonce: bytes, mtime: int) -> Entry:
         """The same content at a physical address of its own."""
         return replace(self, nonce=nonce, mtime=mtime)
+
+
+def check(entry: Entry) -> None:
+    """Returns if the entry can be kept, and sent in headers later.
+
+    Raises:
+        BadRequest: a part is too long, or has characters that no header can have.
+    """
+    for name, text in (("content_type", entry.content_type), ("checksum", entry.checksum)):
+        if len(text) > MAX_HEADER_CHARS or any(ord(char) < 32 or ord(char) == 127 for char in text):
+            raise BadRequest(f"argument {name}: invalid value: validation error")
 
 
 def encode(entry: Entry) -> bytes:

@@ -15,14 +15,14 @@ _TAG_REFUSED = re.compile(r"[\x00-\x20\x7f^:?*\[\\~/]|\.\.|@\{")
 _NAMESPACE = re.compile(r"local://.*", re.DOTALL)
 
 
-def check_repository(name: str) -> str:
+def check_repository(name: str, argument: str = "name") -> str:
     """`name`, which is a possible repository name.
 
     Raises:
         BadRequest: it is not.
     """
     if not _REPOSITORY.fullmatch(name):
-        raise BadRequest("argument name: repository id: invalid value: validation error")
+        raise BadRequest(f"argument {argument}: repository id: invalid value: validation error")
     return name
 
 

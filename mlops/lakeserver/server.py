@@ -39,6 +39,7 @@ class Options:
         listen: host and port; port 0 takes a free one.
         durable: whether an answer waits until what it acknowledges is on disk.
         clock: seconds since 1970.
+        new_id: ids for pull requests and runs of hooks; None for lakeFS's kind.
         files: what stands between the store and the file system.
         hooks: whether hooks are run.
     """
@@ -48,6 +49,7 @@ class Options:
     listen: str = DEFAULT_LISTEN
     durable: bool = True
     clock: Callable[[], float] = time.time
+    new_id: Callable[[], str] | None = None
     files: Files | None = None
     hooks: bool = True
 
@@ -69,7 +71,7 @@ class Server:
         self._options = options
         self._store = Store(options.data, durable=options.durable, files=options.files)
         self.credentials = options.credentials
-        self.lake = Lake(self._store, clock=options.clock)
+        self.lake = Lake(self._store, clock=options.clock, new_id=options.new_id)
         try:
             self._uvicorn = self._prepare()
             self._socket = _bound(host, port)
@@ -106,14 +108,13 @@ class Server:
 
     def _start_hooks(self) -> None:
         from mlops.lakeserver.hooks.engine import HookEngine
-        from mlops.lakeserver.ids import NewestFirstIds
         from mlops.lakeserver.operations.actions import Runs, View
 
         self.lake.hooks = HookEngine(
             View(self.lake, self.credentials.user),
             Runs(self.lake),
             clock=self.lake.now_utc,
-            new_id=NewestFirstIds(self._options.clock),
+            new_id=self.lake.new_id,
         )
 
     def run(self) -> None:
@@ -185,21 +186,16 @@ def _bound(host: str, port: int) -> socket.socket:
 
 @contextmanager
 def running_server(
-    data_dir: Path,
-    credentials: Credentials,
-    *,
-    listen: str = "127.0.0.1:0",
-    durable: bool = True,
-    clock: Callable[[], float] = time.time,
-    files: Files | None = None,
-    hooks: bool = True,
+    data_dir: Path, credentials: Credentials, *, listen: str = "127.0.0.1:0", **options: Any
 ) -> Iterator[Server]:
     """A server that answers, in a thread of this process, while the context lasts.
+
+    `options` are the other fields of `Options`.
 
     Raises:
         RuntimeError: it did not start within 30 s.
     """
-    server = Server(Options(data_dir, credentials, listen, durable, clock, files, hooks))
+    server = Server(Options(data_dir, credentials, listen, **options))
     thread = threading.Thread(target=server.run, name="lake-server", daemon=True)
     thread.start()
     try:

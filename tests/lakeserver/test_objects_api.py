@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from mlops.lakeserver import Server
+
 MD5 = hashlib.md5(b"hello", usedforsecurity=False).hexdigest()
 
 
@@ -264,3 +266,48 @@ def test_listing(api: Any) -> None:
 )
 def test_amounts(api: Any, amount: str, status: int) -> None:
     assert api("GET", "R/branches", amount=amount).status == status
+
+
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        ({"checksum": "a\r\nX-Bad: 1"}, "checksum"),
+        ({"content_type": "text/html\r\n\r\n<script>"}, "content_type"),
+        ({"content_type": "x" * 70_000}, "content_type"),
+        ({"size_bytes": -1}, "size_bytes"),
+        ({"size_bytes": 2**63}, "size_bytes"),
+        ({"user_metadata": {"a": "\ud800"}}, "user_metadata"),
+    ],
+)
+def test_descriptions_that_cannot_be_kept(api: Any, body: dict[str, Any], where: str) -> None:
+    place = {"physical_address": "local://somewhere"}
+    sent = {"staging": place, "checksum": "c", "size_bytes": 3} | body
+    answer = api("PUT", "R/branches/main/staging/backing", sent, path="l")
+    assert answer.status == 400
+    assert where in answer.message
+    assert api.paths() == []
+
+
+def test_metadata_in_other_scripts(api: Any) -> None:
+    stats = api.put("o", **{"x-lakefs-meta-name": "Zürich".encode().decode("latin-1")})
+    assert stats["metadata"] == {"name": "Zürich"}
+
+
+def test_a_full_disk_is_named(server: Server, api: Any) -> None:
+    pages = server.lake.store.database.writer.execute("PRAGMA page_count").fetchone()[0]
+
+    def limit(count: int) -> None:
+        server.lake.store.write(lambda tx: tx.execute(f"PRAGMA max_page_count = {count}") and None)
+
+    limit(pages)
+    try:
+        answers = [
+            api("POST", "R/branches/main/objects", data=bytes(60_000) + bytes([number]), path=f"o{number}")
+            for number in range(4)
+        ]
+    finally:
+        limit(2**30)
+    assert answers[-1].status == 507
+    assert answers[-1].message == "no space left on the server's disk"
+    api.put("again")
+    assert api.read("again") == b"x"

@@ -317,3 +317,17 @@ def test_pull_requests(api: Any) -> None:
     assert api("POST", "R/pulls", wish | {"source_branch": "main"}).status == 400
     assert api("POST", "R/pulls", wish | {"source_branch": "nosuch"}).status == 404
     assert api("POST", "R/pulls", {}).status == 400
+
+
+def test_names_that_cannot_be(api: Any) -> None:
+    answer = api("GET", "/repositories/A%2Fb")
+    assert (answer.status, answer.message) == (
+        400,
+        "argument repository: repository id: invalid value: validation error",
+    )
+    assert api("POST", "R/tags", {"id": "\ud800", "ref": "main"}).status == 400
+    assert (
+        api("POST", "R/branches/main/commits", {"message": "m", "date": 2**52, "allow_empty": True}).status
+        == 400
+    )
+    assert api("PUT", "R/settings/branch_protection", [], headers={"If-Match": ""}).status == 400

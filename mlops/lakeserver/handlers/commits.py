@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from mlops.lakeserver import shapes
 from mlops.lakeserver.bodies import Body
+from mlops.lakeserver.errors import BadRequest
 from mlops.lakeserver.operations import commits
 from mlops.lakeserver.wire import Request, Response, json_response
+
+# Unix seconds; some 290 years from 1970.
+MAX_DATE = 9_000_000_000
 
 
 def commit(request: Request) -> Response:
@@ -21,12 +25,19 @@ def commit(request: Request) -> Response:
         message=body.text("message"),
         committer=request.user,
         metadata=body.mapping("metadata", {}),
-        date=body.integer("date", None),
+        date=_date(body),
         allow_empty=body.flag("allow_empty"),
         source_metarange=request.optional("source_metarange"),
         force=body.flag("force"),
     )
     return json_response(shapes.commit(commit_id, made), 201)
+
+
+def _date(body: Body) -> int | None:
+    date = body.integer("date", None)
+    if date is not None and abs(date) > MAX_DATE:
+        raise BadRequest("request body has an error: the date is too far away")
+    return date
 
 
 def get_commit(request: Request) -> Response:

@@ -84,7 +84,7 @@ def get_branch_protection_rules(request: Request) -> Response:
 
 
 def set_branch_protection_rules(request: Request) -> Response:
-    """Replaces the branch protection rules; with If-Match only those of that ETag. They hold at once."""
+    """Replaces the branch protection rules; with If-Match (not empty) only those of that ETag."""
     if not isinstance(request.body, list):
         raise BadRequest("request body has an error: doesn't match schema: value must be an array")
     patterns = []
@@ -96,7 +96,10 @@ def set_branch_protection_rules(request: Request) -> Response:
                 "minimum string length is 1"
             )
         patterns.append(pattern)
-    protection.set_rules(request.lake, request["repository"], patterns, request.header(b"if-match"))
+    expected = request.header(b"if-match")
+    if expected == "":
+        raise BadRequest("Invalid format for parameter If-Match: parameter 'If-Match' is empty")
+    protection.set_rules(request.lake, request["repository"], patterns, expected)
     return no_content()
 
 

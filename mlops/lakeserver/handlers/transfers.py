@@ -71,12 +71,18 @@ def _user_metadata(request: Request) -> dict[str, str]:
     metadata = {}
     for name, value in request.scope["headers"]:
         if name.startswith(_META):
-            metadata[name[len(_META) :].decode("latin-1").lower()] = value.decode("latin-1")
+            metadata[_text(name[len(_META) :]).lower()] = _text(value)
         elif name.startswith(_INTERNAL):
-            metadata[f"::lakefs::{name[len(_INTERNAL) :].decode('latin-1').lower()}"] = value.decode(
-                "latin-1"
-            )
+            metadata[f"::lakefs::{_text(name[len(_INTERNAL) :]).lower()}"] = _text(value)
     return metadata
+
+
+def _text(raw: bytes) -> str:
+    """A header's text, which clients send as UTF-8 although HTTP knows no such thing."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 async def get_object(request: Request) -> Response:

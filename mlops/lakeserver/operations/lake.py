@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, Forbidden, NotFound
+from mlops.lakeserver.ids import NewestFirstIds
+from mlops.lakeserver.names import check_repository
 from mlops.lakeserver.records import Branch, Commit, Execute, Repository
 from mlops.lakeserver.refs import INVALID_REF, RefExpression, is_full_hash, is_hash, parse
 from mlops.lakeserver.store import Store
@@ -42,6 +44,7 @@ class Lake:
     Args:
         clock: seconds since 1970.
         new_nonce: ten bytes that make a physical address its own.
+        new_id: ids for pull requests and runs of hooks, of which newer ones come first.
 
     Attributes:
         hooks: runs the hooks; None runs none.
@@ -53,10 +56,12 @@ class Lake:
         *,
         clock: Callable[[], float],
         new_nonce: Callable[[], bytes] = lambda: secrets.token_bytes(10),
+        new_id: Callable[[], str] | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
         self.new_nonce = new_nonce
+        self.new_id = new_id or NewestFirstIds(clock)
         self.hooks: HookEngine | None = None
 
     def now(self) -> int:
@@ -77,9 +82,11 @@ def repository(execute: Execute, name: str) -> Repository:
 
     Raises:
         NotFound: there is none.
+        BadRequest: there cannot be one.
     """
     found = records.repository(execute, name)
     if found is None:
+        check_repository(name, "repository")
         raise NotFound("repository not found")
     return found
 

@@ -49,8 +49,7 @@ def set_rules(lake: Lake, name: str, patterns: list[str], expected: str | None) 
     Raises:
         PreconditionFailed: `expected` is given and is not what `get_rules` returns now.
     """
-    unique = list(dict.fromkeys(patterns))
-    rules = json.dumps([{"pattern": pattern} for pattern in unique], ensure_ascii=False)
+    rules = json.dumps([{"pattern": pattern} for pattern in patterns], ensure_ascii=False)
 
     def work(tx: Transaction) -> None:
         current = repository(tx.execute, name)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mlops.lakeserver.errors import BadRequest, NotFound
-from mlops.lakeserver.ids import NewestFirstIds, is_id
+from mlops.lakeserver.ids import is_id
 from mlops.lakeserver.operations import merging
 from mlops.lakeserver.operations.lake import Lake, branch, repository, writable
 from mlops.lakeserver.operations.paging import Page, page_of
@@ -68,7 +68,7 @@ def create(
         NotFound: a branch does not exist.
         BadRequest: they are the same.
     """
-    pull_id = NewestFirstIds(lake.clock)()
+    pull_id = lake.new_id()
 
     def work(tx: Transaction) -> str:
         repo = writable(tx.execute, name, force=False)

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from mlops.lakeserver import records
-from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry, decode, encode, identity
+from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry, check, decode, encode, identity
 from mlops.lakeserver.errors import BadRequest, LakeError, NotFound, PreconditionFailed
 from mlops.lakeserver.names import check_branch, check_path
 from mlops.lakeserver.operations.lake import Lake, branch, writable
@@ -118,6 +118,7 @@ def _put(
     if_absent: bool,
     force: bool,
 ) -> Repository:
+    check(entry)
     repo, found = _target(tx.execute, name, branch_name, force)
     check_unprotected(repo, branch_name)
     if if_absent and find_visible(tx.execute, lake.store.nodes, found, key):
