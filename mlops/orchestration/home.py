@@ -75,6 +75,7 @@ def execute_here(
 
     Raises:
         Exception: As a step raised it.
+        KeyboardInterrupt: The run was interrupted; Dagster shows it as failed, and a retry goes on with it.
     """
     from dagster._core.definitions.job_base import InMemoryJob
     from dagster._core.execution.api import execute_run
@@ -82,7 +83,10 @@ def execute_here(
     run = instance.create_run_for_job(
         job, run_id=run_id, run_config=run_config, tags=tags, remote_job_origin=_origin(job.name)
     )
-    execute_run(InMemoryJob(job), run, instance, raise_on_error=True)
+    try:
+        execute_run(InMemoryJob(job), run, instance, raise_on_error=True)
+    except dg.DagsterExecutionInterruptedError as error:
+        raise KeyboardInterrupt from error
 
 
 def _origin(job: str) -> Any:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -224,6 +227,37 @@ def test_runs_of_a_process_that_died_are_closed(
     execute()
     statuses = {run_id: instance.get_run_by_id(run_id).status for run_id in (gone, alive)}  # type: ignore[union-attr]
     assert statuses == {gone: dg.DagsterRunStatus.FAILURE, alive: dg.DagsterRunStatus.STARTED}
+
+
+def test_an_interrupt_ends_the_run_in_dagster_too(
+    execute: Callable[..., Executed], instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_args: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(training, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        execute()
+    assert last_run(instance).status is dg.DagsterRunStatus.FAILURE
+
+
+@pytest.mark.slow
+def test_processes_may_make_the_instance_at_the_same_time(tmp_path: Path) -> None:
+    script = (
+        "import sys, pathlib; from mlops.orchestration.home import open_instance\n"
+        "print(end='ready\\n', flush=True); sys.stdin.readline()\n"
+        "with open_instance(pathlib.Path(sys.argv[1])) as instance: print(instance.get_runs_count())"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    pipe = subprocess.PIPE
+    started = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(3)]
+    assert all(process.stdout and process.stdout.readline() == "ready\n" for process in started)
+    for process in started:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=60)[0] for process in started]
+    assert answers == ["0\n"] * 3
 
 
 def test_dagster_sends_nothing_to_anybody(tmp_path: Path) -> None:

@@ -1,0 +1,142 @@
+"""Months of flights through the whole job, on the embedded server and MLflow's own store, and its retry."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlops import settings as settings_table
+from mlops.adapters import lake_servers, server_process
+from mlops.adapters.lake_connection import connect
+from mlops.orchestration.home import CODE_LOCATION, home_of, open_instance
+from mlops.orchestration.runner import execute_run
+from mlops.orchestration.workspaces import RUN_TAG
+from mlops.runs.errors import LakeUnavailable
+from mlops.runs.history import read_main
+from mlops.runs.lifecycle import attempts_of, load_run
+from mlops.runs.model import Step
+from mlops.settings import Settings
+from mlops.steps import ingesting, repository, training
+from mlops.steps.opening import open_workspace
+from mlops.steps.system import SystemProcesses
+from mlops.steps.workspace import Workspace
+
+pytestmark = pytest.mark.slow
+
+RETRY = """mutation($parent: String!) {
+  launchRunReexecution(reexecutionParams: {parentRunId: $parent, strategy: FROM_FAILURE}) {
+    __typename ... on LaunchRunSuccess { run { id } } } }"""
+STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status stepStats { stepKey } } } }"
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    state_dir = tmp_path_factory.mktemp("whole")
+    lake_servers.start_embedded(state_dir, port=0)
+    yield settings_table.load(state_dir=state_dir, lake_port=0)
+    lake_servers.stop(state_dir)
+
+
+@pytest.fixture(scope="module")
+def flights(settings: Settings) -> Workspace:
+    """Two months on `main`."""
+    repository.create_repository(connect(settings.lake_credentials()), "flights")
+    workspace = open_workspace(settings, "flights")
+    repository.initialise(workspace.ports, "flights")
+    for month in ("2013-01", "2013-02"):
+        ingesting.deliver(workspace, month, *ingesting.from_source(workspace, month))
+    return workspace
+
+
+@pytest.fixture
+def pages(settings: Settings) -> Iterator[str]:
+    """Address of Dagster's pages."""
+    with open_instance(settings.state_dir):
+        pass
+    address = f"http://127.0.0.1:{server_process.free_port(0)}"
+    port = address.rpartition(":")[2]
+    server_process.start(
+        [sys.executable, "-m", "dagster_webserver", "-m", CODE_LOCATION, "-h", "127.0.0.1", "-p", port],
+        name="dagster",
+        state_dir=settings.state_dir,
+        address=address,
+        ready_path="/server_info",
+        env={
+            **os.environ,
+            "DAGSTER_HOME": str(home_of(settings.state_dir)),
+            "MLOPS_STATE_DIR": str(settings.state_dir),
+        },
+    )
+    yield address
+    server_process.stop("dagster", settings.state_dir)
+
+
+def ask(address: str, query: str, **variables: Any) -> Any:
+    body = json.dumps({"query": query, "variables": variables}).encode()
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
+    with closing(connection):
+        connection.request("POST", "/graphql", body, {"content-type": "application/json"})
+        return next(iter(json.load(connection.getresponse())["data"].values()))
+
+
+def test_the_first_run_is_promoted(flights: Workspace, settings: Settings) -> None:
+    done = execute_run(flights, {"max_iter": 20}, state_dir=settings.state_dir)
+    assert done.promotion.number == 1
+    assert read_main(flights.lake).head == done.promotion.merge_commit
+    assert flights.ports.tracker.alias("flights", "champion") == "1"
+
+
+class Gone(SystemProcesses):
+    """A process of this machine that has ended."""
+
+    def me(self) -> str:
+        return f"{super().me().rsplit(':', 2)[0]}:{2**22 + 1}:1"
+
+
+def test_a_retry_from_dagster_s_pages_goes_on_with_the_run(
+    flights: Workspace, settings: Settings, pages: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_args: object) -> None:
+        raise LakeUnavailable("no answer")
+
+    ended_since = replace(flights, ports=replace(flights.ports, processes=Gone()))
+    with monkeypatch.context() as patched:
+        patched.setattr(training, "train", unreachable)
+        with pytest.raises(LakeUnavailable):
+            execute_run(ended_since, {"max_iter": 10}, state_dir=settings.state_dir)
+    with open_instance(settings.state_dir) as instance:
+        failed = instance.get_runs(limit=1)[0]
+    answer = ask(pages, RETRY, parent=failed.run_id)
+    assert answer["__typename"] == "LaunchRunSuccess"
+    ended = _wait(pages, answer["run"]["id"])
+    assert ended["status"] == "SUCCESS"
+    done = {step["stepKey"] for step in ended["stepStats"]}
+    assert done == {"flights__model", "flights__evaluation", "flights__promotion"}
+    attempts = attempts_of(flights.lake, failed.tags[RUN_TAG])
+    assert len(attempts) == 2
+    last = load_run(flights.lake, attempts[-1])
+    assert last is not None
+    assert last.reached(Step.DECIDED)
+
+
+def _wait(address: str, run_id: str) -> Any:
+    deadline = time.monotonic() + 120
+    while True:
+        found = ask(address, STATUS, id=run_id)
+        if found["status"] in {"SUCCESS", "FAILURE", "CANCELED"} or time.monotonic() > deadline:
+            return found
+        time.sleep(0.2)
+
+
+def test_what_is_written_stays_below_the_state_folder(settings: Settings) -> None:
+    assert {"dagster", "lake", "mlflow.db"} <= {path.name for path in Path(settings.state_dir).iterdir()}
