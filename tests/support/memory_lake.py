@@ -37,13 +37,16 @@ class MemoryLake:
 
     ``enforcer(lake, prospective commit, source)`` raises to refuse a merge, and ``hook(lake, event, name,
     commit)`` to refuse a commit on a branch (``pre-commit``, its head) or a tag (``pre-create-tag`` and
-    ``pre-delete-tag``, the tagged commit).
+    ``pre-delete-tag``, the tagged commit). ``squash`` and ``strategy`` are what merges are asked with: a test
+    may ask as our adapter never does, keeping the source as a parent or with ``source-wins``.
     """
 
     repository: str = "flights"
     endpoint: str = "memory"
     enforcer: Enforcer | None = None
     hook: Hook | None = None
+    squash: bool = True
+    strategy: str = ""
 
     def __post_init__(self) -> None:
         self._commits: dict[str, Commit] = {}
@@ -52,7 +55,6 @@ class MemoryLake:
         self._staged: dict[str, dict[str, Entry | None]] = {}
         self._tags: dict[str, str] = {}
         self._rules: tuple[str, ...] = ()
-        self._rules_version = 0
         root = self._store({}, (), "Repository created", {})
         self._branches[MAIN] = root.id
         self._staged[MAIN] = {}
@@ -94,9 +96,12 @@ class MemoryLake:
     def _writable(self, branch: str) -> dict[str, Entry | None]:
         if branch not in self._branches:
             raise NotFound("no such branch", where=branch)
-        if branch in self._rules:
+        if self._is_protected(branch):
             raise LakeDenied("the branch is protected", where=branch)
         return self._staged[branch]
+
+    def _is_protected(self, branch: str) -> bool:
+        return branch in self._rules
 
     def head(self, branch: str) -> str:
         if branch not in self._branches:
@@ -182,18 +187,29 @@ class MemoryLake:
         return [c for c in _changes(old, new) if c.path.startswith(prefix)]
 
     def merge(self, source: str, into: str, message: str, metadata: Mapping[str, str]) -> str:
-        source, head = self._resolve(source), self.head(into)
-        if self.staged(into):
-            raise LakeError("uncommitted changes (dirty branch)", where=into)
-        tree = _merged(self._trees[self._base(source, head)], self._trees[source], self._trees[head], into)
-        if tree == self._trees[head]:
-            raise LakeError("no changes", where=into)
-        full = {**metadata, ".lakefs.merge.strategy": "default"}
-        prospective = self._store(tree, (head,), message, full)
+        source, prospective = self._resolve(source), self.propose(source, into, message, metadata)
         if self.enforcer is not None:
             self.enforcer(self, prospective, source)
         self._branches[into] = prospective.id
         return prospective.id
+
+    def propose(
+        self, source: str, into: str, message: str, metadata: Mapping[str, str], *, head: str = ""
+    ) -> Commit:
+        """Return the commit that a merge would make, on ``head`` or where the branch is now.
+
+        As in lakeFS there is nothing to merge only where the source has its merge base's content; what the
+        branch holds already, by an earlier squashed merge of the same source too, is merged to no effect.
+        """
+        source, head = self._resolve(source), head or self.head(into)
+        if self.staged(into):
+            raise LakeError("uncommitted changes (dirty branch)", where=into)
+        base = self._trees[self._base(source, head)]
+        if self._trees[source] == base:
+            raise LakeError("no changes", where=into)
+        tree = _merged(base, self._trees[source], self._trees[head], into, self.strategy)
+        full = {**metadata, ".lakefs.merge.strategy": self.strategy or "default"}
+        return self._store(tree, (head,) if self.squash else (head, source), message, full)
 
     def _base(self, left: str, right: str) -> str:
         seen = set(self._ancestors(left))
@@ -209,12 +225,13 @@ class MemoryLake:
         return order
 
     def protection(self) -> Protection:
-        return Protection(self._rules, str(self._rules_version))
+        version = hashlib.sha256(repr(self._rules).encode()).hexdigest() if self._rules else ""
+        return Protection(self._rules, version)
 
     def protect(self, patterns: Sequence[str], version: str) -> None:
-        if version != str(self._rules_version):
+        if version != self.protection().version:
             raise Conflict("the rules have changed", where="branch protection")
-        self._rules, self._rules_version = tuple(patterns), self._rules_version + 1
+        self._rules = tuple(patterns)
 
     def hard_reset(self, branch: str, commit: str) -> None:
         self._writable(branch)
@@ -234,13 +251,13 @@ def _changes(old: Tree, new: Tree) -> list[Change]:
     return sorted(changes, key=lambda c: c.path)
 
 
-def _merged(base: Tree, source: Tree, target: Tree, into: str) -> Tree:
+def _merged(base: Tree, source: Tree, target: Tree, into: str, strategy: str) -> Tree:
     result = dict(target)
     for path in base.keys() | source.keys() | target.keys():
         was, theirs, ours = base.get(path), source.get(path), target.get(path)
         if theirs in (was, ours):
             continue
-        if ours != was:
+        if ours != was and strategy != "source-wins":
             raise Conflict("both sides changed it", where=f"{into}:{path}")
         if theirs is None:
             result.pop(path, None)
