@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 
-from mlops.cli.failures import failure_of, interrupted
+from mlops.cli.failures import failure_of, interrupted, is_interruption
 from mlops.cli.progress import Progress
 from mlops.cli.results import Result, StoppedHalfway, print_failure, print_result
 from mlops.cli.session import Outside, Session
@@ -54,8 +54,10 @@ def run(arguments: Sequence[str], outside: Outside | None = None) -> int:
         return answer if isinstance(answer, int) else 0
     except BrokenPipeError:
         raise
-    except (Exception, KeyboardInterrupt) as raised:
+    except BaseException as raised:
         progress.close()
+        if not isinstance(raised, Exception) and not is_interruption(raised):
+            raise
         done = raised.done if isinstance(raised, StoppedHalfway) else None
         cause = raised.error if isinstance(raised, StoppedHalfway) else raised
         error = failure_of(cause, session.command, session.state_dir)

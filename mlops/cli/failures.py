@@ -46,7 +46,7 @@ class Interrupted(MlopsError):
 
 def failure_of(error: BaseException, command: str, state_dir: Path) -> MlopsError:
     """Return the error that is shown for an exception; a defect's traceback is written to a log file."""
-    if isinstance(error, KeyboardInterrupt):
+    if is_interruption(error):
         return interrupted()
     usage = _usage(error, command)
     if usage is not None:
@@ -61,6 +61,11 @@ def failure_of(error: BaseException, command: str, state_dir: Path) -> MlopsErro
         return LocalFailure(os.strerror(error.errno), where=where, todo=_LOCAL[error.errno])
     what = bounded(f"unexpected {type(error).__name__}: {error}", 300)
     return Unexpected(what, todo=_see(_write_log(error, state_dir)))
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Tell whether the user stopped the command; Dagster has an exception of its own for that."""
+    return isinstance(error, KeyboardInterrupt) or type(error).__name__ == "DagsterExecutionInterruptedError"
 
 
 def interrupted() -> Interrupted:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from mlops.runs.errors import MlopsError
+from mlops.runs.json_values import nulled
 
 #: The gate decided against a candidate: an answer, not an error, and still not success.
 REFUSED = 5
@@ -67,4 +68,6 @@ def print_failure(
 
 
 def _print_document(document: Mapping[str, Any], stdout: IO[str]) -> None:
-    print(json.dumps(document, indent=1, ensure_ascii=False, default=str, allow_nan=False), file=stdout)
+    # JSON knows no NaN: a metric that could not be computed is null.
+    text = json.dumps(nulled(document), indent=1, ensure_ascii=False, default=str, allow_nan=False)
+    print(text, file=stdout)

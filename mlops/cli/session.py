@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -116,7 +117,8 @@ class Session:
     def state_dir(self) -> Path:
         """The state folder, even where the settings cannot be read."""
         known = self.__dict__.get("settings")
-        return known.state_dir if known is not None else Path(self.given.get("state_dir") or STATE_DIR)
+        named = self.given.get("state_dir") or os.environ.get("MLOPS_STATE_DIR") or STATE_DIR
+        return known.state_dir if known is not None else Path(named)
 
     def tell(self, line: str) -> None:
         """Show a line of progress."""

@@ -87,6 +87,11 @@ class TestInterrupted:
         assert answer.error == "error: interrupted; run the same command again to go on"
         assert mlops.head == before
 
+    def test_dagsters_word_for_it_is_understood(self, mlops: Desk) -> None:
+        from dagster import DagsterExecutionInterruptedError
+
+        assert mlops("log", PIPELINE, open_workspace=raising(DagsterExecutionInterruptedError())).code == 130
+
     def test_keeps_what_was_done_before(self, mlops: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         from mlops.runs.ingest import Ingested
         from mlops.steps import ingesting

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 
 import pytest
 
 from mlops.cli.progress import Progress
+from mlops.cli.results import Result, print_result
 from mlops.cli.text import at, columns, count, metrics
 from tests.cli.conftest import NOWHERE, PIPELINE, Desk
 
@@ -60,6 +62,14 @@ def test_an_error_is_one_document_too(arguments: tuple[str, ...], mlops: Desk) -
 
     assert {*ERROR, "command", "exit_code"} == set(answer.document)
     assert answer.code == answer.document["exit_code"] != 0
+
+
+def test_a_number_that_could_not_be_computed_is_null(capsys: pytest.CaptureFixture[str]) -> None:
+    result = Result({"metrics": {"mae": float("nan"), "rmse": 1.5}})
+
+    print_result(result, "run", as_json=True, stdout=sys.stdout)
+
+    assert json.loads(capsys.readouterr().out)["metrics"] == {"mae": None, "rmse": 1.5}
 
 
 def test_json_may_stand_before_the_command(mlops: Desk) -> None:
