@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlops.lakeserver.hooks.definitions import Action, error_list, parse_actions
-from mlops.lakeserver.hooks.model import ACTIONS_PREFIX, ActionFileInvalid, LakeView
+from mlops.lakeserver.hooks.model import ACTIONS_PREFIX, ActionFileInvalid, LakeView, Limits
 
 _CACHED_REFS = 256
 _PAGE = 1000
@@ -18,8 +18,9 @@ _Key = tuple[tuple[str, str], ...]
 class ActionSource:
     """Reads action files; parses each set of files once."""
 
-    def __init__(self, view: LakeView) -> None:
+    def __init__(self, view: LakeView, limits: Limits) -> None:
         self._view = view
+        self._limits = limits
         self._cache: dict[_Key, tuple[Action, ...]] = {}
         self._lock = threading.Lock()
 
@@ -60,6 +61,9 @@ class ActionSource:
                     raise _unreadable(
                         item["path"], f"get action file metadata {item['path']}: not found", 404
                     )
+                if item.get("size_bytes", 0) > self._limits.action_file_bytes:
+                    why = f"larger than {self._limits.action_file_bytes} bytes"
+                    raise _unreadable(item["path"], why, 500)
                 checksum = item.get("checksum", "")
                 yield item["path"], f"{checksum}:{item.get('size_bytes', '')}" if checksum else ""
             if not page["pagination"]["has_more"]:

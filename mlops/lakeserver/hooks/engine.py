@@ -69,7 +69,7 @@ class HookEngine:
         self._new_id = new_id
         self._limits = limits or Limits()
         self._environ = environ
-        self._source = ActionSource(view)
+        self._source = ActionSource(view, self._limits)
         self._pool = LuaPool(self._limits)
         self._background = Background(self._run_quietly)
         self._nesting = threading.local()

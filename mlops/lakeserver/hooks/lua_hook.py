@@ -31,7 +31,7 @@ from mlops.lakeserver.hooks.definitions import Action, Hook
 from mlops.lakeserver.hooks.failures import HookError, HookSetupError
 from mlops.lakeserver.hooks.go_yaml import Timestamp
 from mlops.lakeserver.hooks.lua_pool import LuaPool
-from mlops.lakeserver.hooks.lua_view import ViewAnswers
+from mlops.lakeserver.hooks.lua_view import ViewAnswers, read_object
 from mlops.lakeserver.hooks.model import Event, LakeView, Limits
 from mlops.lakeserver.hooks.templating import Environ, MissingVariable, fill_all
 
@@ -85,7 +85,9 @@ class LuaHook:
     def _source(self, event: Event) -> bytes:
         if self._script:
             return self._script.encode()
-        status, body = self._view.get_object(event.repository_id, event.source_ref, self._script_path)
+        status, body = read_object(
+            self._view, self._limits, event.repository_id, event.source_ref, self._script_path
+        )
         if status != 200:
             raise HookError(f"could not load script_path {self._script_path}: HTTP {status}: invalid action")
         return body

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -17,7 +17,6 @@ from typing import Any, BinaryIO, cast
 from mlops.lakeserver.hooks.lua_protocol import BrokenFrame, read_frame, write_frame
 from mlops.lakeserver.hooks.model import Limits
 
-_IDLE_WORKERS = 4
 _MAX_RUNS = 1_000
 # The packages above this one are entered without running them: the worker imports what it needs and no more.
 _START = """
@@ -52,20 +51,36 @@ class LuaPool:
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._closed = False
+        self._places = threading.BoundedSemaphore(limits.lua_workers)
+        self._held = threading.local()
 
     def run(self, source: bytes, variables: dict[str, Any], answers: Answers) -> LuaResult:
         """The script has ended, or was ended; `answers` is asked on this thread for what the script wants.
 
         Whatever `answers` raises comes through here, and the worker is gone.
         """
-        worker = self._take()
-        try:
-            result = worker.run(source, variables, answers)
-        except BaseException:
-            worker.kill()
-            raise
-        self._give_back(worker, result)
-        return result
+        with self._place():
+            worker = self._take()
+            try:
+                result = worker.run(source, variables, answers)
+            except BaseException:
+                worker.kill()
+                raise
+            self._give_back(worker, result)
+            return result
+
+    @contextlib.contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of the places for running scripts; a script that was set off by another one needs none."""
+        if getattr(self._held, "place", False):
+            yield
+            return
+        with self._places:
+            self._held.place = True
+            try:
+                yield
+            finally:
+                self._held.place = False
 
     def close(self) -> None:
         """No idle worker is left, and none will be kept."""
@@ -94,7 +109,7 @@ class LuaPool:
             result.kind == "killed" or b"not enough memory" in result.message or worker.runs >= _MAX_RUNS
         )
         with self._lock:
-            if not used_up and not self._closed and len(self._idle) < _IDLE_WORKERS:
+            if not used_up and not self._closed and len(self._idle) < self._limits.lua_workers:
                 self._idle.append(worker)
                 return
         worker.kill()

@@ -42,14 +42,7 @@ class ViewAnswers:
         return answer(*arguments)
 
     def _get_object(self, repository: str, ref: str, path: str) -> Answer:
-        status, body = self._view.get_object(repository, ref, path)
-        limit = self._limits.object_bytes
-        if len(body) > limit:
-            return (
-                507,
-                None,
-                _text({"message": f"the object is larger than {limit} bytes, too large for a hook"}),
-            )
+        status, body = read_object(self._view, self._limits, repository, ref, path)
         return status, None, body
 
     def _stat_object(self, repository: str, ref: str, path: str, user_metadata: bool = True) -> Answer:
@@ -124,6 +117,15 @@ class ViewAnswers:
     def _zone(self, name: str) -> Answer:
         data = zone_data(name)
         return (404, None, b"") if data is None else (200, None, data)
+
+
+def read_object(view: LakeView, limits: Limits, repository: str, ref: str, path: str) -> tuple[int, bytes]:
+    """`get_object`, but of an object too large for a hook nothing is read: 507."""
+    status, stats = view.stat_object(repository, ref, path)
+    if status == 200 and stats.get("size_bytes", 0) > limits.object_bytes:
+        why = f"the object is larger than {limits.object_bytes} bytes, too large for a hook"
+        return 507, _text({"message": why})
+    return view.get_object(repository, ref, path)
 
 
 def zone_data(name: str) -> bytes | None:

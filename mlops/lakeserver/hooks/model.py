@@ -135,7 +135,9 @@ class Limits:
         lua_instructions: interpreter instructions of one script.
         lua_memory_bytes: the interpreter's heap.
         lua_output_bytes: what a script may print; the rest is cut off.
-        object_bytes: the largest object that `lakefs.get_object` hands to a script.
+        lua_workers: processes that run scripts side by side; further scripts wait.
+        action_file_bytes: the largest action file.
+        object_bytes: the largest object that `lakefs.get_object` hands to a script, and the largest script.
         webhook_response_bytes: how much of a webhook's answer is kept in the log.
     """
 
@@ -143,6 +145,8 @@ class Limits:
     lua_instructions: int = 50_000_000
     lua_memory_bytes: int = 128 << 20
     lua_output_bytes: int = 1 << 20
+    lua_workers: int = 8
+    action_file_bytes: int = 1 << 20
     object_bytes: int = 32 << 20
     webhook_response_bytes: int = 1 << 20
 

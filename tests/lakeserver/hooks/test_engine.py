@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from mlops.lakeserver.hooks.engine import ActionFileInvalid, Event, HookFailed
+from mlops.lakeserver.hooks.engine import ActionFileInvalid, Event, HookFailed, Limits
 from mlops.lakeserver.hooks.model import EVENT_TYPES
 
 START_S = 1767225600
@@ -167,6 +167,15 @@ def test_invalid_files_fail_every_event_that_reads_them(lake, make_engine):
         "pre-create-tag hook aborted, run id 'run1': 1 error occurred:\n"
         "\t* parsing file _lakefs_actions/bad.yaml: 'name' is invalid: invalid action\n\n"
     )
+
+
+def test_a_huge_action_file_is_not_read(lake, make_engine):
+    put(lake, "c1", gate=b"#" * 101)
+    with pytest.raises(ActionFileInvalid, match=r"gate\.yaml: larger than 100 bytes"):
+        make_engine(limits=Limits(action_file_bytes=100)).run(
+            Event("pre-merge", "runs", source_ref="c1"), "c1"
+        )
+    assert [call[0] for call in lake.asked] == ["list_objects"]
 
 
 def test_an_unknown_ref_is_not_found(make_engine):

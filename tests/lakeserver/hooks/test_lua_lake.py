@@ -41,7 +41,7 @@ def test_get_object_gives_status_and_bytes(run, lake):
         == "200\t3\t255\t0\t254\n"
     )
     assert run('print(lakefs.get_object(R, "main", "nope"))') == '404\t{"message":"not found"}\n\n'
-    assert lake.asked[0] == ("get_object", "runs", "main", "d/a.json")
+    assert ("get_object", "runs", "main", "d/a.json") in lake.asked
 
 
 def test_paths_are_text_on_the_servers_side(run, lake):
@@ -52,6 +52,7 @@ def test_paths_are_text_on_the_servers_side(run, lake):
 def test_an_object_too_large_for_a_hook_is_refused(run, lake):
     lake.refs["main"]["big"] = b"x" * 101
     assert run('local c = lakefs.get_object(R, "main", "big") print(c)') == "507\n"
+    assert [call[0] for call in lake.asked] == ["stat_object"]
 
 
 def test_stat_object_gives_the_text_of_the_answer(run):

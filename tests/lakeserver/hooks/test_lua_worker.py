@@ -180,6 +180,33 @@ def test_many_threads_run_at_once(make_pool):
     assert len(set(pids(pool))) == 3
 
 
+def test_no_more_workers_run_than_there_are_places(make_pool):
+    pool, running, most = make_pool(lua_workers=2), set(), []
+    lock = threading.Lock()
+
+    def answers(_operation, arguments):
+        with lock:
+            running.add(arguments[2])
+            most.append(len(running))
+        # A script set off by a script runs at once, or a full house would wait for itself.
+        assert run(pool, "print('inner')").output == b"inner\n"
+        with lock:
+            running.remove(arguments[2])
+        return 200, None, b""
+
+    def work(name: str) -> None:
+        run(pool, f"require('lakefs').get_object('r', 'm', '{name}')", answers)
+
+    threads = [threading.Thread(target=work, args=(str(n),)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(most) == 6
+    assert max(most) <= 2
+    assert len(pids(pool)) <= 2
+
+
 def test_a_dead_worker_is_replaced(make_pool):
     pool = make_pool()
     run(pool, "print(1)")
