@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from mlops.lakeserver.nodes import Item, NodeReader
+from mlops.lakeserver.nodes import Item, Node, NodeReader
 
 ADDED, REMOVED, CHANGED, CONFLICT = "added", "removed", "changed", "conflict"
 
@@ -75,10 +75,23 @@ class _Side:
 
     def open(self) -> None:
         """Replaces the node that comes next by what it holds."""
-        level, item = self.stack.pop()
+        node, first = self._take()
+        self._give(node, range(first, len(node)))
+
+    def open_with(self, other: _Side) -> None:
+        """Replaces the nodes that come next by what they hold; where easily seen, without what is equal."""
+        (node, first), (other_node, other_first) = self._take(), other._take()
+        different = node.differences(other_node, first)
+        self._give(node, range(first, len(node)) if different is None else different)
+        other._give(other_node, range(other_first, len(other_node)) if different is None else different)
+
+    def _take(self) -> tuple[Node, int]:
+        _, item = self.stack.pop()
         node = self._nodes.get(item.identity)
-        first = bisect_left(node.keys, self._start)
-        self.stack.extend([(level - 1, node.item(index)) for index in range(len(node) - 1, first - 1, -1)])
+        return node, bisect_left(node.keys, self._start)
+
+    def _give(self, node: Node, indexes: Sequence[int]) -> None:
+        self.stack.extend([(node.level - 1, node.item(index)) for index in reversed(indexes)])
 
 
 def two_way(nodes: NodeReader, left: bytes, right: bytes, start: bytes = b"") -> Iterator[Change]:
@@ -96,16 +109,15 @@ def two_way(nodes: NodeReader, left: bytes, right: bytes, start: bytes = b"") ->
         elif b_level > a_level and b_level >= 0:
             b_side.open()
         elif a and b and a_level >= 0:
-            _pass_or_open(a_side, b_side, a[1].identity == b[1].identity)
+            if a[1].identity == b[1].identity:
+                a_side.pop()
+                b_side.pop()
+            else:
+                a_side.open_with(b_side)
         else:
             change = _next_change(a_side, b_side, a and a[1], b and b[1])
             if change:
                 yield change
-
-
-def _pass_or_open(a_side: _Side, b_side: _Side, equal: bool) -> None:
-    for side in (a_side, b_side):
-        side.pop() if equal else side.open()
 
 
 def _next_change(a_side: _Side, b_side: _Side, a: Item | None, b: Item | None) -> Change | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple, Protocol
 
 from mlops.lakeserver.entries import IDENTITY_BYTES
@@ -39,7 +40,7 @@ class Item(NamedTuple):
 class Node:
     """A decoded node; its items are cut out of the body when asked for."""
 
-    __slots__ = ("_body", "_ends", "_identities_at", "_values_at", "id", "keys", "level")
+    __slots__ = ("_body", "_identities_at", "_value_starts", "id", "keys", "level")
 
     def __init__(self, node_id: bytes, body: bytes) -> None:
         self.id = node_id
@@ -51,20 +52,12 @@ class Node:
         if version != _VERSION:
             raise StorageDamaged(f"tree node {node_id.hex()} has unknown version {version}")
         at = _HEADER.size + 6 * count
-        keys = []
-        for length in lengths[:count]:
-            keys.append(body[at : at + length])
-            at += length
-        self.keys: list[bytes] = keys
-        self._identities_at = at
-        self._values_at = at + IDENTITY_BYTES * count
-        ends, end = [], self._values_at
-        for length in lengths[count:]:
-            end += length
-            ends.append(end)
-        self._ends = ends
+        starts = list(accumulate(lengths[:count], initial=at))
+        self.keys: list[bytes] = [body[start:end] for start, end in pairwise(starts)]
+        self._identities_at = starts[-1]
+        self._value_starts = list(accumulate(lengths[count:], initial=starts[-1] + IDENTITY_BYTES * count))
         self._body = body
-        if end != len(body):
+        if self._value_starts[-1] != len(body):
             raise StorageDamaged(f"tree node {node_id.hex()} is truncated")
 
     def __len__(self) -> int:
@@ -75,10 +68,17 @@ class Node:
         at = self._identities_at + IDENTITY_BYTES * index
         return self._body[at : at + IDENTITY_BYTES]
 
+    def differences(self, other: Node, start: int) -> list[int] | None:
+        """From `start` on, where two nodes of equal keys differ; None where their keys are not equal."""
+        if self.keys != other.keys:
+            return None
+        return [
+            index for index in range(start, len(self.keys)) if self.identity(index) != other.identity(index)
+        ]
+
     def value(self, index: int) -> bytes:
         """The value stored with the key at `index`."""
-        start = self._ends[index - 1] if index else self._values_at
-        return self._body[start : self._ends[index]]
+        return self._body[self._value_starts[index] : self._value_starts[index + 1]]
 
     def item(self, index: int) -> Item:
         """All of it."""
