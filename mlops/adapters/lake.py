@@ -91,6 +91,17 @@ class LakeFSLake(LakeObjects):
             creation = CommitCreation(message=message, metadata=dict(metadata), allow_empty=allow_empty)
             return self._api.commits_api.commit(self._repository, branch, creation).id
 
+    def commit_tree(self, branch: str, source: str, message: str, metadata: Mapping[str, str]) -> str:
+        """Commit the whole content of the commit ``source`` on a branch and return the commit id."""
+        from lakefs_sdk.models.commit_creation import CommitCreation
+
+        with self._calls(source):
+            # lakeFS accepts any text here, and a branch with an unknown tree can never be read again.
+            tree = self._api.commits_api.get_commit(self._repository, source).meta_range_id
+        with self._calls(branch):
+            creation = CommitCreation(message=message, metadata=dict(metadata))
+            return self._api.commits_api.commit(self._repository, branch, creation, source_metarange=tree).id
+
     def diff(self, left: str, right: str, prefix: str = "") -> list[Change]:
         """Return what differs from tree ``left`` to tree ``right``, ascending by path."""
         with self._calls(f"{left}..{right}"):

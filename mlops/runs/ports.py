@@ -146,6 +146,13 @@ class Lake(Protocol):
         """
         ...
 
+    def commit_tree(self, branch: str, source: str, message: str, metadata: Mapping[str, str]) -> str:
+        """Commit the whole content of the commit ``source`` on a branch and return the commit id.
+
+        Nothing is copied. `LakeError` where something is staged on the branch.
+        """
+        ...
+
     def diff(self, left: str, right: str, prefix: str = "") -> list[Change]:
         """Return what differs from tree ``left`` to tree ``right`` (two-dot), ascending by path."""
         ...

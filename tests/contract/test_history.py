@@ -87,6 +87,52 @@ class TestCommits:
             lake.commit_of(NOWHERE)
 
 
+class TestCommitTree:
+    def test_brings_the_whole_content_of_a_commit_as_one_new_commit(self, lake: Lake) -> None:
+        old = on_main(lake, "run-1", {"a": b"1", "gone/b": b"1"})
+        lake.create_branch("run-2", old)
+        lake.remove("run-2", ["gone/b"])
+        lake.write("run-2", "a", b"2")
+        lake.write("run-2", "c", b"2")
+        new = lake.commit("run-2", "change all", {})
+        commit = lake.commit_tree("run-2", old, "as it was", {"kind": "x"})
+
+        found = lake.commit_of("run-2")
+        assert (found.id, found.parents, found.message) == (commit, (new,), "as it was")
+        assert found.metadata == {"kind": "x"}
+        assert lake.diff(old, commit) == []
+        assert lake.read(commit, "gone/b") == b"1"
+
+    def test_of_a_branch_that_forked_from_main_can_be_merged(self, lake: Lake) -> None:
+        old = on_main(lake, "run-1", {"a": b"1", "b": b"1"})
+        head = on_main(lake, "run-2", {"a": b"2", "c": b"2"})
+        lake.create_branch("back", head)
+        merge = lake.merge(lake.commit_tree("back", old, "back", {}), "main", "back", {})
+
+        assert lake.commit_of(merge).parents == (head,)
+        assert lake.diff(old, merge) == []
+
+    def test_may_bring_what_is_there_already(self, lake: Lake) -> None:
+        head = on_main(lake, "run-1", {"a": b"1"})
+        lake.create_branch("same", head)
+
+        assert lake.commit_tree("same", head, "again", {}) != head
+        assert lake.diff(head, lake.head("same")) == []
+
+    def test_is_refused_where_something_is_staged(self, lake: Lake) -> None:
+        head = on_main(lake, "run-1", {"a": b"1"})
+        lake.create_branch("dirty", head)
+        lake.write("dirty", "b", b"staged")
+        with pytest.raises(LakeError, match="uncommitted"):
+            lake.commit_tree("dirty", head, "m", {})
+
+        assert lake.head("dirty") == head
+
+    def test_of_an_unknown_commit_is_not_found(self, lake: Lake) -> None:
+        with pytest.raises(NotFound):
+            lake.commit_tree("main", NOWHERE, "m", {})
+
+
 class TestTags:
     def test_are_set_only_where_there_is_none(self, lake: Lake) -> None:
         start, later = lake.head("main"), forked(lake, "run-1", {"a": b"1"})

@@ -182,6 +182,15 @@ class MemoryLake:
         self._branches[branch] = self._store(tree, (head,), message, metadata).id
         return self._branches[branch]
 
+    def commit_tree(self, branch: str, source: str, message: str, metadata: Mapping[str, str]) -> str:
+        self._writable(branch)
+        if self.staged(branch):
+            raise LakeError("cannot use source MetaRange on a branch with uncommitted changes", where=branch)
+        head, tree = self._branches[branch], self._trees[self._resolve(source)]
+        self._ask("pre-commit", branch, head)
+        self._branches[branch] = self._store(tree, (head,), message, metadata).id
+        return self._branches[branch]
+
     def diff(self, left: str, right: str, prefix: str = "") -> list[Change]:
         old, new = self._trees[self._resolve(left)], self._trees[self._resolve(right)]
         return [c for c in _changes(old, new) if c.path.startswith(prefix)]
