@@ -16,6 +16,7 @@ from mlops.adapters.lake_credentials import Credentials
 from mlops.runs.errors import ConfigError, LakeError
 
 if TYPE_CHECKING:
+    from mlops.lakeserver.server import Server
     from mlops.settings import Settings
 
 Tell = Callable[[str], None]
@@ -67,14 +68,9 @@ def serve(settings: Settings, data: Path | None, listen: str, tell: Tell) -> Non
     """Run the embedded server in this process until it is interrupted, which is how it is meant to end.
 
     Raises:
-        ConfigError: A lake server runs on this state folder already.
+        ConfigError: A lake server runs on this state folder already, or the address is not loopback.
         LakeError: The server could not listen, or another one has its data.
     """
-    from mlops.lakeserver.credentials import CredentialsUnusable, find
-    from mlops.lakeserver.server import ListenRefused, Options, Server
-    from mlops.lakeserver.store.database import FormatMismatch
-    from mlops.lakeserver.store.lock import StoreInUse
-
     folder = data or settings.state_dir / DATA
     file = settings.lakectl_file if data is None else folder / lake_credentials.FILE_NAME
     settings.state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -83,12 +79,7 @@ def serve(settings: Settings, data: Path | None, listen: str, tell: Tell) -> Non
         raise ConfigError(
             "it runs already", where=known.endpoint, todo="`mlops down` stops it, or Ctrl-C where it runs"
         )
-    try:
-        server = Server(Options(folder, find(file), listen or f"127.0.0.1:{settings.lake_port}"))
-    except (CredentialsUnusable, ListenRefused, ValueError) as error:
-        raise ConfigError(str(error), where="lake server") from error
-    except (StoreInUse, FormatMismatch, OSError) as error:
-        raise LakeError(str(error), where=str(folder), todo="is it running elsewhere?") from error
+    server = _listening(folder, file, listen or f"127.0.0.1:{settings.lake_port}")
     keys = server.credentials
     lake_credentials.save(Credentials(server.url, keys.access_key_id, keys.secret_access_key), file)
     if data is None:
@@ -102,9 +93,18 @@ def serve(settings: Settings, data: Path | None, listen: str, tell: Tell) -> Non
             server.close()
 
 
-def stop_lake(settings: Settings) -> bool:
-    """Stop the lake server that was started in the background; tell whether one was running."""
-    return lake_servers.stop(settings.state_dir)
+def _listening(folder: Path, file: Path, listen: str) -> Server:
+    from mlops.lakeserver.credentials import CredentialsUnusable, find
+    from mlops.lakeserver.server import ListenRefused, Options, Server
+    from mlops.lakeserver.store.database import FormatMismatch
+    from mlops.lakeserver.store.lock import StoreInUse
+
+    try:
+        return Server(Options(folder, find(file), listen))
+    except (CredentialsUnusable, ListenRefused) as error:
+        raise ConfigError(str(error), where="lake server") from error
+    except (StoreInUse, FormatMismatch, OSError) as error:
+        raise LakeError(str(error), where=str(folder), todo="is it running elsewhere?") from error
 
 
 def _start(settings: Settings, tell: Tell) -> Credentials:
