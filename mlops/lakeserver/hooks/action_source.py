@@ -1,4 +1,8 @@
-"""The actions of a ref, read through a LakeView and kept by what the files contain."""
+"""The actions of a ref, read through a LakeView and kept by what the files contain.
+
+lakeFS keeps the action files of a ref for 5 to 7.5 seconds by the ref's name, so that a hook just staged on a
+branch may not run yet; here what the branch holds at that moment counts.
+"""
 
 from __future__ import annotations
 

@@ -10,8 +10,21 @@ from typing import Any
 from mlops.lakeserver.hooks.model import LakeView, Limits
 
 _ZONE = re.compile(r"[A-Za-z0-9_+-]+(?:/[A-Za-z0-9_+-]+)*")
+_HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
 _MAX_AMOUNT = 1000
 _DEFAULT_AMOUNT = 100
+
+# How many of an operation's arguments lakeFS puts into the path of a request to itself.
+_SEGMENTS = {
+    "get_object": 2,
+    "stat_object": 2,
+    "list_objects": 2,
+    "diff_refs": 3,
+    "diff_branch": 2,
+    "create_tag": 1,
+    "update_object_user_metadata": 2,
+    "zone": 0,
+}
 
 Answer = tuple[int, Any, bytes]
 
@@ -29,6 +42,10 @@ class ViewAnswers:
         Raises:
             KeyError: the worker asks for something else than the prelude offers.
         """
+        if not all(map(_is_segment, arguments[: _SEGMENTS[operation]])):
+            refusal = {"message": "invalid API endpoint"}
+            text = operation in {"get_object", "stat_object"}
+            return (404, None, _text(refusal)) if text else (404, refusal, b"")
         answer = {
             "get_object": self._get_object,
             "stat_object": self._stat_object,
@@ -47,8 +64,8 @@ class ViewAnswers:
 
     def _stat_object(self, repository: str, ref: str, path: str, user_metadata: bool = True) -> Answer:
         status, body = self._view.stat_object(repository, ref, path)
-        if not user_metadata:
-            body = {key: value for key, value in body.items() if key != "metadata"}
+        if not user_metadata and status == 200:
+            body = {**body, "metadata": {}}
         return status, None, _text(body)
 
     def _list_objects(
@@ -125,7 +142,19 @@ def read_object(view: LakeView, limits: Limits, repository: str, ref: str, path:
     if status == 200 and stats.get("size_bytes", 0) > limits.object_bytes:
         why = f"the object is larger than {limits.object_bytes} bytes, too large for a hook"
         return 507, _text({"message": why})
-    return view.get_object(repository, ref, path)
+    status, body = view.get_object(repository, ref, path)
+    return status, body if status == 200 else _as_lakefs_writes(body)
+
+
+def _as_lakefs_writes(error: bytes) -> bytes:
+    try:
+        return _text(json.loads(error))
+    except ValueError:
+        return error
+
+
+def _is_segment(text: str) -> bool:
+    return text not in {"", ".", ".."} and "/" not in text
 
 
 def zone_data(name: str) -> bytes | None:
@@ -165,4 +194,5 @@ def _refused(amount: int | None) -> Answer | None:
 
 
 def _text(body: Any) -> bytes:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
+    return text.translate(_HTML).encode() + b"\n"

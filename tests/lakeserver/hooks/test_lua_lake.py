@@ -49,6 +49,28 @@ def test_paths_are_text_on_the_servers_side(run, lake):
     assert run('print(lakefs.get_object(R, "main", "é/日本.txt"))').encode("latin-1").decode() == "200\tü\n"
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        'get_object("..", "main", "x")',
+        'get_object(R, "a/b", "x")',
+        'get_object("", "main", "x")',
+        'stat_object(R, "", "x")',
+        'get_object(R, ".", "x")',
+    ],
+)
+def test_names_that_do_not_fit_into_a_path_reach_no_operation(run, lake, call):
+    assert run(f"print(lakefs.{call})") == '404\t{"message":"invalid API endpoint"}\n\n'
+    assert run(f"print(select(2, lakefs.{call}))") == '{"message":"invalid API endpoint"}\n\n'
+    assert run('print(select(2, lakefs.diff_refs(R, "a", "b/c")).message)') == "invalid API endpoint\n"
+    assert lake.asked == []
+
+
+def test_an_error_reads_as_lakefs_writes_it(run, lake):
+    lake.get_object = lambda *_: (404, b'{ "message": "a <b>" }')
+    assert run('print(lakefs.get_object(R, "main", "x"))') == '404\t{"message":"a \\u003cb\\u003e"}\n\n'
+
+
 def test_an_object_too_large_for_a_hook_is_refused(run, lake):
     lake.refs["main"]["big"] = b"x" * 101
     assert run('local c = lakefs.get_object(R, "main", "big") print(c)') == "507\n"
@@ -60,9 +82,8 @@ def test_stat_object_gives_the_text_of_the_answer(run):
     assert json.loads(text)["metadata"] == {"who": "me"}
     assert text.endswith("}\n\n")
     for flag in ("false", "nil"):
-        assert "metadata" not in json.loads(
-            run(f'print(select(2, lakefs.stat_object(R, "main", "d/a.json", {flag})))')
-        )
+        without = json.loads(run(f'print(select(2, lakefs.stat_object(R, "main", "d/a.json", {flag})))'))
+        assert without["metadata"] == {}
     assert run('print(lakefs.stat_object(R, "main", "nope"))') == '404\t{"message":"not found"}\n\n'
 
 
