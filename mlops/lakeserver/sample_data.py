@@ -52,9 +52,7 @@ def add_sample_data(lake: Lake, repo: Repository, user: str) -> None:
                 )
             )
             stored[-1].result()
-    commits.create(
-        lake, repo.id, repo.default_branch, message=MESSAGE, committer=user, metadata={}, force=True
-    )
+    commits.create(lake, repo.id, commits.NewCommit(repo.default_branch, MESSAGE, user, force=True))
     protection.set_rules(lake, repo.id, [repo.default_branch], None)
 
 

@@ -6,6 +6,7 @@ from mlops.lakeserver import shapes
 from mlops.lakeserver.bodies import Body
 from mlops.lakeserver.errors import BadRequest
 from mlops.lakeserver.operations import commits
+from mlops.lakeserver.operations.commits import NewCommit
 from mlops.lakeserver.wire import Request, Response, json_response
 
 # Unix seconds; some 290 years from 1970.
@@ -18,10 +19,8 @@ def commit(request: Request) -> Response:
     `source_metarange` has to be the tree of a commit of the same repository; lakeFS takes any text.
     """
     body = Body(request.body, "CommitCreation")
-    commit_id, made = commits.create(
-        request.lake,
-        request["repository"],
-        request["branch"],
+    wish = NewCommit(
+        branch=request["branch"],
         message=body.text("message"),
         committer=request.user,
         metadata=body.mapping("metadata", {}),
@@ -30,6 +29,7 @@ def commit(request: Request) -> Response:
         source_metarange=request.optional("source_metarange"),
         force=body.flag("force"),
     )
+    commit_id, made = commits.create(request.lake, request["repository"], wish)
     return json_response(shapes.commit(commit_id, made), 201)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mlops.lakeserver import shapes
 from mlops.lakeserver.bodies import Body
 from mlops.lakeserver.errors import MergeConflict
-from mlops.lakeserver.operations import branches, history, merging
+from mlops.lakeserver.operations import branches, history
+from mlops.lakeserver.operations.merging import Merge, merge
 from mlops.lakeserver.wire import Request, Response, json_response, page_response
 
 
@@ -47,20 +48,19 @@ def log_commits(request: Request) -> Response:
 def merge_into_branch(request: Request) -> Response:
     """Merges a ref into a branch. On conflict the answer's body is `{"reference": ""}`."""
     body = Body(request.body, "Merge", optional=True)
+    wish = Merge(
+        source=request["sourceRef"],
+        destination=request["destinationBranch"],
+        committer=request.user,
+        message=body.text("message", ""),
+        metadata=body.mapping("metadata", {}),
+        strategy=body.text("strategy", ""),
+        squash=body.flag("squash_merge"),
+        allow_empty=body.flag("allow_empty"),
+        force=body.flag("force"),
+    )
     try:
-        commit_id = merging.merge(
-            request.lake,
-            request["repository"],
-            request["sourceRef"],
-            request["destinationBranch"],
-            committer=request.user,
-            message=body.text("message", ""),
-            metadata=body.mapping("metadata", {}),
-            strategy=body.text("strategy", ""),
-            squash=body.flag("squash_merge"),
-            allow_empty=body.flag("allow_empty"),
-            force=body.flag("force"),
-        )
+        commit_id = merge(request.lake, request["repository"], wish)
     except MergeConflict:
         return json_response({"reference": ""}, 409)
     return json_response({"reference": commit_id.hex()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, LakeError, NotFound
@@ -41,19 +41,28 @@ def get(lake: Lake, name: str, ref: str) -> tuple[bytes, Commit]:
         return resolved.commit_id, commit(connection.execute, repo, resolved.commit_id)
 
 
-def create(
-    lake: Lake,
-    name: str,
-    branch_name: str,
-    *,
-    message: str,
-    committer: str,
-    metadata: dict[str, str],
-    date: int | None = None,
-    allow_empty: bool = False,
-    source_metarange: str | None = None,
-    force: bool = False,
-) -> tuple[bytes, Commit]:
+@dataclass(frozen=True)
+class NewCommit:
+    """What shall be committed, and what the commit shall say.
+
+    Attributes:
+        date: unix seconds; None for now.
+        allow_empty: whether nothing need have changed.
+        source_metarange: the id of a tree to commit instead of the branch's uncommitted changes.
+        force: whether a read-only repository may be written to.
+    """
+
+    branch: str
+    message: str
+    committer: str
+    metadata: dict[str, str] = field(default_factory=dict)
+    date: int | None = None
+    allow_empty: bool = False
+    source_metarange: str | None = None
+    force: bool = False
+
+
+def create(lake: Lake, name: str, wish: NewCommit) -> tuple[bytes, Commit]:
     """All uncommitted changes of the branch are one commit, the new head; or `source_metarange` is its tree.
 
     Raises:
@@ -61,61 +70,30 @@ def create(
         Forbidden: the branch is protected.
         HookRefused: a hook did not pass.
     """
-    check_branch(branch_name)
+    check_branch(wish.branch)
     execute = lake.store.database.reader.execute
-    repo = writable(execute, name, force)
-    check_unprotected(repo, branch_name, COMMIT_REFUSED)
-    created = lake.now_ns() if date is None else date * 1_000_000_000
-    draft = Commit(b"", (), 0, created, committer, message, dict(metadata))
-    branch(execute, repo, branch_name)
-    events.before(
-        lake,
-        repo,
-        events.event_of(
-            "prepare-commit", repo, committer, branch=branch_name, source_ref=branch_name, commit=draft
-        ),
-    )
-
-    def attempt() -> tuple[bytes, Commit, str]:
-        return _attempt(lake, repo, branch_name, draft, source_metarange, allow_empty)
-
-    commit_id, new, pre_run_id = until_kept(attempt)
-    done = events.event_of(
-        "post-commit",
-        repo,
-        committer,
-        branch=branch_name,
-        source_ref=commit_id.hex(),
-        commit_id=commit_id,
-        commit=new,
-    )
-    events.after(lake, repo, done, pre_run_id)
+    repo = writable(execute, name, wish.force)
+    check_unprotected(repo, wish.branch, COMMIT_REFUSED)
+    branch(execute, repo, wish.branch)
+    created = lake.now_ns() if wish.date is None else wish.date * 1_000_000_000
+    draft = Commit(b"", (), 0, created, wish.committer, wish.message, dict(wish.metadata))
+    events.before(lake, repo, events.commit_event("prepare-commit", repo, wish.branch, draft))
+    commit_id, new, pre_run_id = until_kept(lambda: _attempt(lake, repo, wish, draft))
+    events.after(lake, repo, events.commit_event("post-commit", repo, wish.branch, new), pre_run_id)
     return commit_id, new
 
 
-def _attempt(
-    lake: Lake,
-    repo: Repository,
-    branch_name: str,
-    draft: Commit,
-    source_metarange: str | None,
-    allow_empty: bool,
-) -> tuple[bytes, Commit, str]:
-    head = branch(lake.store.database.reader.execute, repo, branch_name)
+def _attempt(lake: Lake, repo: Repository, wish: NewCommit, draft: Commit) -> tuple[bytes, Commit, str]:
+    execute = lake.store.database.reader.execute
+    head = branch(execute, repo, wish.branch)
     draft = replace(draft, parents=(head.commit_id,))
-    pre_run_id = events.before(
-        lake,
-        repo,
-        events.event_of(
-            "pre-commit", repo, draft.committer, branch=branch_name, source_ref=branch_name, commit=draft
-        ),
-    )
+    pre_run_id = events.before(lake, repo, events.commit_event("pre-commit", repo, wish.branch, draft))
     nodes = lake.store.new_nodes()
-    tree, last_seq = _new_tree(lake, repo, head, nodes, source_metarange)
+    tree, last_seq = _new_tree(lake, repo, head, nodes, wish.source_metarange)
     unchanged = tree == (head.tree or EMPTY_ID)
-    if unchanged and not allow_empty and source_metarange is None:
+    if unchanged and not wish.allow_empty and wish.source_metarange is None:
         raise BadRequest("commit: no changes")
-    generation = commit(lake.store.database.reader.execute, repo, head.commit_id).generation + 1
+    generation = commit(execute, repo, head.commit_id).generation + 1
     new = replace(draft, tree=tree, generation=generation)
     commit_id = move_head(lake, repo, head, new, nodes, drop_staged=last_seq, pre_run_id=pre_run_id)
     return commit_id, new, pre_run_id

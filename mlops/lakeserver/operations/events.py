@@ -43,6 +43,20 @@ def event_of(
     )
 
 
+def commit_event(event_type: str, repo: Repository, branch: str, commit: Commit) -> Event:
+    """The event of a commit on a branch, of which hooks read the branch before and the commit afterwards."""
+    done = event_type.startswith("post-")
+    return event_of(
+        event_type,
+        repo,
+        commit.committer,
+        branch=branch,
+        source_ref=commit.id.hex() if done else branch,
+        commit_id=commit.id if done else b"",
+        commit=commit,
+    )
+
+
 def _commit(commit: Commit) -> dict[str, object]:
     return {
         "message": commit.message,

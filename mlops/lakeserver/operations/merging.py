@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from mlops.lakeserver import merges
 from mlops.lakeserver.errors import BadRequest, MergeConflict, NotFound
@@ -17,11 +17,37 @@ from mlops.lakeserver.operations.staging import check_clean
 from mlops.lakeserver.records import Branch, Commit, Execute, Repository
 from mlops.lakeserver.store import NewNodes
 
+if TYPE_CHECKING:
+    from mlops.lakeserver.hooks.model import Event
+
 STRATEGY_KEY = ".lakefs.merge.strategy"
 
 
-class _Prepared(NamedTuple):
-    """One attempt: the head it is computed from, where it merges from, what it makes."""
+@dataclass(frozen=True)
+class Merge:
+    """What shall be merged, and how.
+
+    Attributes:
+        source: any ref expression; what is uncommitted there is left out.
+        strategy: '', `dest-wins` or `source-wins`.
+        squash: whether the new commit has the destination's head as its only parent.
+        allow_empty: whether the source may have changed nothing.
+        force: as `allow_empty`, and a read-only repository may be written to.
+    """
+
+    source: str
+    destination: str
+    committer: str
+    message: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+    strategy: str = ""
+    squash: bool = False
+    allow_empty: bool = False
+    force: bool = False
+
+
+class _Made(NamedTuple):
+    """What one attempt made: from which head and source, which commit, with which new nodes."""
 
     head: Branch
     source_id: bytes
@@ -30,126 +56,83 @@ class _Prepared(NamedTuple):
     last_seq: int
 
 
-def merge(
-    lake: Lake,
-    name: str,
-    source: str,
-    destination: str,
-    *,
-    committer: str,
-    message: str = "",
-    metadata: dict[str, str] | None = None,
-    strategy: str = "",
-    squash: bool = False,
-    allow_empty: bool = False,
-    force: bool = False,
-) -> bytes:
-    """What `source` changed since it and `destination` parted is on `destination`, as one commit; its id.
+def merge(lake: Lake, name: str, wish: Merge) -> bytes:
+    """What the source changed since it and the destination parted is there too, as one commit; its id.
 
     Raises:
         BadRequest: the destination has uncommitted changes, or the source changed nothing.
         MergeConflict: both changed a path differently and no strategy says which wins.
         HookRefused: a hook did not pass.
     """
-    check_branch(destination, "destination")
-    check_strategy(strategy)
-    repo = writable(lake.store.database.reader.execute, name, force)
-    draft = Commit(
-        b"",
-        (),
-        0,
-        lake.now_ns(),
-        committer,
-        message or f"Merge '{source}' into '{destination}'",
-        (metadata or {}) | {STRATEGY_KEY: strategy or "default"},
-    )
-
-    def attempt() -> tuple[bytes, Commit, str]:
-        made = _prepare(lake, repo, source, destination, draft, strategy, squash, allow_empty or force)
-        commit_id = keep_commit(lake, repo, made.commit, made.nodes)
-        event = events.event_of(
-            "pre-merge",
-            repo,
-            committer,
-            branch=destination,
-            source_ref=made.source_id.hex(),
-            merge_source=source,
-            commit_id=commit_id,
-            commit=made.commit,
-        )
-        pre_run_id = events.before(lake, repo, event)
-        move_head(lake, repo, made.head, made.commit, made.nodes, drop_staged=made.last_seq)
-        return commit_id, made.commit, pre_run_id
-
-    commit_id, new, pre_run_id = until_kept(attempt)
-    done = events.event_of(
-        "post-merge",
-        repo,
-        committer,
-        branch=destination,
-        source_ref=commit_id.hex(),
-        merge_source=source,
-        commit_id=commit_id,
-        commit=new,
-    )
-    events.after(lake, repo, done, pre_run_id)
+    check_branch(wish.destination, "destination")
+    check_strategy(wish.strategy)
+    repo = writable(lake.store.database.reader.execute, name, wish.force)
+    message = wish.message or f"Merge '{wish.source}' into '{wish.destination}'"
+    metadata = wish.metadata | {STRATEGY_KEY: wish.strategy or "default"}
+    draft = Commit(b"", (), 0, lake.now_ns(), wish.committer, message, metadata)
+    commit_id, new, pre_run_id = until_kept(lambda: _attempt(lake, repo, wish, draft))
+    events.after(lake, repo, _event("post-merge", repo, wish, commit_id, commit_id, new), pre_run_id)
     return commit_id
 
 
-def _prepare(
-    lake: Lake,
-    repo: Repository,
-    source: str,
-    destination: str,
-    draft: Commit,
-    strategy: str,
-    squash: bool,
-    empty_allowed: bool,
-) -> _Prepared:
+def _attempt(lake: Lake, repo: Repository, wish: Merge, draft: Commit) -> tuple[bytes, Commit, str]:
+    made = _make(lake, repo, wish, draft)
+    commit_id = keep_commit(lake, repo, made.commit, made.nodes)
+    event = _event("pre-merge", repo, wish, made.source_id, commit_id, made.commit)
+    pre_run_id = events.before(lake, repo, event)
+    move_head(lake, repo, made.head, made.commit, made.nodes, drop_staged=made.last_seq)
+    return commit_id, made.commit, pre_run_id
+
+
+def _event(
+    event_type: str, repo: Repository, wish: Merge, source_id: bytes, commit_id: bytes, new: Commit
+) -> Event:
+    return events.event_of(
+        event_type,
+        repo,
+        wish.committer,
+        branch=wish.destination,
+        source_ref=source_id.hex(),
+        merge_source=wish.source,
+        commit_id=commit_id,
+        commit=new,
+    )
+
+
+def _make(lake: Lake, repo: Repository, wish: Merge, draft: Commit) -> _Made:
     with lake.store.database.snapshot() as connection:
         execute = connection.execute
-        head = branch(execute, repo, destination)
+        head = branch(execute, repo, wish.destination)
         last_seq = check_clean(execute, lake.store.nodes, head)
-        source_id = _source(execute, repo, source, destination)
-        from_commit, to_commit = commit(execute, repo, source_id), commit(execute, repo, head.commit_id)
+        source_id = _source(execute, repo, wish)
+        theirs, ours = commit(execute, repo, source_id), commit(execute, repo, head.commit_id)
         base = commit(execute, repo, merge_base(execute, repo, source_id, head.commit_id))
         nodes = lake.store.new_nodes()
-        tree = _merged_tree(
-            nodes, base.tree, from_commit.tree, to_commit.tree, destination, strategy, empty_allowed
-        )
+        tree = _merged_tree(nodes, base.tree, theirs.tree, ours.tree, wish)
     made = replace(
         draft,
         tree=tree,
-        parents=(head.commit_id,) if squash else (head.commit_id, source_id),
-        generation=max(from_commit.generation, to_commit.generation) + 1,
+        parents=(head.commit_id,) if wish.squash else (head.commit_id, source_id),
+        generation=max(theirs.generation, ours.generation) + 1,
     )
-    return _Prepared(head, source_id, made, nodes, last_seq)
+    return _Made(head, source_id, made, nodes, last_seq)
 
 
-def _source(execute: Execute, repo: Repository, source: str, destination: str) -> bytes:
+def _source(execute: Execute, repo: Repository, wish: Merge) -> bytes:
     try:
-        return resolve_commit(execute, repo, source)
+        return resolve_commit(execute, repo, wish.source)
     except (NotFound, BadRequest) as error:
-        raise type(error)(
-            f"update branch {destination}: get commit by ref {source}: {error.message}"
-        ) from None
+        prefix = f"update branch {wish.destination}: get commit by ref {wish.source}"
+        raise type(error)(f"{prefix}: {error.message}") from None
 
 
-def _merged_tree(
-    nodes: NewNodes,
-    base: bytes,
-    source: bytes,
-    destination: bytes,
-    name: str,
-    strategy: str,
-    empty_allowed: bool,
-) -> bytes:
-    if source == base and not empty_allowed:
-        raise BadRequest(f"update branch {name}: no changes")
+def _merged_tree(nodes: NewNodes, base: bytes, source: bytes, destination: bytes, wish: Merge) -> bytes:
+    if source == base and not (wish.allow_empty or wish.force):
+        raise BadRequest(f"update branch {wish.destination}: no changes")
     if destination == base:
         return source
     try:
-        return merges.merge(nodes, base, source, destination, strategy)
+        return merges.merge(nodes, base, source, destination, wish.strategy)
     except MergeConflict as error:
-        error.message = f"update branch {name}: {error.message}"
+        error.message = f"update branch {wish.destination}: {error.message}"
         raise

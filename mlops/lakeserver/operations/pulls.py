@@ -10,6 +10,7 @@ from mlops.lakeserver.errors import BadRequest, NotFound
 from mlops.lakeserver.ids import is_id
 from mlops.lakeserver.operations import merging
 from mlops.lakeserver.operations.lake import Lake, branch, repository, writable
+from mlops.lakeserver.operations.merging import Merge
 from mlops.lakeserver.operations.paging import Page, page_of
 from mlops.lakeserver.records import Execute, Repository
 from mlops.lakeserver.store import Transaction
@@ -118,7 +119,7 @@ def merge(lake: Lake, name: str, pull_id: str, *, user: str) -> bytes:
     pull = get(lake, name, pull_id)
     if pull["status"] != OPEN:
         raise BadRequest("bad pull request status")
-    commit_id = merging.merge(lake, name, pull["source_branch"], pull["destination_branch"], committer=user)
+    commit_id = merging.merge(lake, name, Merge(pull["source_branch"], pull["destination_branch"], user))
 
     def change(body: Json) -> None:
         body |= {"status": MERGED, "closed_date": _stamp(lake), "merged_commit_id": commit_id.hex()}

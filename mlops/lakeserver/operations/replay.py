@@ -66,10 +66,10 @@ def revert(
 
     def new_tree(nodes: NewNodes, head_tree: bytes) -> bytes:
         if parent_tree == reverted.tree and not allow_empty:
-            raise BadRequest("update branch: no changes")
+            raise BadRequest("no changes")
         tree = merges.merge(nodes, reverted.tree, parent_tree, head_tree)
         if tree == head_tree and not allow_empty:
-            raise BadRequest("update branch: no changes")
+            raise BadRequest("no changes")
         return tree
 
     return _replay(lake, repo, branch_name, "revert", draft, new_tree)[0]
@@ -117,7 +117,7 @@ def cherry_pick(
 
     def new_tree(nodes: NewNodes, head_tree: bytes) -> bytes:
         if parent_tree == origin.tree:
-            raise BadRequest("update branch: no changes")
+            raise BadRequest("no changes")
         return merges.merge(nodes, parent_tree, origin.tree, head_tree)
 
     return _replay(lake, repo, branch_name, "cherry-pick", draft, new_tree)
@@ -143,36 +143,27 @@ def _replay(
     draft: Commit,
     new_tree: Callable[[NewNodes, bytes], bytes],
 ) -> tuple[bytes, Commit]:
+    """The branch has one more commit, whose tree `new_tree` makes of the head's."""
+
     def attempt() -> tuple[bytes, Commit, str]:
         nodes = lake.store.new_nodes()
         with lake.store.database.snapshot() as connection:
             head = branch(connection.execute, repo, branch_name)
             last_seq = check_clean(connection.execute, lake.store.nodes, head)
             generation = commit(connection.execute, repo, head.commit_id).generation + 1
-            try:
-                tree = new_tree(nodes, head.tree)
-            except MergeConflict as error:
-                error.message = f"update branch: {error.message}"
-                raise
+            tree = _prefixed(new_tree, nodes, head.tree)
         new = replace(draft, tree=tree, parents=(head.commit_id,), generation=generation)
-        pre_run_id = events.before(
-            lake,
-            repo,
-            events.event_of(
-                f"pre-{what}", repo, draft.committer, branch=branch_name, source_ref=branch_name, commit=new
-            ),
-        )
+        pre_run_id = events.before(lake, repo, events.commit_event(f"pre-{what}", repo, branch_name, new))
         return move_head(lake, repo, head, new, nodes, drop_staged=last_seq), new, pre_run_id
 
     commit_id, new, pre_run_id = until_kept(attempt)
-    done = events.event_of(
-        f"post-{what}",
-        repo,
-        draft.committer,
-        branch=branch_name,
-        source_ref=commit_id.hex(),
-        commit_id=commit_id,
-        commit=new,
-    )
-    events.after(lake, repo, done, pre_run_id)
+    events.after(lake, repo, events.commit_event(f"post-{what}", repo, branch_name, new), pre_run_id)
     return commit_id, new
+
+
+def _prefixed(new_tree: Callable[[NewNodes, bytes], bytes], nodes: NewNodes, head_tree: bytes) -> bytes:
+    try:
+        return new_tree(nodes, head_tree)
+    except (MergeConflict, BadRequest) as error:
+        error.message = f"update branch: {error.message}"
+        raise
