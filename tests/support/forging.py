@@ -1,0 +1,100 @@
+"""Promotions that somebody could try to forge: a candidate that would be promoted, spoiled in one way.
+
+Where a forger keeps everything else consistent, `Candidate.record` does it for them: digests, evidence
+commit, decision tag and the list of objects all follow from what was changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+from typing import Any
+
+from mlops.runs import gate, names
+from mlops.runs.decision import current, decide
+from mlops.runs.digest import document, sha256
+from mlops.runs.evidence import Decision, Outcome, Paired, Policy
+from mlops.runs.history import read_main
+from mlops.runs.json_values import nulled
+from mlops.runs.promotion import _champion, records
+from tests.support.protocol import World
+
+_COUNT = itertools.count()
+
+
+class Candidate:
+    """A decided run that would be promoted, on a branch that may still be spoiled."""
+
+    def __init__(self, world: World, mae: float = 12.0) -> None:
+        self.world, self.lake = world, world.lake
+        run = decide(world.ports, world.judge, world.train(mae=mae, nth=next(_COUNT))).run
+        self.run, self.branch, self.head = run, run.branch, world.lake.head(names.MAIN)
+        decided = current(world.ports, run)
+        champion = _champion(world.lake, read_main(world.lake), decided)
+        self.champion: dict[str, Any] = json.loads(document(champion.to_json()))
+        self.decision: dict[str, Any] = decided.decision.to_json()
+        self.paired: dict[str, Any] = losses_of(world, run.head)
+        self.metadata = {
+            "kind": "promotion",
+            "expected_head": self.head,
+            "run_id": run.run_id,
+            "evidence_commit": decided.evidence_commit,
+            "number": str(self.champion["number"]),
+        }
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        return self.decision["verdict"]
+
+    def merge(self) -> str:
+        """Seal the branch and try to merge it."""
+        self.lake.write(self.branch, names.CHAMPION, document(self.champion))
+        source = self.lake.commit(self.branch, "seal", {}, allow_empty=True)
+        return self.lake.merge(source, names.MAIN, "promote", self.metadata)
+
+    def rewrite_decision(self, **changes: Any) -> None:
+        """Change the decision, and its entry in the list of objects."""
+        self.decision.update(changes)
+        self.lake.write(self.branch, names.DECISION, document(self.decision))
+        stat = self.lake.stat(self.branch, names.DECISION)
+        for record in self.champion["objects"]:
+            if record["path"] == names.DECISION:
+                record.update(
+                    size_bytes=stat.size_bytes,
+                    checksum=stat.checksum,
+                    sha256=sha256(document(self.decision)),
+                )
+
+    def decide_anew(self, **changes: Any) -> None:
+        """Take the next look at changed evidence, honestly but for whether it promotes."""
+        self.paired.update(changes)
+        evidence = Paired.from_json(self.paired)
+        look = read_main(self.lake).next_look(evidence.holdout_digest)
+        verdict = gate.decide(evidence, Policy(), look=look)
+        self.decision["verdict"] = Decision.to_json(with_verdict(self.decision, verdict))["verdict"]
+        self.verdict["outcome"] = str(Outcome.PROMOTE)
+
+    def record(self, *, tag: bool = True) -> None:
+        """Write evidence and decision as they are now, put them on record, and list what there is."""
+        evidence = document(nulled(self.paired))
+        self.decision["paired_sha256"] = sha256(evidence)
+        self.lake.write(self.branch, names.PAIRED, evidence)
+        self.lake.write(self.branch, names.DECISION, document(nulled(self.decision)))
+        commit = self.lake.commit(self.branch, "evidence", {}, allow_empty=True)
+        if tag:
+            look = self.verdict["look"]
+            self.lake.create_tag(names.decision_tag(self.paired["holdout_digest"], look), commit)
+        self.metadata["evidence_commit"] = self.champion["evidence_commit"] = commit
+        self.champion["trained_until"] = self.decision["trained_until"]
+        listed = records(self.lake, commit, names.OUTPUTS)
+        self.champion["objects"] = [vars(record) for record in listed]
+
+
+def losses_of(world: World, commit: str) -> dict[str, Any]:
+    """Return the evidence in a commit."""
+    return json.loads(world.lake.read(commit, names.PAIRED))
+
+
+def with_verdict(decision: dict[str, Any], verdict: Any) -> Decision:
+    return dataclasses.replace(Decision.from_json(decision), verdict=verdict)
