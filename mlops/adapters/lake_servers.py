@@ -55,6 +55,7 @@ def start_embedded(
     server_process.start(
         [
             sys.executable,
+            "-P",  # a folder that happens to be called mlops where this is started is not the package
             "-m",
             EMBEDDED,
             "--data",

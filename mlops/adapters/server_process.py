@@ -59,7 +59,8 @@ def start(
     name: str,
     state_dir: Path,
     address: str,
-    ready_path: str,
+    ready_path: str = "",
+    ready: Callable[[], bool] | None = None,
     env: Mapping[str, str] | None = None,
     timeout_s: float = 60.0,
     progress: Progress | None = None,
@@ -71,8 +72,9 @@ def start(
         command: Program and arguments; no secrets, they are visible to every user of the machine.
         name: What it is; one of a name runs per state directory.
         state_dir: Where pid file and log go.
-        address: Where it will listen.
+        address: Where it will listen; empty where it does not.
         ready_path: A path that answers 2xx once it is ready.
+        ready: Tells whether it is ready, for a program that does not listen.
         env: Its whole environment; by default this process's.
         timeout_s: How long to wait for it, seconds.
         progress: Called about once a second with a line for people.
@@ -88,7 +90,7 @@ def start(
     server = ServerProcess(name, child.pid, begun, address, str(log))
     _pid_file(name, state_dir).write_text(json.dumps(asdict(server)), encoding="utf-8")
     try:
-        _wait(child, server, ready_path, timeout_s, progress, failure)
+        _wait(child, server, ready or (lambda: answers(address, ready_path)), timeout_s, progress, failure)
     except BaseException:
         stop(name, state_dir)
         raise
@@ -196,7 +198,7 @@ def _default_interrupt() -> Iterator[None]:
 def _wait(
     child: subprocess.Popen[bytes],
     server: ServerProcess,
-    ready_path: str,
+    ready: Callable[[], bool],
     timeout_s: float,
     progress: Progress | None,
     failure: type[MlopsError],
@@ -206,7 +208,7 @@ def _wait(
         # `poll` first: whoever answers on the port of a dead child is somebody else.
         if child.poll() is not None:
             raise failure(f"ended at once: {_tail(server.log)}", where=server.name, todo=f"see {server.log}")
-        if answers(server.address, ready_path):
+        if ready():
             return
         waited_s = time.monotonic() - begun
         if waited_s > timeout_s:

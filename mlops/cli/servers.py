@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mlops.adapters.server_process import ServerProcess
     from mlops.settings import Settings
 
-MLFLOW, DAGSTER = "mlflow", "dagster"
+MLFLOW, DAGSTER, DAEMON = "mlflow", "dagster", "dagster-daemon"
 
 
 def start_mlflow(settings: Settings) -> ServerProcess | None:
@@ -64,18 +64,37 @@ def start_dagster(settings: Settings) -> ServerProcess:
     )
 
 
+def start_daemon(settings: Settings) -> ServerProcess:
+    """Start Dagster's daemon, or find it running; sensors that were switched on in the pages tick by it."""
+    from mlops.orchestration.home import CODE_LOCATION, daemon_has_reported, home_of
+
+    command = [sys.executable, "-P", "-m", "dagster._daemon", "run", "-m", CODE_LOCATION]
+    return server_process.start(
+        command,
+        name=DAEMON,
+        state_dir=settings.state_dir,
+        address="",
+        ready=lambda: daemon_has_reported(settings.state_dir),
+        env={**_environment(settings), "DAGSTER_HOME": str(home_of(settings.state_dir))},
+        timeout_s=settings.server_start_timeout_s,
+        failure=ConfigError,
+    )
+
+
 def stop_all(settings: Settings) -> list[str]:
     """Stop what was started from this state folder, by process id; return the names."""
     from mlops.adapters.lake_servers import NAME
 
-    return [name for name in (DAGSTER, MLFLOW, NAME) if server_process.stop(name, settings.state_dir)]
+    return [name for name in (DAEMON, DAGSTER, MLFLOW, NAME) if server_process.stop(name, settings.state_dir)]
 
 
 def listing(settings: Settings) -> list[dict[str, Any]]:
     """Return name, address and whether it runs, for each server; nothing is started."""
     from mlops.adapters.lake_servers import NAME
 
-    rows = [_row(name, server_process.find(name, settings.state_dir)) for name in (NAME, MLFLOW, DAGSTER)]
+    rows = [
+        _row(name, server_process.find(name, settings.state_dir)) for name in (NAME, MLFLOW, DAGSTER, DAEMON)
+    ]
     return [_lake_row(settings, rows[0]), *rows[1:]]
 
 

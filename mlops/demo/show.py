@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -86,17 +85,8 @@ def _open_links(workspace: Workspace) -> dict[str, str]:
         "what the rollback took back": links.compare(names.CHAMPION_TAG, _newest_rollback(lake.tags())),
         "the champion's report": links.report(names.CHAMPION_TAG),
     }
-    return {label: address for label, address in wanted.items() if address and answers(address)}
+    return {label: address for label, address in wanted.items() if links.opens(address)}
 
 
 def _newest_rollback(tags: dict[str, str]) -> str:
     return max((tag for tag in tags if names.is_rollback_tag(tag)), default=names.MAIN)
-
-
-def answers(address: str) -> bool:
-    """Tell whether an address of this machine answers 200, after a redirect to a login page perhaps."""
-    try:
-        with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310 - an address built here
-            return answer.status == 200
-    except OSError:
-        return False

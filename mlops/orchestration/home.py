@@ -28,6 +28,10 @@ compute_logs:
 """
 
 
+#: Dagster's daemons report about every half minute.
+_FRESH_S = 30
+
+
 def home_of(state_dir: Path) -> Path:
     """Return the folder that ``DAGSTER_HOME`` must name for Dagster's own programs."""
     return (state_dir / "dagster").absolute()
@@ -47,6 +51,15 @@ def open_instance(state_dir: Path) -> Iterator[dg.DagsterInstance]:
         instance = dg.DagsterInstance.from_config(str(home))
     with instance:
         yield instance
+
+
+def daemon_has_reported(state_dir: Path) -> bool:
+    """Tell whether Dagster's daemon has said in the last half minute that it is at work."""
+    import time
+
+    with open_instance(state_dir) as instance:
+        beats = instance.get_daemon_heartbeats().values()
+        return any(time.time() - beat.timestamp < _FRESH_S for beat in beats)
 
 
 @contextmanager

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import base64
+import urllib.request
+from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
 from mlops.runs import names
+
+_TIMEOUT_S = 3.0
 
 
 @dataclass(frozen=True)
@@ -17,12 +21,28 @@ class Links:
         repository: The pipeline's repository.
         mlflow: Base address of the MLflow pages; empty where none are served.
         dagster: Base address of the Dagster pages; empty where none are served.
+        key: Access key and secret of the lake, with which its pages are tried out; None to go without.
     """
 
     lake: str
     repository: str
     mlflow: str = ""
     dagster: str = ""
+    key: tuple[str, str] | None = field(default=None, repr=False)
+
+    def opens(self, address: str) -> bool:
+        """Tell whether a page answers 200 now; the lake's own pages are asked with the key."""
+        if not address.startswith(("http://", "https://")):
+            return False
+        request = urllib.request.Request(address)  # noqa: S310 - checked above
+        if self.key is not None and address.startswith(f"{self.lake.rstrip('/')}/"):
+            token = base64.b64encode(":".join(self.key).encode()).decode()
+            request.add_header("Authorization", f"Basic {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310 - as above
+                return answer.status == 200
+        except (OSError, ValueError):
+            return False
 
     def _page(self, path: str, /, **query: str) -> str:
         base = f"{self.lake.rstrip('/')}/repositories/{quote(self.repository)}/{path}"

@@ -39,7 +39,8 @@ def open_workspace(
     from mlops.adapters.tracking import MLflowTracker
 
     spec = pipeline(pipeline_name)
-    connection = connect(settings.lake_credentials(), timeout_s=settings.lake_timeout_s)
+    credentials = settings.lake_credentials()
+    connection = connect(credentials, timeout_s=settings.lake_timeout_s)
     lake = LakeFSLake(connection, spec.name)
     ports = Ports(
         lake=lake,
@@ -55,6 +56,7 @@ def open_workspace(
         repository=spec.name,
         mlflow=_served(MLFLOW, settings.state_dir),
         dagster=_served(DAGSTER, settings.state_dir),
+        key=(credentials.access_key_id, credentials.secret_access_key),
     )
     return Workspace(spec, lake, ports, links, promote_rounds=settings.promote_rounds)
 

@@ -148,13 +148,14 @@ class TestUp:
         answer = real("up")
 
         assert answer.code == 0, answer.err
-        mlflow, dagster = started
+        mlflow, dagster, daemon = started
         assert mlflow["command"][4:6] == ["--host", "127.0.0.1"]
         assert mlflow["env"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
         assert mlflow["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
         assert "127.0.0.1" in dagster["command"]
         home = Path(dagster["env"]["DAGSTER_HOME"])
         assert "enabled: false" in (home / "dagster.yaml").read_text().partition("telemetry:")[2][:30]
+        assert daemon["env"]["DAGSTER_HOME"] == str(home)
         assert all(server["address"] in answer.out for server in started)
 
     def test_puts_no_password_on_a_command_line_or_screen(
@@ -182,5 +183,5 @@ class TestUp:
 
         answer = real("up")
 
-        assert [server["name"] for server in started] == ["dagster"]
+        assert [server["name"] for server in started] == ["dagster", "dagster-daemon"]
         assert "MLflow   http://mlflow.example" in answer.out

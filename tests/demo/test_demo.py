@@ -11,9 +11,10 @@ import pytest
 
 from mlops.adapters import lake_servers
 from mlops.demo.broken import BREAKAGES
-from mlops.demo.show import answers, demo
+from mlops.demo.show import demo
 from mlops.runs.errors import ConfigError
 from mlops.settings import LakeMode
+from mlops.steps.links import Links
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,4 +69,5 @@ def test_the_demo_never_touches_a_team_s_lake(tmp_path: Path) -> None:
 
 
 def test_links_of_a_server_that_is_down_are_not_printed() -> None:
-    assert not answers("http://127.0.0.1:9/nothing")
+    links = Links("http://127.0.0.1:9", "flights")
+    assert not links.opens(links.objects("main"))

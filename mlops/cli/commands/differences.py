@@ -127,9 +127,8 @@ def _minus(right: dict[str, float | None], left: dict[str, float | None], name: 
 
 
 def _link(workspace: Workspace, left: str, right: str) -> str:
-    from mlops.cli.pages import answering
-
-    return answering(workspace.links.compare(left, right))
+    address = workspace.links.compare(left, right)
+    return address if workspace.links.opens(address) else ""
 
 
 def _lines(document: dict[str, Any]) -> list[str]:

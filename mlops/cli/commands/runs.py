@@ -68,12 +68,16 @@ def _parameters(given: Sequence[str]) -> dict[str, Any]:
 
 
 def _result(workspace: Workspace, executed: Executed) -> Result:
-    from mlops.cli.pages import open_links
-
     ended = executed.promotion
     decision, promoted = ended.decision, bool(ended.merge_commit)
     links = workspace.links
     before = decision.compared_to.commit or names.MAIN
+    pages = {
+        "compare": links.compare(before, ended.merge_commit or ended.evidence_commit),
+        "report": links.report(ended.evidence_commit),
+        "model": links.mlflow_model(workspace.lake.repository) if promoted else "",
+        "dagster": links.dagster_run(executed.dagster_run_id),
+    }
     document = {
         "pipeline": workspace.spec.name,
         "run_id": ended.run.run_id,
@@ -87,12 +91,7 @@ def _result(workspace: Workspace, executed: Executed) -> Result:
         "metrics": dict(decision.metrics),
         "unit": workspace.spec.unit,
         "verdict": document_of(decision.verdict),
-        "links": open_links(
-            compare=links.compare(before, ended.merge_commit or ended.evidence_commit),
-            report=links.report(ended.evidence_commit),
-            model=links.mlflow_model(workspace.lake.repository) if promoted else "",
-            dagster=links.dagster_run(executed.dagster_run_id),
-        ),
+        "links": {name: address for name, address in pages.items() if links.opens(address)},
     }
     return Result(document, _lines(document, ended), 0 if promoted else REFUSED)
 

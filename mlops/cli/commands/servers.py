@@ -11,7 +11,7 @@ from mlops.cli.text import columns
 
 def up(session: Session) -> Result:
     """Start what is not running; a server that runs already stays as it is."""
-    from mlops.cli.servers import listing, start_dagster, start_mlflow
+    from mlops.cli.servers import listing, start_daemon, start_dagster, start_mlflow
 
     settings = session.settings
     lake = session.credentials()
@@ -19,6 +19,8 @@ def up(session: Session) -> Result:
     mlflow = start_mlflow(settings)
     session.tell("starting the Dagster pages (some 6 s)")
     dagster = start_dagster(settings)
+    session.tell("starting Dagster's daemon, by which sensors tick")
+    start_daemon(settings)
     from mlops.adapters.tracking_store import redacted
 
     mlflow_address = mlflow.address if mlflow else redacted(settings.tracking_uri)
