@@ -48,15 +48,15 @@ def _alias(workspace: Workspace, commit: str) -> bool:
 def _predicts(settings: Settings, workspace: Workspace, head: str) -> bool:
     """Load the model as a plain user of MLflow would, and compare its predictions with the recorded ones."""
     import mlflow
-    import mlflow.sklearn
     import numpy as np
+    from mlflow.sklearn import load_model
 
     spec = workspace.spec
     holdout = workspace.frames.read(head, names.HOLDOUT)
     recorded = workspace.frames.read(head, names.PREDICTIONS)
     mlflow.set_tracking_uri(settings.tracking_uri)
     with _in_environment(lake_credentials.environment(settings.lake_credentials())):
-        model: Any = mlflow.sklearn.load_model(f"models:/{spec.name}@{CHAMPION_ALIAS}")
+        model: Any = load_model(f"models:/{spec.name}@{CHAMPION_ALIAS}")
     key = list(spec.key)
     joined = holdout.assign(again=model.predict(holdout[list(spec.model_input)])).merge(recorded, on=key)
     return len(joined) == len(recorded) and bool(np.array_equal(joined["again"], joined["candidate"]))

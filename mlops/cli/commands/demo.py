@@ -22,6 +22,7 @@ def demo(session: Session, months: int) -> Result:
     lines = ["", *columns([_HEADINGS, *map(_row, told["promotions"])], right=(0,), indent=""), ""]
     lines += [f"{label}: {address}" for label, address in told["links"].items()]
     lines += [
+        f"log in there with the key in {settings.lakectl_file.name} in {folder}",
         f"{told['elapsed_s_total']:.0f} s; everything is in {folder}",
         f"look around: mlops --state-dir {folder} status flights  (or log, diff, up)",
         f"stop the lake server: mlops --state-dir {folder} down",
