@@ -21,6 +21,7 @@
     ├── OnHold                    32   a rollback stopped promotions until `mlops resume`
     ├── Frozen                    33   a rollback is under way (retry after `mlops reconcile`)
     ├── Corrupt                   40   bytes are not the ones that were recorded
+    ├── AuditFailed               41   something on `main` is not as the protocol would have left it
     └── ProtocolMisuse            70   the code asked for something the protocol forbids: a defect
 
 The number is the process's exit code. Retrying is decided by ``retryable``, never by the text.
@@ -196,6 +197,12 @@ class Corrupt(MlopsError):
     """Bytes are not the ones that were recorded."""
 
     exit_code = 40
+
+
+class AuditFailed(MlopsError):
+    """The audit found something that the protocol would not have left so."""
+
+    exit_code = 41
 
 
 class ProtocolMisuse(MlopsError):
