@@ -24,6 +24,7 @@ class MainState:
         champion_sha256: SHA-256 of its ``champion.json``; empty without one.
         rollback: The rollback under way; None if there is none.
         tags: Tag name to commit id.
+        last_number: Number of the newest promotion or rollback in `main`'s history; 0 where there is none.
     """
 
     head: str
@@ -31,6 +32,7 @@ class MainState:
     champion_sha256: str
     rollback: RollbackRecord | None
     tags: Mapping[str, str]
+    last_number: int = 0
 
     @property
     def on_hold(self) -> bool:
@@ -41,14 +43,16 @@ class MainState:
     def next_number(self) -> int:
         """The next free number in the one sequence of promotions and rollbacks.
 
-        The numbers on `main` itself count too: a merge may have landed before its tag was written.
+        The numbers on `main` itself count too: a merge may have landed before its tag was written. The
+        champion's is not enough: after a rollback that was made forward it is an old one.
         """
         used = [n for n in map(names.event_number, self.tags) if n is not None]
+        used.append(self.last_number)
         if self.champion:
             used.append(self.champion.number)
         if self.rollback:
             used.append(self.rollback.number)
-        return max(used, default=0) + 1
+        return max(used) + 1
 
     @property
     def compared_to(self) -> ComparedTo:
@@ -112,6 +116,7 @@ def read_main(lake: Lake) -> MainState:
         champion_sha256=sha256(champion) if champion is not None else "",
         rollback=RollbackRecord.from_json(parse_json(rollback, names.ROLLBACK)) if rollback else None,
         tags=lake.tags(),
+        last_number=next((event.number for event in events(lake, head)), 0),
     )
 
 
@@ -129,9 +134,53 @@ def kind_of(commit: Commit) -> Kind | None:
         return None
 
 
+def is_forward(commit: Commit) -> bool:
+    """Tell whether a commit of `main` is a rollback that was made forward, as a new commit."""
+    return kind_of(commit) is Kind.ROLLBACK and commit.metadata.get("forward") == "true"
+
+
+def lineage(lake: Lake, ref: str) -> Iterator[Commit]:
+    """Yield what `main` at ``ref`` stands on, newest first: its history without what was dropped.
+
+    The history is that of first parents. A rollback by reset leaves nothing behind in it. One that was made
+    forward does: what lies between it and the promotion that it went back to is left out here.
+    """
+    resumes_at = ""
+    for commit in lake.log(ref):
+        if resumes_at not in {"", commit.id}:
+            continue
+        resumes_at = commit.metadata.get("to_commit", "") if is_forward(commit) else ""
+        yield commit
+
+
 def promotions(lake: Lake, ref: str) -> Iterator[Commit]:
-    """Yield the promotions in the first-parent history of ``ref``, newest first."""
-    return (c for c in lake.log(ref) if kind_of(c) is Kind.PROMOTION)
+    """Yield the promotions in the lineage of ``ref``, newest first."""
+    return (c for c in lineage(lake, ref) if kind_of(c) is Kind.PROMOTION)
+
+
+@dataclass(frozen=True)
+class Event:
+    """A numbered commit of `main`, and the tag that keeps it on record.
+
+    Attributes:
+        number: Its place in the sequence.
+        tag: Name of the record tag.
+        commit: The commit that the tag names: the promotion itself, or what a rollback recorded.
+    """
+
+    number: int
+    tag: str
+    commit: str
+
+
+def events(lake: Lake, ref: str) -> Iterator[Event]:
+    """Yield the promotions and the rollbacks made forward in the whole history of ``ref``, newest first."""
+    for commit in lake.log(ref):
+        number = int(commit.metadata.get("number", 0))
+        if kind_of(commit) is Kind.PROMOTION:
+            yield Event(number, names.promotion_tag(number), commit.id)
+        elif is_forward(commit):
+            yield Event(number, names.rollback_tag(number), commit.metadata.get("record_commit", ""))
 
 
 @dataclass(frozen=True)
@@ -139,8 +188,8 @@ class Since:
     """What happened on `main` since a commit.
 
     Attributes:
-        reached: Whether the commit is in the first-parent history at all; if not, it was dropped.
-        commits: The commits after it, newest first; the whole history where it was not reached.
+        reached: Whether the commit is in the lineage of `main` at all; if not, it was dropped.
+        commits: The commits after it, newest first; the whole lineage where it was not reached.
     """
 
     reached: bool
@@ -153,9 +202,9 @@ class Since:
 
 
 def since(lake: Lake, head: str, commit: str) -> Since:
-    """Return what lies between ``commit`` and ``head`` on the first-parent history."""
+    """Return what lies between ``commit`` and ``head`` in the lineage of `main`."""
     passed: list[Commit] = []
-    for entry in lake.log(head):
+    for entry in lineage(lake, head):
         if entry.id == commit:
             return Since(reached=True, commits=tuple(passed))
         passed.append(entry)

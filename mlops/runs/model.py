@@ -211,7 +211,7 @@ class Champion:
 
 @dataclass(frozen=True)
 class RollbackRecord:
-    """``rollback.json``: a rollback under way, complete enough for anybody to finish it.
+    """``rollback.json``: a rollback, complete enough for anybody to finish it.
 
     Attributes:
         number: Place in the sequence of promotions and rollbacks.
@@ -223,6 +223,7 @@ class RollbackRecord:
         dropped_arrivals: Path under ``raw/`` to lakeFS checksum, for what the old head holds and the target
             does not, or not with this content.
         requested_at_s: When, Unix seconds.
+        forward: Whether the old content comes as a new commit, rather than `main` being reset.
     """
 
     number: int
@@ -233,6 +234,7 @@ class RollbackRecord:
     dropped_runs: tuple[str, ...]
     dropped_arrivals: Mapping[str, str]
     requested_at_s: int
+    forward: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types."""

@@ -15,6 +15,9 @@ MAIN = "main"
 CHAMPION_TAG = "champion"
 HOLD_TAG = "hold"
 
+#: What the branches of rollbacks start with.
+ROLLBACK_BRANCHES = "rollback-"
+
 # Paths are the same on every branch, never scoped by run: two promotions therefore touch the same objects.
 RAW = "raw/"
 PROCESSED = "processed/"
@@ -47,6 +50,7 @@ _NUMBER = r"(?!0{6})(?:[0-9]{6}|[1-9][0-9]{6,8})"
 _RUN_ID = re.compile(rf"[0-9a-f]{{12}}(?:n{_COUNT})?")
 _RUN_BRANCH = re.compile(rf"run-(?P<run>{_RUN_ID.pattern})-a(?P<attempt>{_COUNT})")
 _NONCE = r"[0-9a-z]{1,32}"
+_FORWARD_BRANCH = re.compile(rf"{ROLLBACK_BRANCHES}{_NUMBER}-{_NONCE}")
 _ARRIVAL = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,63}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PROMOTION_TAG = re.compile(rf"promotion-(?P<number>{_NUMBER})")
@@ -135,7 +139,17 @@ def promote_branch(run: str, nonce: str) -> str:
 
 def rollback_branch(number: int) -> str:
     """Return the branch that carries the freeze of rollback ``number`` to `main`."""
-    return f"rollback-{number:06d}"
+    return f"{ROLLBACK_BRANCHES}{number:06d}"
+
+
+def forward_branch(number: int, nonce: str) -> str:
+    """Return the branch that carries rollback ``number`` to `main` as a new commit."""
+    return f"{ROLLBACK_BRANCHES}{number:06d}-{_checked(_NONCE, nonce)}"
+
+
+def is_forward_branch(branch: str) -> bool:
+    """Tell whether a branch carries a rollback to `main` as a new commit."""
+    return _FORWARD_BRANCH.fullmatch(branch) is not None
 
 
 def policy_branch(nonce: str) -> str:

@@ -8,14 +8,17 @@ leave an old champion behind.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 from mlops.runs import names
-from mlops.runs.errors import Conflict, MainMoved, NotFound, Unlawful
+from mlops.runs.errors import Conflict, InputError, MainMoved, NotFound, Unlawful
 from mlops.runs.history import MainState, promotions, read_main
 from mlops.runs.model import Champion
 from mlops.runs.ports import Commit, Lake, Ports
 from mlops.runs.promotion import Promotion
-from mlops.runs.rollback import carry_out, ensure_tag, protect_main
+from mlops.runs.rollback import carry_out, protect_main, rollback
+from mlops.runs.rollback_forward import announced, drop
+from mlops.runs.tagging import tag_events
 
 #: MLflow's name for what `main` holds.
 CHAMPION_ALIAS = "champion"
@@ -36,6 +39,8 @@ def reconcile(ports: Ports, *, rounds: int = 20) -> list[str]:
             carry_out(ports, state.head, state.rollback)
             done.append(f"finished rollback {state.rollback.number} to promotion {state.rollback.to_number}")
             continue
+        if _finish_forward(ports, state, done):
+            continue
         done += _align(ports, state)
         if ports.lake.head(names.MAIN) == state.head:
             return done
@@ -44,13 +49,30 @@ def reconcile(ports: Ports, *, rounds: int = 20) -> list[str]:
     )
 
 
+def _finish_forward(ports: Ports, state: MainState, done: list[str]) -> bool:
+    """Carry out what was announced, and remove the branches of what is done; return whether there was any."""
+    found = announced(ports.lake, state)
+    for entry in found:
+        record = entry.record
+        if entry.owed:
+            # From `main` as it is now: it may have moved since. There may be nothing left to go back to.
+            with suppress(InputError):
+                rollback(ports, record.reason, record.to_number, forward=True)
+            done.append(f"finished the rollback to promotion {record.to_number} by a new commit")
+        drop(ports.lake, entry.branch)
+    return bool(found)
+
+
 def _align(ports: Ports, state: MainState) -> list[str]:
     done: list[str] = []
     if protect_main(ports.lake):
         done.append("protected main")
+    done += tag_events(ports.lake, state.head, state.tags)
     if state.champion is None:
         return done + _no_champion(ports, state)
-    promoted = _tag_promotions(ports.lake, state, done)
+    promoted = next(promotions(ports.lake, state.head), None)
+    if promoted is None:
+        raise NotFound("main holds a champion that no promotion brought", where=state.head[:12])
     done += _move_champion_tag(ports.lake, state, promoted.id)
     done += _register(ports, state.champion, promoted)
     return done
@@ -66,21 +88,6 @@ def _no_champion(ports: Ports, state: MainState) -> list[str]:
         ports.tracker.set_alias(model, CHAMPION_ALIAS, None)
         done.append("removed the champion alias: main has no champion")
     return done
-
-
-def _tag_promotions(lake: Lake, state: MainState, done: list[str]) -> Commit:
-    """Tag every promotion down to the first that is tagged already; return the newest one."""
-    newest: Commit | None = None
-    for commit in promotions(lake, state.head):
-        newest = newest or commit
-        tag = names.promotion_tag(int(commit.metadata["number"]))
-        if state.tags.get(tag) == commit.id:
-            break
-        if ensure_tag(lake, tag, commit.id):
-            done.append(f"tagged {commit.id[:12]} as {tag}")
-    if newest is None:
-        raise NotFound("main holds a champion that no promotion brought", where=state.head[:12])
-    return newest
 
 
 def _move_champion_tag(lake: Lake, state: MainState, commit: str) -> list[str]:

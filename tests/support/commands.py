@@ -36,12 +36,19 @@ def roll_back_to_first(world: World) -> None:
     reconcile(world.ports)
 
 
+def roll_forward_to_first(world: World) -> None:
+    reconcile(world.ports)
+    rollback(world.ports, "it was wrong", to=1, forward=True)
+    reconcile(world.ports)
+
+
 COMMANDS: dict[str, Command] = {
     "ingest": _ingest,
     "replace": _replace,
     "run": _run,
     "refused run": _refused,
     "rollback": roll_back_to_first,
+    "forward rollback": roll_forward_to_first,
 }
 
 

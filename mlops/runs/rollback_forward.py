@@ -1,0 +1,115 @@
+"""Rolling back forward: the old content comes as one new commit, and nothing is taken off `main`.
+
+The commit is made on a branch, by its tree, and merged with ``expected_head`` like everything else, so that
+`main` is never unprotected. What judges stays as it is at the head. What is dropped stays among the ancestors
+of `main`; that it counts no more is told by the commit's metadata (`mlops.runs.history.lineage`).
+
+The dropped runs are revoked and promotions are held before `main` moves. A process that dies in between
+leaves the branch behind, by which whoever comes next finishes.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from mlops.runs import names
+from mlops.runs.digest import document
+from mlops.runs.errors import NotFound
+from mlops.runs.history import MainState, read_json, since
+from mlops.runs.merging import merge_into_main
+from mlops.runs.model import Kind, RollbackRecord
+from mlops.runs.ports import Lake, Ports
+from mlops.runs.rollback_plan import RollbackPlan
+from mlops.runs.tagging import ensure_tag, tag_dropped, tag_events
+
+#: Kind of the commits on the branch: what is recorded, then the old content.
+RECORD_KIND = "rollback-record"
+CONTENT_KIND = "rollback-content"
+
+
+def go_forward(ports: Ports, plan: RollbackPlan) -> str:
+    """Carry a planned rollback out as a new commit of `main`, and return it.
+
+    Raises:
+        MainMoved: `main` is not where the plan found it any more.
+    """
+    lake, record = ports.lake, plan.record
+    branch = names.forward_branch(record.number, ports.nonce())
+    lake.create_branch(branch, record.from_commit)
+    recorded, content = _prepare(lake, branch, record)
+    tag_events(lake, record.from_commit, plan.state.tags)
+    tag_dropped(lake, recorded, record)
+    metadata = {
+        "kind": str(Kind.ROLLBACK),
+        "forward": "true",
+        "expected_head": record.from_commit,
+        "number": str(record.number),
+        "to_commit": record.to_commit,
+        "to_number": str(record.to_number),
+        "record_commit": recorded,
+        "reason": record.reason,
+    }
+    message = f"Roll back to promotion {record.to_number} by a new commit: {record.reason}"
+    merged = merge_into_main(lake, content, message, metadata)
+    ensure_tag(lake, names.rollback_tag(record.number), recorded)
+    drop(lake, branch)
+    ports.tell(f"main: promotion {record.to_number} again, by the new commit {merged[:12]}")
+    return merged
+
+
+def _prepare(lake: Lake, branch: str, record: RollbackRecord) -> tuple[str, str]:
+    """Return the commit of a branch that records the rollback, and the one with the content for `main`."""
+    lake.write(branch, names.ROLLBACK, document(record.to_json()))
+    recorded = lake.commit(branch, f"Record rollback {record.number}", {"kind": RECORD_KIND})
+    metadata = {"kind": CONTENT_KIND, "record_commit": recorded}
+    content = lake.commit_tree(branch, record.to_commit, f"Content of {record.to_commit}", metadata)
+    judges = [
+        change
+        for prefix in (names.GATE, names.ACTIONS)
+        for change in lake.diff(record.to_commit, record.from_commit, prefix)
+    ]
+    for change in judges:
+        if change.type == "removed":
+            lake.remove(branch, [change.path])
+        else:
+            lake.copy(branch, change.path, record.from_commit, change.path)
+    if judges:
+        content = lake.commit(branch, "Keep what judges as it is", metadata)
+    return recorded, content
+
+
+def drop(lake: Lake, branch: str) -> None:
+    """Remove a branch; somebody else may have been first."""
+    with suppress(NotFound):
+        lake.delete_branch(branch)
+
+
+@dataclass(frozen=True)
+class Announced:
+    """A rollback that has barred runs or promotions, and whose branch is still there.
+
+    Attributes:
+        branch: The branch.
+        record: What it was to do.
+        owed: Whether `main` still holds what it was to drop.
+    """
+
+    branch: str
+    record: RollbackRecord
+    owed: bool
+
+
+def announced(lake: Lake, state: MainState) -> list[Announced]:
+    """Return the rollbacks that were announced by tags and may not have been carried out, by branch."""
+    tagged = {c for t, c in state.tags.items() if t == names.HOLD_TAG or names.parse_revoked_tag(t)}
+    found: list[Announced] = []
+    for branch, commit in lake.branches(names.ROLLBACK_BRANCHES).items():
+        if not names.is_forward_branch(branch):
+            continue
+        recorded = lake.commit_of(commit).metadata.get("record_commit", "")
+        if recorded in tagged:
+            record = RollbackRecord.from_json(read_json(lake, recorded, names.ROLLBACK))
+            owed = since(lake, state.head, record.from_commit).reached
+            found.append(Announced(branch, record, owed))
+    return found
