@@ -126,8 +126,9 @@ def test_what_was_acknowledged_survives_a_kill(
 
 
 @pytest.mark.slow
-def test_two_hundred_kills_of_one_store(
-    program: Any, data_dir: Path, credentials: Credentials, new_api: Any
+@pytest.mark.parametrize("first_seed", range(0, 200, 20))
+def test_two_hundred_kills(
+    program: Any, data_dir: Path, credentials: Credentials, new_api: Any, first_seed: int
 ) -> None:
-    for seed in range(200):
+    for seed in range(first_seed, first_seed + 20):
         one_round(program, data_dir, credentials, new_api, seed)
