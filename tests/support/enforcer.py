@@ -111,6 +111,7 @@ def _freeze(m: Merge) -> None:
     m.refuse_unless(promoted, "the rollback leads to a commit that is not the promotion it names")
     dropped = champion["number"] == target["number"] or champion["run_id"] in record["dropped_runs"]
     m.refuse_unless(dropped, f"the rollback does not revoke run {champion['run_id']}")
+    _keep_revoked(m, target)
 
 
 def _forward(m: Merge) -> None:
@@ -126,6 +127,13 @@ def _forward(m: Merge) -> None:
     if champion["run_id"] != target["run_id"]:
         revoked = names.revoked_tag(champion["run_id"]) in m.lake.tags()
         m.refuse_unless(revoked, f"run {champion['run_id']} is not revoked")
+    _keep_revoked(m, target)
+
+
+def _keep_revoked(m: Merge, target: Mapping[str, str]) -> None:
+    run = target["run_id"]
+    revoked = names.revoked_tag(run) in m.lake.tags()
+    m.refuse_unless(not revoked, f"run {run} was rolled back; it returns through the gate alone")
 
 
 CHANGE: dict[str, Guard] = {

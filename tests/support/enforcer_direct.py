@@ -50,7 +50,12 @@ def _create_tag(lake: MemoryLake, tag: str, commit: str) -> None:
 def _delete_tag(lake: MemoryLake, tag: str, commit: str) -> None:
     if tag.startswith("forgotten-"):
         raise Unlawful(f"{tag} is kept: it records what was forgotten")
-    run = tag.removeprefix("revoked-") if tag.startswith("revoked-") else None
+    run = None
+    for prefix in ("revoked-", "restored-"):
+        if tag.startswith(prefix):
+            run = tag.removeprefix(prefix)
+    if tag.startswith("writtenoff-"):
+        run = ""
     for prefix, path in _OWNERS.items():
         if tag.startswith(prefix):
             run = (read_json(lake, commit, path) or {}).get("run_id", "")

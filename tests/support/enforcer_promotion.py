@@ -18,7 +18,7 @@ from mlops.runs.names import OUTPUTS
 from tests.support.enforcer_merge import Guard, Merge, is_ancestor, read_optional
 from tests.support.memory_lake import MemoryLake
 
-_RUN = re.compile(r"[0-9a-f]{12}(n[1-9][0-9]{0,8})?")
+_RUN = re.compile(r"[0-9a-f]{12}(n[1-9][0-9]{0,8})?(r[1-9][0-9]{0,8})?")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
@@ -29,8 +29,13 @@ def _not_on_hold(m: Merge) -> None:
 def _not_revoked(m: Merge) -> None:
     run = m.meta.get("run_id", "")
     m.refuse_unless(_RUN.fullmatch(run), "a promotion names its run")
-    m.refuse_unless(f"revoked-{run}" not in m.lake.tags(), f"run {run} was rolled back")
-    m.refuse_unless(f"forgotten-{run}" not in m.lake.tags(), f"run {run} was forgotten")
+    tags = m.lake.tags()
+    m.refuse_unless(f"revoked-{run}" not in tags, f"run {run} was rolled back")
+    if "r" in run:
+        m.refuse_unless(f"restored-{run}" in tags, f"nobody asked for old outputs to return as {run}")
+    else:
+        m.refuse_unless(f"revoked-{run[:12]}" not in tags, f"run {run} repeats one that was rolled back")
+    m.refuse_unless(f"forgotten-{run}" not in tags, f"run {run} was forgotten")
 
 
 def _replaces_champion(m: Merge) -> None:
