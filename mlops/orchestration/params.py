@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -12,7 +13,7 @@ from pydantic import Field, create_model
 if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
 
-_ATTRIBUTE = re.compile(r"^ {8}(?P<name>\w+): (?P<help>.+)$", re.MULTILINE)
+_ATTRIBUTE = re.compile(r"^ {4}(?P<name>\w+): (?P<help>.+)$", re.MULTILINE)
 
 
 def config_class(spec: PipelineSpec) -> type[dg.Config]:
@@ -21,7 +22,7 @@ def config_class(spec: PipelineSpec) -> type[dg.Config]:
     Ranges are checked where the run is opened, by `PipelineSpec.parameters`.
     """
     types = get_type_hints(spec.params)
-    helps = {m["name"]: m["help"] for m in _ATTRIBUTE.finditer(spec.params.__doc__ or "")}
+    helps = {m["name"]: m["help"] for m in _ATTRIBUTE.finditer(inspect.cleandoc(spec.params.__doc__ or ""))}
     fields: dict[str, Any] = {
         field.name: (types[field.name], Field(default=field.default, description=helps.get(field.name, "")))
         for field in dataclasses.fields(spec.params)
