@@ -173,14 +173,23 @@ class Event:
     commit: str
 
 
+def event_of(commit: Commit) -> Event | None:
+    """Return what a commit of `main` is in the sequence; None for what has no place in it."""
+    text = commit.metadata.get("number", "")
+    number = int(text) if text.isdecimal() else 0
+    if kind_of(commit) is Kind.PROMOTION:
+        return Event(number, names.promotion_tag(number), commit.id)
+    if is_forward(commit):
+        return Event(number, names.rollback_tag(number), commit.metadata.get("record_commit", ""))
+    return None
+
+
 def events(lake: Lake, ref: str) -> Iterator[Event]:
     """Yield the promotions and the rollbacks made forward in the whole history of ``ref``, newest first."""
     for commit in lake.log(ref):
-        number = int(commit.metadata.get("number", 0))
-        if kind_of(commit) is Kind.PROMOTION:
-            yield Event(number, names.promotion_tag(number), commit.id)
-        elif is_forward(commit):
-            yield Event(number, names.rollback_tag(number), commit.metadata.get("record_commit", ""))
+        event = event_of(commit)
+        if event is not None:
+            yield event
 
 
 @dataclass(frozen=True)

@@ -81,10 +81,11 @@ class Candidate:
         self.decision["paired_sha256"] = sha256(evidence)
         self.lake.write(self.branch, names.PAIRED, evidence)
         self.lake.write(self.branch, names.DECISION, document(nulled(self.decision)))
-        commit = self.lake.commit(self.branch, "evidence", {}, allow_empty=True)
+        look = names.decision_tag(self.paired["holdout_digest"], self.verdict["look"])
+        metadata = {**self.lake.commit_of(self.run.head).metadata, "decision_tag": look}
+        commit = self.lake.commit(self.branch, "evidence", metadata, allow_empty=True)
         if tag:
-            look = self.verdict["look"]
-            self.lake.create_tag(names.decision_tag(self.paired["holdout_digest"], look), commit)
+            self.lake.create_tag(look, commit)
         self.metadata["evidence_commit"] = self.champion["evidence_commit"] = commit
         self.champion["trained_until"] = self.decision["trained_until"]
         listed = records(self.lake, commit, names.OUTPUTS)

@@ -1,0 +1,216 @@
+"""Proving what is on `main`: every commit of its history, from the objects themselves.
+
+The enforcer judges a merge while it is made, by rules that the source of the merge brings. Whoever brings
+none, or has the server's only key, gets past it. So nothing is believed here that a commit says of itself:
+kinds, paths, heads, records, checksums and verdicts are derived again, oldest commit first. What may change
+later (tags, protection, the tracker) is in `mlops.runs.audit_record`, and is asked anew every time.
+
+What no audit of the objects can prove: that raw data is true, that the predictions are the model's (without
+``rescore``), and that a server's administrator has not rewritten history together with every tag and the
+tracker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mlops.runs import names
+from mlops.runs.audit_commit import BY_KIND, COMMON
+from mlops.runs.audit_promotion import promotion_checks
+from mlops.runs.audit_record import record_findings
+from mlops.runs.audit_subject import AuditFinding, Before, Check, Lineage, PromotionSubject, Prover, ask
+from mlops.runs.audit_tracker import Version, Witness
+from mlops.runs.digest import digest_of
+from mlops.runs.errors import AuditFailed, InputError
+from mlops.runs.history import kind_of, read_optional
+from mlops.runs.model import Kind
+from mlops.runs.ports import Commit, Lake, Ports
+
+__all__ = ["AuditFinding", "Audited", "Mark", "Prover", "Version", "Witness", "audit", "failure", "limits"]
+
+#: Raised whenever a later version asks for more: what an earlier one found clean is then asked again.
+_RULES = 1
+
+
+@dataclass(frozen=True)
+class Mark:
+    """How far a history was found clean.
+
+    Attributes:
+        commit: The last commit that was audited.
+        digest: Digest over the rules of the audit and every commit id up to it, oldest first.
+        rescored: Whether models were scored again.
+    """
+
+    commit: str
+    digest: str
+    rescored: bool
+
+
+@dataclass(frozen=True)
+class Audited:
+    """One step of an audit.
+
+    Attributes:
+        position: Its place, from 1.
+        total: How many there are.
+        commit: The commit that was audited; None for the record: tags, protection, tracker.
+        findings: What was found.
+        mark: Up to where everything is clean; None where it is not, or not everything was asked.
+    """
+
+    position: int
+    total: int
+    commit: Commit | None
+    findings: tuple[AuditFinding, ...]
+    mark: Mark | None
+
+
+def audit(
+    ports: Ports,
+    prover: Prover | None = None,
+    witness: Witness | None = None,
+    *,
+    since: str = "",
+    rescore: bool = False,
+    known: Mark | None = None,
+) -> Iterator[Audited]:
+    """Audit `main` as it is now, one commit after the other, oldest first, and the record last.
+
+    Args:
+        ports: The outside.
+        prover: The proofs that need tables and models; what they prove is left open without one.
+        witness: What the tracker has seen of `main`; links with it are left open without one.
+        since: A ref in the history of `main`: only what came after it is audited, beside the record.
+        rescore: Whether models are loaded and scored again.
+        known: How far an earlier audit found everything clean; what it covers is not asked again.
+
+    Raises:
+        InputError: ``since`` is not in the history of `main`.
+        LakeUnavailable: The lake cannot be reached.
+    """
+    history = list(reversed(list(ports.lake.log(names.MAIN))))
+    first = _first(ports.lake, history, since, known if not since else None, rescore=rescore)
+    walk = _Walk(ports.lake, history, first)
+    checks = promotion_checks(prover, rescore=rescore)
+    total, clean = len(history) - first + 1, not since
+    for position, commit in enumerate(history[first:], 1):
+        findings = tuple(walk.findings(commit, checks))
+        clean = clean and not findings
+        mark = Mark(commit.id, walk.digest, rescore) if clean else None
+        yield Audited(position, total, commit, findings, mark)
+    findings = tuple(record_findings(ports, history, witness))
+    yield Audited(total, total, None, findings, None)
+
+
+def limits(*, rescore: bool) -> tuple[str, ...]:
+    """Return what an audit that found nothing has still not proved, a sentence each."""
+    scored = () if rescore else ("That predictions are what the models predict is proved by --rescore only.",)
+    return (
+        *scored,
+        "Raw data is taken as it was delivered.",
+        "Whoever administers the server could rewrite history together with all tags and the tracker; "
+        "commit ids that were kept elsewhere would show it.",
+    )
+
+
+def failure(findings: Sequence[AuditFinding]) -> AuditFailed | None:
+    """Return the error that findings amount to; None where nothing is proved to be wrong."""
+    proved = [finding for finding in findings if finding.proved]
+    if not proved:
+        return None
+    first = proved[0]
+    more = f"; {len(proved) - 1} more findings" if len(proved) > 1 else ""
+    return AuditFailed(
+        f"{first.invariant} does not hold: {first.what}{more}",
+        where=first.commit[:12] or names.MAIN,
+        todo=first.todo,
+    )
+
+
+def _first(lake: Lake, history: list[Commit], since: str, known: Mark | None, *, rescore: bool) -> int:
+    """Return the place of the first commit to audit."""
+    if since:
+        start = lake.commit_of(since).id
+        places = [place for place, commit in enumerate(history) if commit.id == start]
+        if not places:
+            raise InputError("is not in the history of main", where=since)
+        return places[0] + 1
+    if known is None or (rescore and not known.rescored):
+        return 0
+    digest = _start()
+    for place, commit in enumerate(history):
+        digest = _chained(digest, commit)
+        if commit.id == known.commit:
+            return place + 1 if digest == known.digest else 0
+    return 0
+
+
+def _start() -> str:
+    return digest_of({"rules": _RULES})
+
+
+def _chained(digest: str, commit: Commit) -> str:
+    return digest_of([digest, commit.id])
+
+
+class _Walk:
+    """Goes through a history from its oldest commit on and knows what `main` held before each."""
+
+    def __init__(self, lake: Lake, history: list[Commit], first: int) -> None:
+        self._lake = lake
+        self._lineage = Lineage()
+        self._head = history[-1].id
+        self.digest = _start()
+        for commit in history[:first]:
+            self._pass(commit)
+        at = history[first - 1].id if first else ""
+        self._champion = read_optional(lake, at, names.CHAMPION) if at else None
+        self._policy = read_optional(lake, at, names.POLICY) if at else None
+        self._enforced = read_optional(lake, at, names.ENFORCER) is not None if at else False
+
+    def findings(self, commit: Commit, checks: tuple[Check, ...]) -> Iterator[AuditFinding]:
+        """Yield what is wrong with the next commit."""
+        if not commit.parents:
+            yield from self._root(commit)
+        else:
+            subject = PromotionSubject(self._lake, commit, self._before(commit))
+            for check in (*COMMON, *self._own(commit, checks)):
+                yield from ask(check, subject)
+            self._read(subject)
+        self._pass(commit)
+
+    def _own(self, commit: Commit, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+        kind = kind_of(commit)
+        return checks if kind is Kind.PROMOTION else BY_KIND[kind] if kind else ()
+
+    def _root(self, commit: Commit) -> Iterator[AuditFinding]:
+        found = self._lake.list(commit.id)
+        if found:
+            yield AuditFinding(commit.id, "I3", f"main began with {len(found)} objects", "find out whose")
+
+    def _before(self, commit: Commit) -> Before:
+        return Before(
+            commit=commit.parents[0],
+            champion=self._champion,
+            policy=self._policy,
+            enforced=self._enforced,
+            lineage=self._lineage,
+            head=self._head,
+        )
+
+    def _read(self, subject: PromotionSubject) -> None:
+        """Take over what a commit left, reading what it changed."""
+        changed = {change.path for change in subject.changes}
+        at = subject.commit.id
+        if names.CHAMPION in changed:
+            self._champion = read_optional(self._lake, at, names.CHAMPION)
+        if names.POLICY in changed:
+            self._policy = read_optional(self._lake, at, names.POLICY)
+        if names.ENFORCER in changed:
+            self._enforced = read_optional(self._lake, at, names.ENFORCER) is not None
+
+    def _pass(self, commit: Commit) -> None:
+        self.digest = _chained(self.digest, commit)
+        self._lineage.add(commit)

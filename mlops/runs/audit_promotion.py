@@ -1,0 +1,201 @@
+"""What is asked of a promotion: that its record is one, and that its verdict follows from the evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mlops.runs import gate, names
+from mlops.runs.audit_commit import GO_BACK, shown
+from mlops.runs.audit_subject import Check, PromotionSubject, Prover, Unprovable
+from mlops.runs.digest import sha256
+from mlops.runs.evidence import Interval
+from mlops.runs.lifecycle import run_of
+from mlops.runs.model import ComparedTo, Step
+
+#: Numbers that were computed twice agree to this, relatively.
+TOLERANCE = 1e-9
+
+
+def agree(one: float, other: float) -> bool:
+    """Tell whether two numbers are the same but for rounding; NaN is NaN."""
+    return math.isclose(one, other, rel_tol=TOLERANCE) or (math.isnan(one) and math.isnan(other))
+
+
+def _one_promotion(subject: PromotionSubject) -> Iterator[str]:
+    champion, decision, meta = subject.champion, subject.decision, subject.meta
+    for name, values in {
+        "number": (str(champion.number), meta.get("number")),
+        "run": (champion.run_id, meta.get("run_id"), decision.run_id),
+        "evidence commit": (champion.evidence_commit, meta.get("evidence_commit")),
+        "inputs": (champion.inputs_digest, decision.inputs_digest),
+        "end of training": (champion.trained_until, decision.trained_until),
+    }.items():
+        if len(set(values)) > 1:
+            yield f"champion.json, decision.json and metadata name different {name}: {shown(_texts(values))}"
+
+
+def _texts(values: tuple[Any, ...]) -> list[str]:
+    return [str(value)[:12] for value in dict.fromkeys(values)]
+
+
+def _finished_run(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that the evidence commit is the decision of one run, which got that far by its steps."""
+    champion = subject.champion
+    run = run_of(subject.evidence)
+    if run.step is not Step.DECIDED:
+        yield f"its evidence commit is at step {run.step}, not decided"
+    mine = (champion.run_id, champion.attempt, champion.inputs_digest, champion.raw_commit)
+    if mine != (run.run_id, run.attempt, run.inputs.digest, run.fork):
+        yield f"its evidence commit belongs to attempt {run.attempt} of run {run.run_id}, with other inputs"
+
+
+def _named_for_its_inputs(subject: PromotionSubject) -> Iterator[str]:
+    if subject.champion.run_id[:12] != subject.champion.inputs_digest[:12]:
+        yield f"run {subject.champion.run_id} is not named for its inputs"
+
+
+def _fork_stands(subject: PromotionSubject) -> Iterator[str]:
+    if subject.champion.raw_commit not in subject.before.lineage:
+        yield f"its run forked from {subject.champion.raw_commit[:12]}, which main did not stand on any more"
+
+
+def _replaces(subject: PromotionSubject) -> Iterator[str]:
+    data, replaced = subject.before.champion, subject.replaced
+    expected = ComparedTo(
+        number=replaced.number if replaced else 0,
+        run_id=replaced.run_id if replaced else "",
+        champion_sha256=sha256(data) if data is not None else "",
+    )
+    for name, to in (
+        (names.CHAMPION, subject.champion.compared_to),
+        (names.DECISION, subject.decision.compared_to),
+    ):
+        if (to.number, to.run_id, to.champion_sha256) != (
+            expected.number,
+            expected.run_id,
+            expected.champion_sha256,
+        ):
+            yield f"{name} says it replaces promotion {to.number}, but main held {expected.number or 'none'}"
+    if subject.champion.compared_to.commit != subject.before.commit:
+        yield "champion.json was made for another head of main"
+
+
+def _objects(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that the objects are the listed ones, byte for byte."""
+    listed = {record.path: record for record in subject.champion.objects}
+    if len(listed) != len(subject.champion.objects):
+        yield "champion.json lists an object twice"
+    if listed.keys() != subject.outputs.keys():
+        yield f"champion.json lists other objects: {shown(sorted(listed.keys() ^ subject.outputs.keys()))}"
+    other: list[str] = []
+    for path in sorted(listed.keys() & subject.outputs.keys()):
+        record, stat = listed[path], subject.outputs[path]
+        same = (record.size_bytes, record.checksum) == (stat.size_bytes, stat.checksum)
+        if not same or record.sha256 != subject.sha256(path):
+            other.append(path)
+    if other:
+        yield f"not what was judged: {shown(other)}"
+
+
+def _decided_on(subject: PromotionSubject) -> Iterator[str]:
+    decision = subject.decision
+    if decision.paired_sha256 != sha256(subject.paired_data):
+        yield f"{names.PAIRED} is not what was decided on"
+    if decision.predictions_sha256 != sha256(subject.predictions_data):
+        yield f"{names.PREDICTIONS} is not what was decided on"
+    if subject.before.policy is None or decision.policy_sha256 != sha256(subject.before.policy):
+        yield "it was decided by another policy than the one that was in force"
+
+
+def _on_record(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that what was promoted is what the evidence commit holds, under the tag of its look."""
+    evidence = subject.evidence
+    tag = names.decision_tag(subject.paired.holdout_digest, subject.decision.verdict.look)
+    if evidence.metadata.get("decision_tag") != tag:
+        yield f"its evidence commit is not the one of {tag}"
+    other = [
+        change.path
+        for change in subject.lake.diff(evidence.id, subject.commit.id)
+        if change.path.startswith(names.OUTPUTS)
+    ]
+    if other:
+        yield f"not what the evidence commit holds: {shown(other)}"
+
+
+def _same_champion(subject: PromotionSubject) -> Iterator[str]:
+    paired, replaced = subject.paired, subject.replaced
+    on_purpose = subject.meta.get("replace_unscorable", "").strip()
+    if paired.has_champion != (replaced is not None) and not (replaced and on_purpose):
+        yield "it was not compared with the champion that main held"
+    if replaced and paired.has_champion and paired.champion_trained_until != replaced.trained_until:
+        yield "the champion was trained until another time than the evidence says"
+
+
+@dataclass(frozen=True)
+class _Proofs:
+    """The proofs that need the policy, tables or models; without a prover they are left open."""
+
+    prover: Prover | None
+    rescore: bool
+
+    def verdict(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is None or subject.before.policy is None:
+            raise Unprovable("its verdict was not derived again")
+        stated = subject.decision.verdict
+        policy = self.prover.policy(subject.before.policy)
+        derived = gate.decide(subject.paired, policy, look=stated.look)
+        if not stated.promotes:
+            yield "its decision does not promote"
+        if not derived.promotes:
+            yield f"by its evidence it is refused: {derived.sentence}"
+        if not agree(derived.level, stated.level):
+            yield f"look {stated.look} has the error level {derived.level:.6g}, not {stated.level:.6g}"
+        if len(derived.intervals) != len(stated.intervals):
+            yield f"the policy asks for {len(derived.intervals)} comparisons, it has {len(stated.intervals)}"
+        for mine, theirs in zip(derived.intervals, stated.intervals, strict=False):
+            yield from _differences(mine, theirs)
+
+    def paired(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is None:
+            raise Unprovable("its paired losses were not derived again from its predictions")
+        yield from self.prover.paired(subject)
+
+    def holdout(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is None:
+            raise Unprovable("its holdout rows were not selected again")
+        yield from self.prover.holdout(subject)
+
+    def scores(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is not None and self.rescore:
+            yield from self.prover.rescore(subject)
+
+
+def _differences(derived: Interval, stated: Interval) -> Iterator[str]:
+    for field in fields(Interval):
+        mine, theirs = getattr(derived, field.name), getattr(stated, field.name)
+        same = agree(mine, theirs) if isinstance(mine, float) else mine == theirs
+        if not same:
+            yield f"{field.name} of {derived.name} is {mine} by its evidence, {theirs} in its decision"
+
+
+def promotion_checks(prover: Prover | None, *, rescore: bool) -> tuple[Check, ...]:
+    """Return what is asked of a promotion; without a prover, what needs tables is left unproved."""
+    proofs = _Proofs(prover, rescore)
+    return (
+        Check("I3", GO_BACK, _one_promotion),
+        Check("I3", GO_BACK, _objects),
+        Check("I3", GO_BACK, _finished_run),
+        Check("I6", GO_BACK, _replaces),
+        Check("I7", GO_BACK, _named_for_its_inputs),
+        Check("I7", GO_BACK, _fork_stands),
+        Check("I8", GO_BACK, _same_champion),
+        Check("I8", GO_BACK, proofs.holdout),
+        Check("I9", GO_BACK, _decided_on),
+        Check("I9", GO_BACK, _on_record),
+        Check("I9", GO_BACK, proofs.paired),
+        Check("I9", GO_BACK, proofs.verdict),
+        Check("I9", GO_BACK, proofs.scores),
+    )

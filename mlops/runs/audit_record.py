@@ -1,0 +1,194 @@
+"""What is asked of the record: tags, the sequence, rollbacks, protection, and what the tracker has seen.
+
+All of it can change without a commit, so it is asked anew by every audit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mlops.runs import names
+from mlops.runs.audit_rollback import Rollback, rollback_findings, rollbacks_on_record
+from mlops.runs.audit_subject import AuditFinding, Lineage
+from mlops.runs.audit_tracker import RECONCILE, RESTORE, Witness, tracker_findings
+from mlops.runs.errors import NotFound
+from mlops.runs.history import Event, event_of, kind_of, read_optional
+from mlops.runs.model import Kind
+from mlops.runs.ports import Commit, Lake, Ports
+
+FORGOTTEN = "forgotten-"
+
+LOST = "find out who deleted the tag; it is kept by the server's own rules"
+
+
+@dataclass(frozen=True)
+class Record:
+    """`main` and its tags as they are now.
+
+    Attributes:
+        lake: The repository.
+        history: The history of `main`, oldest first.
+        tags: Tag name to commit id.
+    """
+
+    lake: Lake
+    history: Sequence[Commit]
+    tags: Mapping[str, str]
+
+    @cached_property
+    def lineage(self) -> Lineage:
+        """What `main` stands on."""
+        lineage = Lineage()
+        for commit in self.history:
+            lineage.add(commit)
+        return lineage
+
+    @cached_property
+    def events(self) -> list[tuple[Event, Commit]]:
+        """The promotions and the rollbacks made forward in the history of `main`, oldest first."""
+        return [(event, commit) for commit in self.history if (event := event_of(commit)) is not None]
+
+    @cached_property
+    def champion(self) -> Commit | None:
+        """The promotion that `main` stands on."""
+        standing = [c for c in self.history if c.id in self.lineage and kind_of(c) is Kind.PROMOTION]
+        return standing[-1] if standing else None
+
+    @cached_property
+    def rollbacks(self) -> dict[int, Rollback]:
+        """Number to rollback on record."""
+        return rollbacks_on_record(self.lake, self.tags)
+
+    @cached_property
+    def dropped(self) -> dict[str, int]:
+        """Commits that a rollback dropped, to its number."""
+        return {commit.id: n for n, rollback in self.rollbacks.items() for commit in rollback.dropped}
+
+    def forgotten(self, run_id: str = "") -> bool:
+        """Tell whether a run, or any at all, was forgotten on request."""
+        tag = f"{FORGOTTEN}{run_id}"
+        return tag in self.tags if run_id else any(name.startswith(tag) for name in self.tags)
+
+
+def record_findings(
+    ports: Ports, history: Sequence[Commit], witness: Witness | None
+) -> Iterator[AuditFinding]:
+    """Yield what is wrong with tags, protection and links; ``history`` is that of `main`, oldest first."""
+    record = Record(ports.lake, history, ports.lake.tags())
+    yield from _main_itself(record)
+    yield from _sequence(record)
+    yield from _promotions(record)
+    yield from rollback_findings(record.lake, record.rollbacks, record.lineage)
+    yield from _revoked(record)
+    yield from _decisions(record)
+    yield from _champion(record)
+    explained = record.dropped
+    yield from tracker_findings(ports, history, record.champion, explained, witness)
+
+
+def _main_itself(record: Record) -> Iterator[AuditFinding]:
+    head = record.history[-1].id
+    if read_optional(record.lake, head, names.ROLLBACK) is not None:
+        yield AuditFinding(head, "I13", "a rollback is under way", RECONCILE)
+    staged = record.lake.staged(names.MAIN)
+    if staged:
+        what = f"{len(staged)} changes are staged on main, the first {staged[0].path}"
+        yield AuditFinding("", "I13", what, RECONCILE)
+    if names.MAIN not in record.lake.protection().patterns:
+        yield AuditFinding("", "I3", "main is not protected", RECONCILE)
+
+
+def _sequence(record: Record) -> Iterator[AuditFinding]:
+    """Prove that promotions and rollbacks have the numbers from 1 on, each once."""
+    tagged: dict[int, list[str]] = defaultdict(list)
+    for tag in record.tags:
+        number = names.event_number(tag)
+        if number is not None:
+            tagged[number].append(tag)
+    on_main = {event.number for event, _ in record.events}
+    for number in range(1, max([*tagged, *on_main], default=0) + 1):
+        if len(tagged[number]) > 1:
+            taken = " and ".join(tagged[number])
+            yield AuditFinding("", "I12", f"number {number} is taken twice: {taken}", LOST)
+        if not tagged[number] and number not in on_main:
+            what = f"number {number} is missing from the record"
+            yield AuditFinding("", "I12", what, LOST, proved=not record.forgotten())
+    last = 0
+    for event, commit in record.events:
+        if event.number <= last:
+            yield AuditFinding(commit.id, "I12", f"number {event.number} follows {last} on main", RESTORE)
+        last = event.number
+
+
+def _promotions(record: Record) -> Iterator[AuditFinding]:
+    """Prove that record tags are where they belong."""
+    for event, commit in record.events:
+        at = record.tags.get(event.tag)
+        if at is None:
+            if not record.forgotten(commit.metadata.get("run_id", "-")):
+                yield AuditFinding(commit.id, "I12", f"it is not tagged as {event.tag}", RECONCILE)
+        elif at != event.commit:
+            yield AuditFinding(commit.id, "I12", f"{event.tag} names another commit, {at[:12]}", RESTORE)
+    on_main = {commit.id for commit in record.history}
+    for tag, at in record.tags.items():
+        if names.is_promotion_tag(tag) and at not in on_main and at not in record.dropped:
+            what = f"{tag} is not on main, and no rollback took it off"
+            yield AuditFinding(at, "I12", what, RESTORE)
+
+
+def _revoked(record: Record) -> Iterator[AuditFinding]:
+    """Prove that what was rolled back is barred, and is not on `main` again."""
+    for commit in record.history:
+        run_id = commit.metadata.get("run_id", "")
+        standing = commit.id in record.lineage and kind_of(commit) is Kind.PROMOTION
+        if standing and names.revoked_tag(run_id) in record.tags:
+            what = f"run {run_id} was rolled back, and main stands on it"
+            yield AuditFinding(commit.id, "I7", what, "roll back to a promotion before it")
+    for number, rollback in record.rollbacks.items():
+        for run_id in rollback.dropped_runs:
+            if names.revoked_tag(run_id) not in record.tags and not record.forgotten(run_id):
+                what = f"rollback {number} dropped run {run_id}, which is not barred from coming back"
+                todo = f"create the tag {names.revoked_tag(run_id)}"
+                yield AuditFinding(rollback.tagged, "I7", what, todo)
+
+
+def _decisions(record: Record) -> Iterator[AuditFinding]:
+    """Prove that every look at a holdout was counted, and every promotion's decision is among them."""
+    looks: dict[str, set[int]] = defaultdict(set)
+    for tag, at in record.tags.items():
+        look = names.parse_decision_tag(tag)
+        if look is not None:
+            looks[look.holdout].add(look.look)
+            yield from _decision(record.lake, tag, at)
+    for holdout, seen in looks.items():
+        missing = sorted(set(range(1, max(seen) + 1)) - seen)
+        if missing:
+            what = f"look {missing[0]} at holdout {holdout} is missing from the record"
+            yield AuditFinding("", "I9", what, LOST, proved=not record.forgotten())
+    tagged = {at for tag, at in record.tags.items() if names.parse_decision_tag(tag)}
+    for commit in record.history:
+        run_id = commit.metadata.get("run_id", "")
+        evidence = commit.metadata.get("evidence_commit")
+        if kind_of(commit) is Kind.PROMOTION and evidence not in tagged and not record.forgotten(run_id):
+            yield AuditFinding(commit.id, "I9", "its decision is not on record by a tag", RESTORE)
+
+
+def _decision(lake: Lake, tag: str, at: str) -> Iterator[AuditFinding]:
+    try:
+        named = lake.commit_of(at).metadata.get("decision_tag")
+    except NotFound:
+        yield AuditFinding(at, "I9", f"the commit of {tag} is gone", LOST, proved=False)
+        return
+    if named != tag:
+        yield AuditFinding(at, "I9", f"{tag} names a commit that is not this decision", RESTORE)
+
+
+def _champion(record: Record) -> Iterator[AuditFinding]:
+    at = record.tags.get(names.CHAMPION_TAG)
+    expected = record.champion.id if record.champion else None
+    if at != expected:
+        stands = f"at {at[:12]}" if at else "nowhere"
+        yield AuditFinding(at or "", "I11", f"the tag champion stands {stands}", RECONCILE)

@@ -1,0 +1,71 @@
+"""Audits of a world in memory: proofs for models that are numbers, a tracker that tells what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlops.adapters.policy_files import parse_policy
+from mlops.runs import names
+from mlops.runs.audit import Audited, AuditFinding, Version, audit
+from mlops.runs.audit_subject import PromotionSubject
+from mlops.runs.evidence import Policy
+from tests.support.fakes import MemoryTracker, paired
+from tests.support.protocol import World
+
+
+class NumberProver:
+    """Proves what `FakeJudge` says: a prediction file holds two numbers, a model one."""
+
+    def policy(self, data: bytes) -> Policy:
+        return parse_policy(data)
+
+    def paired(self, subject: PromotionSubject) -> Iterator[str]:
+        mine, theirs = subject.predictions_data.decode().split()
+        champion = None if theirs == "None" else float(theirs)
+        derived = paired(float(mine), champion, holdout=subject.paired.holdout_digest)
+        if derived != subject.paired:
+            yield "paired losses do not follow from the predictions"
+
+    def holdout(self, subject: PromotionSubject) -> Iterator[str]:
+        if subject.read(names.HOLDOUT) != b"holdout":
+            yield "the holdout is not what the rule selects"
+
+    def rescore(self, subject: PromotionSubject) -> Iterator[str]:
+        if float(subject.read("model/mae")) != float(subject.predictions_data.split()[0]):
+            yield "the model predicts otherwise"
+
+
+@dataclass
+class MemoryWitness:
+    """What the tracker in memory has seen."""
+
+    tracker: MemoryTracker
+
+    def runs(self) -> Mapping[str, Mapping[str, str]]:
+        return {
+            run_id: {key: str(value) for key, value in tags.items()}
+            for run_id, tags in self.tracker.runs.items()
+        }
+
+    def versions(self, model: str) -> Sequence[Version]:
+        return [
+            Version(number, uri) for (name, uri), number in self.tracker.versions.items() if name == model
+        ]
+
+
+def audited(world: World, **options: Any) -> list[Audited]:
+    """Return every step of an audit of a world."""
+    witness = MemoryWitness(world.ports.tracker)  # type: ignore[arg-type]
+    return list(audit(world.ports, NumberProver(), witness, **options))
+
+
+def findings(world: World, **options: Any) -> list[AuditFinding]:
+    """Return everything that an audit finds."""
+    return [finding for step in audited(world, **options) for finding in step.findings]
+
+
+def texts(found: Sequence[AuditFinding]) -> list[str]:
+    """Return findings as lines, for assertions that fail."""
+    return [f"{f.invariant} {f.commit[:8]} {f.what}{'' if f.proved else ' (not proved)'}" for f in found]
