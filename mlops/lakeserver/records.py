@@ -121,9 +121,9 @@ def repository(execute: Execute, name: str) -> Repository | None:
 def repositories(execute: Execute, lower: str, upper: str | None, after: str, limit: int) -> list[Repository]:
     """Up to `limit` repositories with names in [lower, upper) and after `after`."""
     rows = execute(
-        f"SELECT {_REPOSITORY} FROM repositories WHERE id >= ?1 AND id > ?2 AND (?3 IS NULL OR id < ?3) "
-        "ORDER BY id LIMIT ?4",
-        (lower, after, upper, limit),
+        f"SELECT {_REPOSITORY} FROM repositories WHERE id >= :lower AND id > :after "
+        "AND (:upper IS NULL OR id < :upper) ORDER BY id LIMIT :most",
+        {"lower": lower, "after": after, "upper": upper, "most": limit},
     )
     return [_as_repository(row) for row in rows]
 
@@ -139,9 +139,9 @@ def branches(
 ) -> list[Branch]:
     """Up to `limit` branches with names in [lower, upper) and after `after`."""
     rows = execute(
-        f"SELECT {_BRANCH} FROM branches WHERE rid = ?1 AND id >= ?2 AND id > ?3 AND (?4 IS NULL OR id < ?4) "
-        "AND (?6 OR NOT hidden) ORDER BY id LIMIT ?5",
-        (rid, lower, after, upper, limit, hidden),
+        f"SELECT {_BRANCH} FROM branches WHERE rid = :rid AND id >= :lower AND id > :after "
+        "AND (:upper IS NULL OR id < :upper) AND (:hidden OR NOT hidden) ORDER BY id LIMIT :most",
+        {"rid": rid, "lower": lower, "after": after, "upper": upper, "most": limit, "hidden": hidden},
     )
     return [Branch(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
 
@@ -155,9 +155,9 @@ def tag(execute: Execute, rid: int, name: str) -> Tag | None:
 def tags(execute: Execute, rid: int, lower: str, upper: str | None, after: str, limit: int) -> list[Tag]:
     """Up to `limit` tags with names in [lower, upper) and after `after`."""
     rows = execute(
-        "SELECT id, commit_id FROM tags WHERE rid = ?1 AND id >= ?2 AND id > ?3 AND (?4 IS NULL OR id < ?4) "
-        "ORDER BY id LIMIT ?5",
-        (rid, lower, after, upper, limit),
+        "SELECT id, commit_id FROM tags WHERE rid = :rid AND id >= :lower AND id > :after "
+        "AND (:upper IS NULL OR id < :upper) ORDER BY id LIMIT :most",
+        {"rid": rid, "lower": lower, "after": after, "upper": upper, "most": limit},
     )
     return [Tag(*row) for row in rows]
 
@@ -242,7 +242,7 @@ def unstage(execute: Execute, token: int, key: bytes) -> None:
 def note_commit_of_run(execute: Execute, rid: int, run_id: str, commit_id: bytes) -> None:
     """The record of a run of hooks, if there is one, shows the commit."""
     execute(
-        "UPDATE action_runs SET commit_id = ?1, body = json_set(body, '$.commit_id', ?1) "
-        "WHERE rid = ?2 AND run_id = ?3",
-        (commit_id.hex(), rid, run_id),
+        "UPDATE action_runs SET commit_id = :commit, body = json_set(body, '$.commit_id', :commit) "
+        "WHERE rid = :rid AND run_id = :run",
+        {"commit": commit_id.hex(), "rid": rid, "run": run_id},
     )

@@ -87,9 +87,10 @@ def list_page(lake: Lake, name: str, branch: str, commit_id: str, after: str, am
     if branch and commit_id:
         raise BadRequest("can't use both branchID and MergedCommitID: parameters conflict")
     rows = execute(
-        "SELECT body FROM action_runs WHERE rid = ?1 AND run_id > ?2 AND (?3 = '' OR branch = ?3) "
-        "AND (?4 = '' OR commit_id = ?4) ORDER BY run_id LIMIT ?5",
-        (repo.rid, after, branch, commit_id, amount + 1),
+        "SELECT body FROM action_runs WHERE rid = :rid AND run_id > :after "
+        "AND (:branch = '' OR branch = :branch) AND (:commit = '' OR commit_id = :commit) "
+        "ORDER BY run_id LIMIT :most",
+        {"rid": repo.rid, "after": after, "branch": branch, "commit": commit_id, "most": amount + 1},
     )
     return page_of([json.loads(row[0]) for row in rows], amount, lambda run: run["run_id"])
 

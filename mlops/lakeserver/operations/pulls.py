@@ -30,9 +30,15 @@ def list_page(lake: Lake, name: str, which: str, prefix: str, after: str, amount
     execute = lake.store.database.reader.execute
     repo = repository(execute, name)
     rows = execute(
-        "SELECT body FROM pulls WHERE rid = ?1 AND id > ?2 AND id GLOB ?3 "
-        "AND (?4 = 'all' OR (status = 'open') = (?4 = 'open')) ORDER BY id LIMIT ?5",
-        (repo.rid, after, _escaped(prefix) + "*", which, amount + 1),
+        "SELECT body FROM pulls WHERE rid = :rid AND id > :after AND id GLOB :glob "
+        "AND (:which = 'all' OR (status = 'open') = (:which = 'open')) ORDER BY id LIMIT :most",
+        {
+            "rid": repo.rid,
+            "after": after,
+            "glob": _escaped(prefix) + "*",
+            "which": which,
+            "most": amount + 1,
+        },
     )
     return page_of([json.loads(row[0]) for row in rows], amount, lambda pull: pull["id"])
 
