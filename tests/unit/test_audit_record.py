@@ -1,0 +1,360 @@
+"""What somebody could do to main, its tags and the tracker by hand, and what the audit says of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from mlops.runs import names
+from mlops.runs.digest import document
+from mlops.runs.history import read_main
+from mlops.runs.reconcile import model_uri, reconcile
+from mlops.runs.rollback import freeze, plan_rollback, resume
+from tests.support.auditing import findings, texts
+from tests.support.memory_lake import Entry, MemoryLake
+from tests.support.protocol import World, new_world
+
+PROMOTED = ("promotion-000001", "promotion-000002")
+
+
+@pytest.fixture
+def world() -> World:
+    """Two promotions, on a server that refuses nothing any more."""
+    made = new_world("2013-01", "2013-02")
+    made.run(mae=14.0)
+    made.run(mae=12.0)
+    lake_of(made).enforcer = lake_of(made).hook = None
+    return made
+
+
+def lake_of(world: World) -> MemoryLake:
+    assert isinstance(world.lake, MemoryLake)
+    return world.lake
+
+
+def says(world: World, invariant: str, words: str) -> None:
+    seen = findings(world)
+    assert any(f.invariant == invariant and words in f.what and f.todo for f in seen), texts(seen)
+
+
+# --- main changed by hand
+
+
+def unprotected(world: World) -> MemoryLake:
+    lake = lake_of(world)
+    lake.protect([], lake.protection().version)
+    return lake
+
+
+def test_a_commit_on_main(world: World) -> None:
+    lake = unprotected(world)
+    lake.write(names.MAIN, "model/mae", b"1.0")
+    lake.commit(names.MAIN, "by hand", {})
+    reconcile(world.ports)
+    says(world, "I3", "no lawful change; it changed model/mae")
+    says(world, "I5", "no merge")
+    says(world, "I6", "nothing")
+
+
+def test_a_commit_on_main_that_says_it_is_a_promotion(world: World) -> None:
+    lake, head = unprotected(world), lake_of(world).head(names.MAIN)
+    lake.write(names.MAIN, "model/mae", b"1.0")
+    metadata = {**lake.commit_of(head).metadata, "expected_head": head, "number": "3"}
+    lake.commit(names.MAIN, "by hand", metadata)
+    says(world, "I3", "different number")
+    says(world, "I3", "not what was judged: model/mae")
+    says(world, "I6", "says it replaces promotion 1, but main held 2")
+
+
+def test_a_branch_that_was_merged_with_its_commits(world: World) -> None:
+    lake = lake_of(world)
+    run, head = world.train(mae=10.0), lake.head(names.MAIN)
+    merged = lake._store(lake._tree(run.head), (head, run.head), "merge", {})
+    lake._branches[names.MAIN] = merged.id
+    says(world, "I4", "2 parents")
+
+
+@pytest.mark.parametrize("strategy", ["source-wins", "dest-wins"])
+def test_a_merge_with_a_strategy(world: World, strategy: str) -> None:
+    lake, head = lake_of(world), lake_of(world).head(names.MAIN)
+    tree = {**lake._tree(head), "raw/flights/2013-09.parquet": Entry(b"x")}
+    metadata = {"kind": "ingest", "expected_head": head, "arrival": "2013-09"}
+    merged = lake._store(tree, (head,), "m", {**metadata, ".lakefs.merge.strategy": strategy})
+    lake._branches[names.MAIN] = merged.id
+    says(world, "I5", strategy)
+    says(world, "I3", "names no commit with the results of its validation")
+
+
+def merged(world: World, files: dict[str, bytes | None], fork: str = "", **metadata: str) -> str:
+    """Merge files into `main` on a server that refuses nothing."""
+    lake, branch = lake_of(world), f"by-hand-{len(lake_of(world).branches())}"
+    head = lake.head(names.MAIN)
+    lake.create_branch(branch, fork or head)
+    for path, data in files.items():
+        if data is None:
+            lake.remove(branch, [path])
+        else:
+            lake.write(branch, path, data)
+    source = lake.commit(branch, "by hand", {})
+    return lake.merge(source, names.MAIN, "by hand", {"expected_head": head, **metadata})
+
+
+def test_what_judges_changed_without_a_reason(world: World) -> None:
+    merged(world, {names.POLICY: b"alpha: 0.5\n"}, kind="policy")
+    says(world, "I10", "without a reason")
+
+
+def test_what_judges_changed_by_an_ingest(world: World) -> None:
+    merged(world, {names.POLICY: b"alpha: 0.5\n"}, kind="ingest", arrival="2013-03")
+    says(world, "I10", "changed what judges: gate/policy.yaml")
+
+
+def test_what_judges_is_gone(world: World) -> None:
+    merged(world, {names.ENFORCER: None}, kind="policy", reason="it was in the way")
+    says(world, "I10", f"left main without {names.ENFORCER}")
+
+
+def test_a_second_set_up(world: World) -> None:
+    merged(world, {names.POLICY: b"alpha: 0.5\n"}, kind="setup")
+    says(world, "I10", "set up already")
+
+
+def test_an_arrival_that_was_not_validated(world: World) -> None:
+    failed = world.train(mae=1.0).head
+    merged(world, {names.raw_path("flights", "2013-03"): b"x"}, kind="ingest", arrival="2013-03")
+    says(world, "I3", "no commit with the results")
+    merged(
+        world,
+        {names.raw_path("flights", "2013-04"): b"x"},
+        kind="ingest",
+        arrival="2013-04",
+        evidence_commit=failed,
+    )
+    says(world, "I3", "did not pass")
+    says(world, "I3", "not what was validated")
+
+
+def test_an_ingest_that_takes_others_along(world: World) -> None:
+    merged(
+        world,
+        {names.raw_path("flights", "2013-01"): None, names.raw_path("flights", "2013-02"): b"x"},
+        kind="ingest",
+        arrival="2013-03",
+    )
+    says(world, "I7", "2013-01.parquet (removed)")
+    says(world, "I7", "2013-02.parquet (changed)")
+
+
+def test_bytes_that_were_changed_in_the_store(world: World) -> None:
+    lake, at = lake_of(world), world.lake.tags()["promotion-000002"]
+    entry = lake._trees[at]["model/mae"]
+    lake._trees[at] = {**lake._trees[at], "model/mae": Entry(b"1.0", entry.metadata)}
+    says(world, "I3", "not what was judged: model/mae")
+
+
+# --- rollbacks by hand
+
+
+def test_main_moved_back_by_hand(world: World) -> None:
+    lake = unprotected(world)
+    lake.hard_reset(names.MAIN, lake.tags()["promotion-000001"])
+    says(world, "I12", "promotion-000002 is not on main, and no rollback took it off")
+    says(world, "I11", "the tag champion stands at")
+    says(world, "I11", "the alias champion")
+    says(world, "I3", "not protected")
+
+
+def test_main_moved_back_by_hand_and_every_tag_with_it(world: World) -> None:
+    """What a server has forgotten, the tracker still knows."""
+    lake, tags = unprotected(world), world.lake.tags()
+    lake.hard_reset(names.MAIN, tags["promotion-000001"])
+    for tag in ("promotion-000002", f"decision-{'a' * 12}-2"):
+        lake.delete_tag(tag)
+    reconcile(world.ports)
+    seen = findings(world)
+    assert ("I12", tags["promotion-000002"]) in {(f.invariant, f.commit) for f in seen}
+    says(world, "I12", "the tracker saw promotion")
+
+
+def test_what_was_rolled_back_brought_back_by_hand(world: World) -> None:
+    bad = world.lake.tags()["promotion-000002"]
+    world.roll_back()
+    lake = unprotected(world)
+    lake.hard_reset(names.MAIN, bad)
+    reconcile(world.ports)
+    says(world, "I7", "was rolled back, and main stands on it")
+    says(world, "I7", "which rollback 3 dropped")
+
+
+def test_a_merge_during_a_rollback(world: World) -> None:
+    plan = plan_rollback(world.ports, "half way")
+    assert plan is not None
+    freeze(world.ports, plan)
+    says(world, "I13", "a rollback is under way")
+    merged(world, {names.raw_path("flights", "2013-03"): b"x"}, kind="ingest", arrival="2013-03")
+    says(world, "I12", "on top of a rollback under way")
+
+
+def test_a_rollback_that_hides_what_it_dropped(world: World) -> None:
+    plan = plan_rollback(world.ports, "quietly")
+    assert plan is not None
+    record = dataclasses.replace(plan.record, dropped_runs=())
+    from mlops.runs.rollback import carry_out
+
+    frozen = merged(
+        world,
+        {names.ROLLBACK: document(record.to_json())},
+        kind="rollback",
+        number="3",
+        to_commit=record.to_commit,
+    )
+    carry_out(world.ports, frozen, record)
+    reconcile(world.ports)
+    says(world, "I12", "does not record the runs it dropped")
+    says(world, "I7", "not barred from coming back")
+
+
+def test_a_rollback_made_forward_with_other_content(world: World) -> None:
+    lake, tags = lake_of(world), world.lake.tags()
+    head, target = lake.head(names.MAIN), tags["promotion-000001"]
+    content = {c.path: lake.read(target, c.path) for c in lake.diff(head, target) if c.type != "removed"}
+    merged(
+        world,
+        {**content, "model/mae": b"1.0"},
+        kind="rollback",
+        forward="true",
+        number="3",
+        to_commit=target,
+        record_commit=target,
+    )
+    says(world, "I12", "its content is not that of")
+
+
+# --- tags and caches
+
+
+@pytest.mark.parametrize("tag", PROMOTED)
+def test_a_record_tag_that_was_deleted(world: World, tag: str) -> None:
+    lake_of(world).delete_tag(tag)
+    says(world, "I12", f"not tagged as {tag}")
+
+
+def test_a_record_tag_that_was_moved(world: World) -> None:
+    lake = lake_of(world)
+    lake.delete_tag("promotion-000001")
+    lake.create_tag("promotion-000001", lake.head(names.MAIN))
+    says(world, "I12", "promotion-000001 names another commit")
+
+
+def test_a_rollback_whose_tag_was_deleted(world: World) -> None:
+    world.roll_back()
+    lake_of(world).delete_tag("rolledback-000003")
+    says(world, "I12", "promotion-000002 is not on main")
+    resume(world.ports, "go on")
+
+
+def test_a_number_nobody_has(world: World) -> None:
+    world.roll_back()
+    resume(world.ports, "go on")
+    world.run(mae=11.0)
+    lake_of(world).delete_tag("rolledback-000003")
+    says(world, "I12", "number 3 is missing")
+
+
+def test_a_number_that_was_taken_twice(world: World) -> None:
+    lake_of(world).create_tag("rolledback-000002", world.lake.head(names.MAIN))
+    says(world, "I12", "number 2 is taken twice")
+    says(world, "I12", "rollback 2 has no record")
+
+
+def test_a_bar_that_was_lifted(world: World) -> None:
+    dropped = read_main(world.lake).champion
+    assert dropped is not None
+    world.roll_back()
+    lake_of(world).delete_tag(names.revoked_tag(dropped.run_id))
+    says(world, "I7", f"dropped run {dropped.run_id}, which is not barred")
+
+
+def test_a_look_that_was_taken_off_the_record(world: World) -> None:
+    world.run(mae=15.0)
+    lake_of(world).delete_tag(f"decision-{'a' * 12}-2")
+    says(world, "I9", "look 2 at holdout aaaaaaaaaaaa is missing")
+    says(world, "I9", "not on record by a tag")
+
+
+def test_a_look_that_names_another_decision(world: World) -> None:
+    lake, tags = lake_of(world), world.lake.tags()
+    lake.delete_tag(f"decision-{'a' * 12}-2")
+    lake.create_tag(f"decision-{'a' * 12}-2", tags[f"decision-{'a' * 12}-1"])
+    says(world, "I9", "names a commit that is not this decision")
+
+
+def test_runs_that_were_forgotten_explain_what_is_missing(world: World) -> None:
+    lake, tags = lake_of(world), world.lake.tags()
+    first = lake.commit_of(tags["promotion-000001"]).metadata["run_id"]
+    lake.create_tag(f"forgotten-{first}", lake.head(names.MAIN))
+    for tag in ("promotion-000001", f"decision-{'a' * 12}-1"):
+        lake.delete_tag(tag)
+    assert [f for f in findings(world) if f.proved] == []
+
+
+def test_a_champion_tag_that_was_moved(world: World) -> None:
+    lake = lake_of(world)
+    lake.delete_tag(names.CHAMPION_TAG)
+    says(world, "I11", "the tag champion stands nowhere")
+    lake.create_tag(names.CHAMPION_TAG, lake.tags()["promotion-000001"])
+    says(world, "I11", "the tag champion stands at")
+
+
+def test_protection_that_was_lifted_and_changes_that_are_staged(world: World) -> None:
+    lake = unprotected(world)
+    lake.write(names.MAIN, "model/mae", b"1.0")
+    says(world, "I3", "not protected")
+    says(world, "I13", "staged on main, the first model/mae")
+
+
+# --- the tracker
+
+
+def _alias_moved(world: World) -> None:
+    world.ports.tracker.set_alias("flights", "champion", "1")
+
+
+def _alias_gone(world: World) -> None:
+    world.ports.tracker.set_alias("flights", "champion", None)
+
+
+def _run_gone(world: World) -> None:
+    world.ports.tracker.runs.clear()  # type: ignore[attr-defined]
+
+
+def _run_renamed(world: World) -> None:
+    for tags in world.ports.tracker.runs.values():  # type: ignore[attr-defined]
+        tags["mlops.merge_commit"] = "0" * 64
+
+
+def _version_gone(world: World) -> None:
+    world.ports.tracker.versions.popitem()  # type: ignore[attr-defined]
+
+
+def _version_of_nothing(world: World) -> None:
+    world.ports.tracker.register("flights", model_uri("flights", "0" * 64), "", {})
+
+
+TRACKER: dict[str, tuple[Callable[[World], None], str, str]] = {
+    "the alias moved": (_alias_moved, "I11", "the alias champion stands at version 1"),
+    "no alias": (_alias_gone, "I11", "the alias champion stands nowhere"),
+    "no run": (_run_gone, "I15", "the tracker has no run"),
+    "a run with another commit": (_run_renamed, "I15", "does not name the commit that promoted it"),
+    "no version": (_version_gone, "I15", "has no registered version"),
+    "a version of a commit nobody knows": (_version_of_nothing, "I12", "which no rollback took off it"),
+}
+
+
+@pytest.mark.parametrize("name", TRACKER)
+def test_links_with_the_tracker(world: World, name: str) -> None:
+    spoil, invariant, words = TRACKER[name]
+    spoil(world)
+    says(world, invariant, words)
