@@ -1,4 +1,4 @@
-"""A warmed process that forks a victim for each job and reports how it ended.
+"""A warmed process that forks servers, victims and racers, and reports how they ended.
 
 Imports of the whole stack take seconds and are paid here once; a forked child pays nothing. The zygote itself
 opens no connection and no database, so a child inherits nothing that it could share by accident.
@@ -8,104 +8,142 @@ One JSON request a line on standard input, one JSON answer a line on standard ou
 
 from __future__ import annotations
 
-import dataclasses
+import faulthandler
+import gc
 import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mlops.adapters import lake_credentials
-from mlops.adapters.lake import LakeFSLake, connect
-from mlops.adapters.tracking import MLflowTracker
-from mlops.runs.reconcile import reconcile
-from mlops.steps.system import SystemClock, SystemProcesses, nonce
-from tests.support.commands import COMMANDS, end_of, prepared_world
-from tests.support.fakes import FakeJudge, fake_ports
-from tests.support.faults import FaultPlan, Watched
-from tests.support.protocol import World
+from mlops.runs.errors import MlopsError
+from tests.faults import serving, victims
+from tests.faults.victims import Address, SigKillPlan
+
+#: Nobody waits for ever: a child that is not done by then is killed, and has said where it was.
+CHILD_S = 120
+SERVER_S = 1800
+
+Job = Callable[[dict[str, Any]], Any]
 
 
-class SigKillPlan(FaultPlan):
-    """Dies of SIGKILL; each call is noted in a file first, so that nothing is lost with the process."""
-
-    notes: Any = None
-
-    def call(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        self.calls.append(name)
-        self.notes.write(name + "\n")
-        self.notes.flush()
-        due = len(self.calls) == self.at
-        if due and not self.after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        try:
-            return function(*args, **kwargs)
-        finally:
-            if due:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _world(request: dict[str, Any], plan: FaultPlan) -> World:
-    connection = connect(lake_credentials.load(Path(request["lakectl"])))
-    lake = LakeFSLake(connection, request["repository"])
-    tracker = MLflowTracker(f"sqlite:///{request['database']}", request["repository"])
-    watched: Any = Watched(lake, plan, "lake")
-    ports = fake_ports(watched, tracker=Watched(tracker, plan, "tracker"))
-    ports = dataclasses.replace(ports, clock=SystemClock(), processes=SystemProcesses(), nonce=nonce)
-    return World(watched, ports, FakeJudge(watched))
-
-
-def _prepare(request: dict[str, Any]) -> None:
-    connection = connect(lake_credentials.load(Path(request["lakectl"])))
-    connection.create_repository(request["repository"])
-    lake = LakeFSLake(connection, request["repository"])
-    tracker = MLflowTracker(f"sqlite:///{request['database']}", request["repository"])
-    prepared_world(lake=lake, tracker=tracker, clock=SystemClock(), nonce=nonce)
-
-
-def _job(request: dict[str, Any]) -> Any:
-    plan = SigKillPlan(request.get("at", 0), request.get("after", False))
-    with Path(request["notes"]).open("w", encoding="utf-8") as plan.notes:
-        if request["job"] == "prepare":
-            return _prepare(request)
-        world = _world(request, plan)
-        if request["job"] == "end":
-            return end_of(world)
-        if request["job"] == "reconcile":
-            return reconcile(world.ports)
-        return COMMANDS[request["job"]](world)
-
-
-def _answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Fork a child for one job and wait for it; its calls are in the notes, its result in a file."""
-    result = Path(request["notes"] + ".result")
-    result.unlink(missing_ok=True)
+def fork(work: Callable[[], object], stderr: str, limit_s: int) -> int:
+    """Return the process id of a child that does some work and ends."""
     child = os.fork()
-    if child == 0:
-        try:
-            result.write_text(json.dumps(_job(request)), encoding="utf-8")
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
-            os._exit(1)
-        os._exit(0)
+    if child:
+        return child
+    try:
+        _apart(stderr)
+        signal.alarm(limit_s)
+        faulthandler.dump_traceback_later(limit_s - 5)
+        work()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def _apart(stderr: str) -> None:
+    """Let go of the zygote's own pipes; what goes wrong is written to a file."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    errors = os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for source, target in ((nothing, 0), (nothing, 1), (errors, 2)):
+        os.dup2(source, target)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def outcome_of(work: Callable[[], Any], result: Path) -> None:
+    """Write what came of some work to a file; an error of the project's own is an outcome like any other."""
+    try:
+        outcome = {"result": work()}
+    except MlopsError as error:
+        outcome = {"error": type(error).__name__, "text": str(error)}
+    result.write_text(json.dumps(outcome), encoding="utf-8")
+
+
+def _address(request: dict[str, Any]) -> Address:
+    return Address(**request["address"])
+
+
+def _give(request: dict[str, Any]) -> None:
+    with Path(request["notes"]).open("w", encoding="utf-8") as notes:
+        plan = SigKillPlan(request["at"], request["after"], notes=notes)
+        victims.give(_address(request), request["command"], plan)
+
+
+JOBS: dict[str, Job] = {
+    "base": lambda r: victims.make_base(_address(r), bare=r["bare"]),
+    "prepare": lambda r: victims.prepare(_address(r), r["command"]),
+    "give": _give,
+    "again": lambda r: victims.give_again(_address(r), r["command"]),
+    "end": lambda r: victims.end(_address(r), r["command"]),
+}
+
+
+def _job(request: dict[str, Any]) -> dict[str, Any]:
+    """Fork a child for one job and wait for it; its result is in a file."""
+    result = Path(request["folder"]) / "result"
+    result.unlink(missing_ok=True)
+    job = JOBS[request["job"]]
+    child = fork(lambda: outcome_of(lambda: job(request), result), request["stderr"], CHILD_S)
     _, status = os.waitpid(child, 0)
-    calls = Path(request["notes"]).read_text(encoding="utf-8").split()
-    found = json.loads(result.read_text(encoding="utf-8")) if result.exists() else None
-    return {"status": os.waitstatus_to_exitcode(status), "calls": calls, "result": found}
+    found = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
+    return {"status": os.waitstatus_to_exitcode(status), **found}
+
+
+def _serve(request: dict[str, Any]) -> dict[str, Any]:
+    """Fork a server and wait until it listens."""
+    reads, writes = os.pipe()
+    child = fork(lambda: serving.serve(request, writes), request["stderr"], SERVER_S)
+    os.close(writes)
+    with os.fdopen(reads) as ready:
+        return {"pid": child, "endpoint": ready.readline().strip()}
+
+
+def _stop(request: dict[str, Any]) -> dict[str, Any]:
+    """End a server that was forked here, if it has not ended by itself, and return how it did."""
+    child, status = os.waitpid(request["pid"], os.WNOHANG)
+    if not child:
+        os.kill(request["pid"], request["signal"])
+        _, status = os.waitpid(request["pid"], 0)
+    return {"status": os.waitstatus_to_exitcode(status), "was_alive": not child}
+
+
+REQUESTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "job": _job,
+    "serve": _serve,
+    "stop": _stop,
+}
+
+
+def warm_up() -> None:
+    """Import what makes a cold start slow."""
+    import lakefs  # noqa: F401
+    import mlflow  # noqa: F401
+    import uvicorn.loops.uvloop
+    import uvicorn.protocols.http.httptools_impl  # noqa: F401
+    from mlflow.store.model_registry import sqlalchemy_store as registry  # noqa: F401
+    from mlflow.store.tracking import sqlalchemy_store as tracking  # noqa: F401
+
+    import mlops.adapters.lake_client
+    import mlops.lakeserver.hooks.engine
+    import mlops.lakeserver.pages.site  # noqa: F401
+
+    gc.collect()
+    gc.freeze()  # a child's collector then leaves the pages alone that it shares with this process
 
 
 def main() -> None:
     """Answer requests until standard input ends."""
-    import lakefs  # noqa: F401 - this and the next are what makes a cold start slow
-    import mlflow  # noqa: F401
-    from mlflow.store.model_registry import sqlalchemy_store as registry  # noqa: F401
-    from mlflow.store.tracking import sqlalchemy_store as tracking  # noqa: F401
-
+    warm_up()
     print(json.dumps({"ready": True}), flush=True)  # noqa: T201
     for line in sys.stdin:
-        print(json.dumps(_answer(json.loads(line))), flush=True)  # noqa: T201
+        request = json.loads(line)
+        print(json.dumps(REQUESTS[request["do"]](request)), flush=True)  # noqa: T201
 
 
 if __name__ == "__main__":

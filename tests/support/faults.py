@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.support.protocol import World
 
 
 class Died(BaseException):
@@ -19,22 +23,44 @@ class FaultPlan:
         at: Number of the call to die at, from 1; 0 for never.
         after: Whether the call takes effect first: the merge is made, its answer is lost.
         calls: Names of the calls seen so far, in order.
+        dead: Whether it has died: what runs on all the same (a `finally`) reaches nothing any more.
     """
 
     at: int = 0
     after: bool = False
     calls: list[str] = field(default_factory=list)
+    dead: bool = False
 
     def call(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        self.calls.append(name)
-        due = len(self.calls) == self.at
-        if due and not self.after:
+        if self.dead:
             raise Died(name)
+        self.calls.append(name)
+        due = self.due(name)
+        if due and not self.after:
+            self.die(name)
         try:
             return function(*args, **kwargs)
         finally:
             if due:
-                raise Died(f"{name} (after it took effect)")
+                self.die(f"{name} (after it took effect)")
+
+    def due(self, name: str) -> bool:
+        """Tell whether the call that was just counted is the one to die at."""
+        return len(self.calls) == self.at
+
+    def die(self, where: str) -> None:
+        self.dead = True
+        raise Died(where)
+
+
+@dataclass
+class DiesAt(FaultPlan):
+    """Dies before the first call of a name."""
+
+    name: str = ""
+
+    def due(self, name: str) -> bool:
+        return name == self.name
 
 
 class Watched:
@@ -48,3 +74,19 @@ class Watched:
         if not callable(value):
             return value
         return lambda *args, **kwargs: self._plan.call(f"{self._name}.{attribute}", value, *args, **kwargs)
+
+
+def watched(world: World, plan: FaultPlan, **ports: Any) -> World:
+    """Return a world whose lake and tracker are called through a plan; further ports may be replaced."""
+    lake: Any = Watched(world.lake, plan, "lake")
+    tracker = Watched(world.ports.tracker, plan, "tracker")
+    changed = dataclasses.replace(world.ports, lake=lake, tracker=tracker, **ports)
+    return World(lake, changed, dataclasses.replace(world.judge, lake=lake))
+
+
+def half_done(world: World, call: str, command: Callable[[World], Any]) -> None:
+    """Do a command up to its first call of a name, at which its process dies."""
+    plan = DiesAt(name=call)
+    with suppress(Died):
+        command(watched(world, plan))
+    assert plan.calls[-1] == call, f"it never called {call}"

@@ -1,4 +1,4 @@
-"""Killed at any call of an ingest, a run or a rollback and run again: the end is that of an undisturbed run.
+"""Killed at any call of a command and run again: the end is that of an undisturbed run.
 
 A process is killed before each call of the lake and the tracker, and after each one before its answer
 arrives; then another process runs the same command. The calls are found by running undisturbed first,
@@ -7,7 +7,6 @@ and every one of them is killed: the two counts are printed and compared.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,29 +15,22 @@ import pytest
 from mlops.runs import names
 from mlops.runs.history import read_main
 from mlops.runs.reconcile import reconcile
-from tests.support.commands import COMMANDS, Command, end_of, prepared_world, roll_back_to_first
+from tests.support.commands import COMMANDS, Scenario
 from tests.support.fakes import FakeProcesses
-from tests.support.faults import Died, FaultPlan, Watched
+from tests.support.faults import Died, FaultPlan, watched
 from tests.support.protocol import World
 
 KILLED: dict[str, list[int]] = {}
 
 
 def _as_process(world: World, plan: FaultPlan, name: str) -> World:
-    lake = Watched(world.lake, plan, "lake")
-    ports = dataclasses.replace(
-        world.ports,
-        lake=lake,
-        tracker=Watched(world.ports.tracker, plan, "tracker"),
-        processes=FakeProcesses(f"{name}:1:1"),
-    )
-    return World(lake, ports, dataclasses.replace(world.judge, lake=lake))  # type: ignore[arg-type]
+    return watched(world, plan, processes=FakeProcesses(f"{name}:1:1"))
 
 
-def _undisturbed(command: Command) -> tuple[dict[str, Any], int]:
-    plan, world = FaultPlan(), prepared_world()
-    command(_as_process(world, plan, "undisturbed"))
-    return end_of(world), len(plan.calls)
+def _undisturbed(scenario: Scenario) -> tuple[dict[str, Any], int]:
+    plan, world = FaultPlan(), scenario.world()
+    scenario.command(_as_process(world, plan, "undisturbed"))
+    return scenario.end(world), len(plan.calls)
 
 
 def _points() -> Iterator[tuple[str, bool]]:
@@ -49,16 +41,18 @@ def _points() -> Iterator[tuple[str, bool]]:
 
 @pytest.mark.parametrize(("name", "after"), list(_points()))
 def test_killed_at_every_call_and_run_again_ends_as_if_undisturbed(name: str, after: bool) -> None:
-    command = COMMANDS[name]
-    expected, calls = _undisturbed(command)
+    scenario = COMMANDS[name]
+    expected, calls = _undisturbed(scenario)
     for at in range(1, calls + 1):
-        world = prepared_world()
+        world = scenario.world()
         plan = FaultPlan(at, after)
         with pytest.raises(Died):
-            command(_as_process(world, plan, "victim"))
+            scenario.command(_as_process(world, plan, "victim"))
         _main_is_whole(world, plan)
-        command(_as_process(world, FaultPlan(), "second"))
-        assert end_of(world) == expected, f"{name}: killed at call {at}, {plan.calls[-1]}, after={after}"
+        scenario.command(_as_process(world, FaultPlan(), "second"))
+        assert scenario.end(world) == expected, (
+            f"{name}: killed at call {at}, {plan.calls[-1]}, after={after}"
+        )
         KILLED.setdefault(f"{name} {'after' if after else 'before'}", []).append(at)
     assert len(KILLED[f"{name} {'after' if after else 'before'}"]) == calls
     print(f"{name}: {calls} calls found, {calls} killed {'after their effect' if after else 'before'}")  # noqa: T201
@@ -67,22 +61,23 @@ def test_killed_at_every_call_and_run_again_ends_as_if_undisturbed(name: str, af
 def _main_is_whole(world: World, plan: FaultPlan) -> None:
     """Nothing half-done is ever visible on `main`: its champion names exactly the objects that are there."""
     state = read_main(world.lake)
-    assert state.champion is not None
-    listed = {(o.path, o.checksum) for o in state.champion.objects}
+    listed = {(o.path, o.checksum) for o in state.champion.objects} if state.champion else set()
     found = {(s.path, s.checksum) for p in names.OUTPUTS for s in world.lake.list(state.head, p)}
     assert listed == found, plan.calls[-1]
 
 
-def test_a_rollback_that_was_killed_is_finished_by_whatever_command_comes_next() -> None:
-    expected, calls = _undisturbed(roll_back_to_first)
+@pytest.mark.parametrize("name", ["rollback", "forward rollback"])
+def test_a_rollback_that_was_killed_is_finished_by_whatever_command_comes_next(name: str) -> None:
+    scenario = COMMANDS[name]
+    expected, calls = _undisturbed(scenario)
     for at in range(1, calls + 1):
-        world = prepared_world()
+        world = scenario.world()
         plan = FaultPlan(at, after=True)
         with pytest.raises(Died):
-            roll_back_to_first(_as_process(world, plan, "victim"))
+            scenario.command(_as_process(world, plan, "victim"))
         reconcile(_as_process(world, FaultPlan(), "second").ports)
         state = read_main(world.lake)
         assert state.rollback is None
         assert world.lake.protection().patterns == ("main",)
         if state.champion and state.champion.number == 1:
-            assert end_of(world) == expected, plan.calls[-1]
+            assert scenario.end(world) == expected, plan.calls[-1]

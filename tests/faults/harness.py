@@ -1,0 +1,265 @@
+"""The warmed process from outside: worlds copied from templates, commands given, processes killed.
+
+A template is the store of a lake server and MLflow's database, made once. A point copies it, starts a server
+on the copy, kills somebody, and runs the command again; that costs half a second.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mlops.adapters import lake_credentials
+from mlops.lakeserver.store import Store
+from mlops.lakeserver.verify import verify
+from tests.support.commands import COMMANDS
+
+KILLED = -signal.SIGKILL
+
+
+@dataclass(frozen=True)
+class Point:
+    """One place to kill at.
+
+    Attributes:
+        command: Name of the command.
+        server: Whether the lake server is killed, rather than the process that gives the command.
+        at: Number of the call, from 1.
+        after: Whether the call takes effect first, and only its answer is lost.
+    """
+
+    command: str
+    server: bool
+    at: int
+    after: bool
+
+    def __str__(self) -> str:
+        who = "server" if self.server else "victim"
+        return f"{self.command}: {who} killed {'after' if self.after else 'before'} call {self.at}"
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """What a command does if nobody dies.
+
+    Attributes:
+        end: What must not depend on crashes.
+        calls: Calls of the process, in order.
+        requests: Requests that the server saw, in order.
+    """
+
+    end: dict[str, Any]
+    calls: list[str]
+    requests: list[str]
+
+    def points(self, command: str, *, server: bool) -> list[Point]:
+        """Return all places to kill at: before and after each call."""
+        count = len(self.requests if server else self.calls)
+        return [Point(command, server, at, after) for after in (False, True) for at in range(1, count + 1)]
+
+
+@dataclass
+class Zygote:
+    """The warmed process and a folder for worlds."""
+
+    process: subprocess.Popen[str]
+    folder: Path
+    lakectl: Path
+    templates: dict[str, Path] = field(default_factory=dict)
+    undisturbed: dict[str, Undisturbed] = field(default_factory=dict)
+    worlds: int = 0
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """Return the answer to one request."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def world(self, template: Path | None = None) -> World:
+        """Return a new world: a copy of a template, or one with nothing in it."""
+        self.worlds += 1
+        folder = self.folder / f"world-{self.worlds}"
+        if template is None:
+            folder.mkdir()
+        else:
+            shutil.copytree(template, folder)
+        return World(self, folder)
+
+    def template(self, name: str) -> Path:
+        """Return the template of a command, or of ``prepared`` or ``bare``; it is made where it is missing."""
+        if name not in self.templates:
+            scenario = COMMANDS.get(name)
+            base = None if scenario is None else self.template("bare" if scenario.bare else "prepared")
+            world = self.world(base)
+            with world.serving(until=signal.SIGTERM):
+                if scenario is None:
+                    world.done("base", bare=name == "bare")
+                else:
+                    world.done("prepare", command=name)
+            self.templates[name] = world.folder
+        return self.templates[name]
+
+    def known(self, command: str) -> Undisturbed:
+        """Return what a command does if nobody dies."""
+        if command not in self.undisturbed:
+            world = self.world(self.template(command))
+            with world.serving():
+                calls = world.done("give", command=command, at=0, after=False, notes=str(world.calls))
+                assert calls is None
+                requests = world.requests.read_text(encoding="utf-8").splitlines()
+                end = world.done("end", command=command)
+            world.verify()
+            calls = world.calls.read_text(encoding="utf-8").splitlines()
+            self.undisturbed[command] = Undisturbed(end, calls, requests)
+        return self.undisturbed[command]
+
+    def kill(self, point: Point) -> None:
+        """Kill at a point, give the command again, and check that the end is that of an undisturbed run."""
+        expected = self.known(point.command).end
+        world = self.world(self.template(point.command))
+        kill = world.kill_server if point.server else world.kill_victim
+        with kill(point):
+            found = world.done("again", command=point.command)
+        assert found == expected, f"{point}\n{world.told()}"
+        world.verify()
+        shutil.rmtree(world.folder)
+
+
+@dataclass
+class World:
+    """A lake server's store and MLflow's database, in a folder of their own."""
+
+    zygote: Zygote
+    folder: Path
+    port: int = 0
+    endpoint: str = ""
+    pid: int = 0
+
+    @property
+    def calls(self) -> Path:
+        return self.folder / "calls"
+
+    @property
+    def requests(self) -> Path:
+        return self.folder / "requests"
+
+    @property
+    def lake(self) -> Path:
+        return self.folder / "lake"
+
+    def start(self, *, at: int = 0, after: bool = False) -> None:
+        """Start a server on the store, at the port that the last one had."""
+        known = lake_credentials.load(self.zygote.lakectl)
+        answer = self.zygote.ask(
+            do="serve",
+            data=str(self.lake),
+            port=self.port,
+            key=known.access_key_id,
+            secret=known.secret_access_key,
+            notes=str(self.requests),
+            stderr=str(self.folder / "stderr"),
+            at=at,
+            after=after,
+        )
+        self.pid, self.endpoint = answer["pid"], answer["endpoint"]
+        assert self.endpoint, self.told()
+        self.port = int(self.endpoint.rpartition(":")[2])
+
+    def stop(self, signal_: int = signal.SIGKILL) -> dict[str, Any]:
+        """End the server, if it has not ended by itself, and return how it did."""
+        pid, self.pid = self.pid, 0
+        return self.zygote.ask(do="stop", pid=pid, signal=signal_)
+
+    @contextlib.contextmanager
+    def serving(self, *, until: int = signal.SIGKILL) -> Iterator[None]:
+        """Let a server run while the context lasts, and end it by a signal."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.stop(until)
+
+    def job(self, job: str, **options: Any) -> dict[str, Any]:
+        """Return how a job in a process of its own ended."""
+        address = {
+            "lakectl": str(self.zygote.lakectl),
+            "endpoint": self.endpoint,
+            "database": str(self.folder / "mlflow.db"),
+        }
+        paths = {"folder": str(self.folder), "stderr": str(self.folder / "stderr")}
+        return self.zygote.ask(do="job", job=job, address=address, **paths, **options)
+
+    def done(self, job: str, **options: Any) -> Any:
+        """Return what a job came to, which must be no error."""
+        answer = self.job(job, **options)
+        assert answer["status"] == 0, self.told()
+        assert "error" not in answer, f"{answer}\n{self.told()}"
+        return answer["result"]
+
+    @contextlib.contextmanager
+    def kill_victim(self, point: Point) -> Iterator[None]:
+        """Let a process give the command and die; the server lives on, also in the context."""
+        with self.serving():
+            options = {"at": point.at, "after": point.after, "notes": str(self.calls)}
+            answer = self.job("give", command=point.command, **options)
+            assert answer["status"] == KILLED, f"{point}\n{answer}\n{self.told()}"
+            yield
+
+    @contextlib.contextmanager
+    def kill_server(self, point: Point) -> Iterator[None]:
+        """Let the server die while a process gives the command, which must say so and no more.
+
+        In the context another server is at work on the same store, at the same port.
+        """
+        self.start(at=point.at, after=point.after)
+        answer = self.job("give", command=point.command, at=0, after=False, notes=str(self.calls))
+        ended = self.stop()
+        assert ended == {"status": KILLED, "was_alive": False}, f"{point}\n{ended}\n{self.told()}"
+        assert answer.get("error") == "LakeUnavailable", f"{point}\n{answer}\n{self.told()}"
+        with self.serving():
+            yield
+
+    def verify(self) -> None:
+        """Check every hash and every reference of the store."""
+        store = Store(self.lake)
+        try:
+            assert verify(store) == []
+        finally:
+            store.close()
+
+    def told(self) -> str:
+        """Return the end of what went wrong in the children."""
+        file = self.folder / "stderr"
+        return file.read_text(encoding="utf-8")[-6000:] if file.exists() else "nothing was told"
+
+
+@contextlib.contextmanager
+def warmed(folder: Path) -> Iterator[Zygote]:
+    """Start the warmed process; it ends with the context."""
+    lakectl = folder / lake_credentials.FILE_NAME
+    lake_credentials.save(lake_credentials.generate("http://127.0.0.1"), lakectl)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.faults.zygote"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert json.loads(process.stdout.readline()) == {"ready": True}
+        yield Zygote(process, folder, lakectl)
+    finally:
+        process.stdin.close()
+        process.wait(timeout=30)
+        process.stdout.close()
