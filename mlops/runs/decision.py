@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from mlops.runs import gate, names
 from mlops.runs.digest import document, sha256
-from mlops.runs.errors import Conflict, ProtocolMisuse
+from mlops.runs.errors import Conflict, ProtocolMisuse, bounded
 from mlops.runs.evidence import Decision, Finding, Outcome, Paired, Reason, Verdict
 from mlops.runs.history import MainState, parse_json, read_json, read_main
 from mlops.runs.json_values import nulled
@@ -52,30 +52,44 @@ def current(ports: Ports, run: Run) -> Decided:
     return Decided(run, evidence, decision)
 
 
-def decide(ports: Ports, judge: Judge, run: Run) -> Decided:
+def decide(ports: Ports, judge: Judge, run: Run, *, replace_unscorable: str = "") -> Decided:
     """Compare a trained run with the champion on `main` now, and put the decision on record.
 
     Afterwards the evidence is a commit of the run's branch, tagged ``decision-<holdout>-<k>``. A decision
     that was committed but not tagged when a process died is tagged now if its look is still free.
+
+    Args:
+        ports: The outside.
+        judge: Scores.
+        run: The run, trained at least.
+        replace_unscorable: Why a champion that cannot be scored may be replaced by whoever beats the
+            baseline; without a reason such a champion bars every candidate.
     """
     for _ in range(_CLAIM_ROUNDS):
         state = read_main(ports.lake)
-        decided = _committed(ports, state, run) or _evaluate(ports, judge, state, run)
+        decided = _committed(ports, state, run, replace_unscorable) or _evaluate(
+            ports, judge, state, run, replace_unscorable
+        )
         if _claim(ports, decided):
             return decided
         run = decided.run
     raise ProtocolMisuse("other runs keep claiming the looks at this holdout", where=run.branch)
 
 
-def _committed(ports: Ports, state: MainState, run: Run) -> Decided | None:
+def _committed(ports: Ports, state: MainState, run: Run, replace_unscorable: str) -> Decided | None:
     """Return the decision at the run's head if it still stands and its look is free or its own."""
     if not run.reached(Step.DECIDED):
         return None
     decided = current(ports, run)
-    if not still_stands(ports, state, decided):
+    if not still_stands(ports, state, decided) or (replace_unscorable and is_unscorable(decided.decision)):
         return None
     tag = _tag(ports, decided)
     return decided if state.tags.get(tag, decided.evidence_commit) == decided.evidence_commit else None
+
+
+def is_unscorable(decision: Decision) -> bool:
+    """Tell whether a decision is a refusal for no other reason than that the champion cannot be scored."""
+    return [f.reason for f in decision.verdict.findings] == [Reason.CHAMPION_UNSCORABLE]
 
 
 def still_stands(ports: Ports, state: MainState, decided: Decided) -> bool:
@@ -87,14 +101,19 @@ def still_stands(ports: Ports, state: MainState, decided: Decided) -> bool:
     )
 
 
-def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run) -> Decided:
+def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_unscorable: str) -> Decided:
     """Score, decide, and commit the evidence on the run's branch."""
     champion: tuple[str, Champion] | None = (state.head, state.champion) if state.champion else None
     evaluation = judge.evaluate(run, run.head, champion)
     look = state.next_look(evaluation.paired.holdout_digest)
     policy_bytes = ports.lake.read(state.head, names.POLICY)
     policy = judge.policy(policy_bytes)
-    verdict = _barred(state, run, look) or gate.decide(evaluation.paired, policy, look=look)
+    replaced = replace_unscorable if evaluation.unscorable else ""
+    verdict = (
+        _barred(state, run, look)
+        or _unscorable(evaluation, look, replaced)
+        or gate.decide(evaluation.paired, policy, look=look)
+    )
     paired_bytes = document(evaluation.paired.to_json())
     decision = Decision(
         run_id=run.run_id,
@@ -108,6 +127,7 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run) -> Decided
         verdict=verdict,
         decided_at_s=ports.clock.now_s(),
         metrics=evaluation.metrics,
+        replace_unscorable=replaced,
     )
     _write(ports, judge, run, decision, paired_bytes, evaluation)
     tag = names.decision_tag(evaluation.paired.holdout_digest, look)
@@ -127,11 +147,21 @@ def _barred(state: MainState, run: Run, look: int) -> Verdict | None:
     if state.is_revoked(run.run_id):
         finding = Finding(Reason.REVOKED, f"Run {run.run_id} was rolled back and does not return by itself.")
         return Verdict(Outcome.REFUSE, (finding,), look=look)
+    if names.restored_tag(run.run_id) in state.tags:
+        return None
     revoked = {tag.removeprefix("revoked-")[:12] for tag in state.tags if names.parse_revoked_tag(tag)}
     if run.inputs.digest[:12] in revoked:
         sentence = "A run with the same inputs was rolled back; other data, code or parameters are needed."
         return Verdict(Outcome.REFUSE, (Finding(Reason.REPEATS_ROLLED_BACK, sentence),), look=look)
     return None
+
+
+def _unscorable(evaluation: Evaluation, look: int, replaced: str) -> Verdict | None:
+    """Return a refusal where nobody can say whether the candidate is better, and nobody let that pass."""
+    if not evaluation.unscorable or replaced:
+        return None
+    sentence = f"The champion cannot be scored, so nothing can be compared with it: {evaluation.unscorable}."
+    return Verdict(Outcome.REFUSE, (Finding(Reason.CHAMPION_UNSCORABLE, bounded(sentence)),), look=look)
 
 
 def _write(

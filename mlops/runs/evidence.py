@@ -310,6 +310,8 @@ class Decision:
         verdict: The verdict.
         decided_at_s: When, Unix seconds.
         metrics: Metric name to value; in JSON null where it is not finite, read back as NaN.
+        replace_unscorable: Why somebody let a champion that cannot be scored be replaced by whoever beats the
+            baseline; empty where nobody did.
     """
 
     run_id: str
@@ -323,6 +325,7 @@ class Decision:
     verdict: Verdict
     decided_at_s: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    replace_unscorable: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types."""

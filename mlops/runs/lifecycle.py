@@ -30,6 +30,9 @@ def open_run(
     *,
     again: int = 0,
     take_over: bool = False,
+    restored: int = 0,
+    notes: Mapping[str, str] | None = None,
+    even_if_over: bool = False,
 ) -> Run:
     """Open a run on the head of `main`, or go on with the unfinished one that has the same inputs.
 
@@ -38,6 +41,9 @@ def open_run(
         inputs_at: Returns the inputs of a run that reads ``raw/`` at a commit.
         again: Counts deliberate repetitions of the same inputs.
         take_over: Whether an attempt that seems alive is fenced all the same.
+        restored: Counts how often the outputs of such a run are brought back; 0 for a run of its own.
+        notes: Further metadata of the commit that opens an attempt; the run keeps ``restores``.
+        even_if_over: Whether a run that is over is gone on with.
 
     Returns:
         An attempt owned by this process, at the last step that any attempt of the run has finished; or the
@@ -54,10 +60,11 @@ def open_run(
                 "a rollback is under way", where=names.MAIN, todo="run `mlops reconcile` to finish it"
             )
         inputs = inputs_at(state.head)
-        run_id = names.run_id(inputs.digest, again)
-        attempts = attempts_of(ports.lake, run_id)
+        run_id = names.run_id(inputs.digest, again, restored)
         try:
-            return _next_attempt(ports, state, inputs, run_id, attempts, take_over=take_over)
+            return _next_attempt(
+                ports, state, inputs, run_id, notes or {}, take_over=take_over, even_if_over=even_if_over
+            )
         except Conflict:
             continue  # another process took the attempt's name: look again who that is
     raise RunAlive(
@@ -70,19 +77,21 @@ def _next_attempt(
     state: MainState,
     inputs: RunInputs,
     run_id: str,
-    attempts: list[str],
+    notes: Mapping[str, str],
     *,
     take_over: bool,
+    even_if_over: bool,
 ) -> Run:
-    lease = _lease(ports)
+    lease, attempts = _lease(ports), attempts_of(ports.lake, run_id)
     latest = load_run(ports.lake, attempts[-1]) if attempts else None
     if latest is not None and latest.step is not Step.FAILED:
-        if is_over(ports.lake, state, latest):
+        over = is_over(ports.lake, state, latest)
+        if over and not even_if_over:
             return latest
         if latest.lease.owner == lease.owner:
             ports.lake.discard(latest.branch)
             return latest
-        if not take_over and is_alive(ports, latest.lease):
+        if not over and not take_over and is_alive(ports, latest.lease):
             raise RunAlive(
                 f"run {run_id} is still being worked on by {latest.lease.owner}",
                 where=latest.branch,
@@ -90,8 +99,9 @@ def _next_attempt(
             )
     number = _attempt(attempts[-1]) + 1 if attempts else 1
     resumable = _last_finished(ports.lake, state, attempts)
+    now_s, restores = ports.clock.now_s(), int(notes.get("restores", 0))
     source = resumable or Run(
-        run_id, number, state.head, state.head, Step.OPENED, inputs, lease, ports.clock.now_s()
+        run_id, number, state.head, state.head, Step.OPENED, inputs, lease, now_s, restores
     )
     run = dataclasses.replace(source, attempt=number, lease=lease, inputs=inputs)
     ports.lake.create_branch(run.branch, source.head)
@@ -99,7 +109,7 @@ def _next_attempt(
         # What the champion left must not mix with what this run writes: the outputs are one run's alone.
         stale = [stat.path for prefix in names.OUTPUTS for stat in ports.lake.list(run.fork, prefix)]
         ports.lake.remove(run.branch, stale)
-    extra = carried(ports.lake, source) if resumable else {}
+    extra = {**notes, **(carried(ports.lake, source) if resumable else {})}
     return finish_step(ports, run, run.step, f"Open attempt {number} of run {run_id}", extra)
 
 
@@ -221,6 +231,7 @@ def run_of(commit: Commit) -> Run:
             inputs=RunInputs(**json.loads(meta["inputs"])),
             lease=Lease(meta["lease_owner"], int(meta["lease_expires_at_s"])),
             opened_at_s=int(meta["opened_at_s"]),
+            restores=int(meta.get("restores", 0)),
         )
     except (KeyError, ValueError, TypeError) as error:
         raise Corrupt(f"not a step of a run: {error}", where=commit.id[:12]) from error
@@ -239,4 +250,5 @@ def _metadata(run: Run) -> dict[str, str]:
         "lease_owner": run.lease.owner,
         "lease_expires_at_s": str(run.lease.expires_at_s),
         "opened_at_s": str(run.opened_at_s),
+        **({"restores": str(run.restores)} if run.restores else {}),
     }

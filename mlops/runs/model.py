@@ -113,6 +113,7 @@ class Run:
         inputs: What its outputs follow from.
         lease: Who works on it.
         opened_at_s: When its first attempt was opened, Unix seconds.
+        restores: Number of the promotion whose outputs it brings back; 0 for a run that computes its own.
     """
 
     run_id: str
@@ -123,6 +124,7 @@ class Run:
     inputs: RunInputs
     lease: Lease
     opened_at_s: int
+    restores: int = 0
 
     @property
     def branch(self) -> str:
@@ -176,6 +178,8 @@ class Champion:
         raw_commit: Commit of `main` whose ``raw/`` the run read.
         objects: Every object of the promotion but ``champion.json`` itself, sorted by path.
         metrics: Metric name to value of this model on its holdout.
+        restores: Number of the promotion whose outputs it brought back; 0 for outputs of its own. Training
+            rows and model are that promotion's then, and ``raw_commit`` is where they were judged again.
     """
 
     number: int
@@ -188,6 +192,7 @@ class Champion:
     raw_commit: str
     objects: tuple[ObjectRecord, ...]
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    restores: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types."""

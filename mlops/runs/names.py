@@ -47,7 +47,8 @@ _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
 # Counts are written in one way each, and short enough to be numbers: two names never mean the same.
 _COUNT = r"[1-9][0-9]{0,8}"
 _NUMBER = r"(?!0{6})(?:[0-9]{6}|[1-9][0-9]{6,8})"
-_RUN_ID = re.compile(rf"[0-9a-f]{{12}}(?:n{_COUNT})?")
+_RUN_ID = re.compile(rf"[0-9a-f]{{12}}(?:n{_COUNT})?(?:r{_COUNT})?")
+_RUN_PARTS = re.compile(rf"(?P<inputs>[0-9a-f]{{12}})(?:n(?P<again>{_COUNT}))?(?:r(?P<restored>{_COUNT}))?")
 _RUN_BRANCH = re.compile(rf"run-(?P<run>{_RUN_ID.pattern})-a(?P<attempt>{_COUNT})")
 _NONCE = r"[0-9a-z]{1,32}"
 _FORWARD_BRANCH = re.compile(rf"{ROLLBACK_BRANCHES}{_NUMBER}-{_NONCE}")
@@ -66,6 +67,14 @@ class RunBranch(NamedTuple):
 
     run_id: str
     attempt: int
+
+
+class RunParts(NamedTuple):
+    """The parts of a run's id: inputs, deliberate repetitions, returns of its outputs."""
+
+    inputs: str
+    again: int
+    restored: int
 
 
 class Look(NamedTuple):
@@ -106,9 +115,24 @@ def is_commit_id(text: str) -> bool:
     return _COMMIT.fullmatch(text) is not None
 
 
-def run_id(inputs_digest: str, again: int = 0) -> str:
-    """Return the id of the run with these inputs; ``again`` counts deliberate repetitions of it."""
-    return inputs_digest[:12] + (f"n{again}" if again else "")
+def run_id(inputs_digest: str, again: int = 0, restored: int = 0) -> str:
+    """Return the id of the run with these inputs.
+
+    Args:
+        inputs_digest: Digest of the inputs, of which the first twelve digits count.
+        again: Counts deliberate repetitions of it.
+        restored: Counts how often its outputs were brought back, by a run that computes none of its own.
+    """
+    repeated = f"n{again}" if again else ""
+    return inputs_digest[:12] + repeated + (f"r{restored}" if restored else "")
+
+
+def parse_run_id(run: str) -> RunParts | None:
+    """Return the parts of a run's id, or None for any other text."""
+    match = _RUN_PARTS.fullmatch(run)
+    if match is None:
+        return None
+    return RunParts(match["inputs"], int(match["again"] or 0), int(match["restored"] or 0))
 
 
 def run_branch(run: str, attempt: int) -> str:
@@ -180,6 +204,11 @@ def decision_tag(holdout: str, look: int) -> str:
 def revoked_tag(run: str) -> str:
     """Return the tag that bars a run which was rolled back."""
     return f"revoked-{run}"
+
+
+def restored_tag(run: str) -> str:
+    """Return the tag by which somebody asked for old outputs to return as ``run``; it holds the reason."""
+    return f"restored-{run}"
 
 
 def event_number(tag: str) -> int | None:

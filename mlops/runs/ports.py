@@ -269,12 +269,14 @@ class Evaluation:
         predictions: Content of ``reports/predictions.parquet``.
         metrics: Content of ``reports/metrics.json``.
         holdout_source: Commit whose holdout was used, if not the candidate's own; empty otherwise.
+        unscorable: Why the champion could not be scored; then the evidence is without one. Empty otherwise.
     """
 
     paired: Paired
     predictions: bytes
     metrics: Mapping[str, float]
     holdout_source: str = ""
+    unscorable: str = ""
 
 
 class Clock(Protocol):

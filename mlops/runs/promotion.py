@@ -43,7 +43,9 @@ class Promotion:
     decided_again: int = 0
 
 
-def promote(ports: Ports, judge: Judge, run: Run, *, rounds: int = 20) -> Promotion:
+def promote(
+    ports: Ports, judge: Judge, run: Run, *, rounds: int = 20, replace_unscorable: str = ""
+) -> Promotion:
     """Bring a decided run to its end: merged into `main`, or refused on record.
 
     Args:
@@ -51,6 +53,7 @@ def promote(ports: Ports, judge: Judge, run: Run, *, rounds: int = 20) -> Promot
         judge: Decides again where that is needed.
         run: A run at step decided or sealed.
         rounds: How often a moved `main` is tried again.
+        replace_unscorable: As in `mlops.runs.decision.decide`.
 
     Raises:
         NotPromoted: The run was rolled back.
@@ -67,7 +70,7 @@ def promote(ports: Ports, judge: Judge, run: Run, *, rounds: int = 20) -> Promot
             number = int(landed.metadata["number"])
             return _ended(decided, again, landed.id, number)
         _refuse_revoked(state, run)
-        before, decided = decided, decide(ports, judge, decided.run)
+        before, decided = decided, decide(ports, judge, decided.run, replace_unscorable=replace_unscorable)
         again += before.evidence_commit != decided.evidence_commit
         if not decided.decision.verdict.promotes:
             return _ended(decided, again)
@@ -96,14 +99,19 @@ def _refuse_revoked(state: MainState, run: Run) -> None:
         )
 
 
-def _check(ports: Ports, state: MainState, run: Run) -> Since:
-    """Return what came to `main` since the fork, or raise what bars every promotion of this run now."""
+def check_open(state: MainState) -> None:
+    """Return if `main` takes promotions at all, else raise `Frozen` or `OnHold`."""
     if state.rollback is not None:
         raise Frozen("a rollback is under way", where=names.MAIN, todo="run `mlops reconcile` to finish it")
     if state.on_hold:
         raise OnHold(
             "promotions are stopped since a rollback", where=names.MAIN, todo="`mlops resume --reason …`"
         )
+
+
+def _check(ports: Ports, state: MainState, run: Run) -> Since:
+    """Return what came to `main` since the fork, or raise what bars every promotion of this run now."""
+    check_open(state)
     check_not_fenced(ports.lake, run)
     passed = since(ports.lake, state.head, run.fork)
     if not passed.reached:
@@ -130,10 +138,22 @@ def _merge(ports: Ports, state: MainState, passed: Since, decided: Decided) -> N
         "run_id": champion.run_id,
         "evidence_commit": champion.evidence_commit,
         "number": str(champion.number),
+        **_exceptions(ports.lake, champion, decided.decision),
     }
     message = f"Promote run {champion.run_id} as number {champion.number}"
     merged = merge_into_main(ports.lake, source, message, metadata)
     ports.tell(f"main: promotion {champion.number} at {merged[:12]}")
+
+
+def _exceptions(lake: Lake, champion: Champion, decision: Decision) -> dict[str, str]:
+    """Return what a promotion says about the explicit command that it came by, if it did."""
+    said: dict[str, str] = {}
+    if champion.restores:
+        asked = lake.commit_of(names.restored_tag(champion.run_id))
+        said = {"restores": str(champion.restores), "reason": asked.metadata.get("reason", "")}
+    if decision.replace_unscorable:
+        said["replace_unscorable"] = decision.replace_unscorable
+    return said
 
 
 def _champion(lake: Lake, state: MainState, decided: Decided) -> Champion:
@@ -149,6 +169,7 @@ def _champion(lake: Lake, state: MainState, decided: Decided) -> Champion:
         raw_commit=run.fork,
         objects=records(lake, decided.evidence_commit, names.OUTPUTS),
         metrics=decision.metrics,
+        restores=run.restores,
     )
 
 

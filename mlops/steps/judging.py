@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import pandas as pd
 
 from mlops.adapters import model_files, policy_files, tables
 from mlops.runs import names
-from mlops.runs.errors import InputError
+from mlops.runs.errors import Corrupt, InputError, NotFound
 from mlops.runs.evidence import Decision, Policy
 from mlops.runs.model import Champion, ObjectRecord, Run
 from mlops.runs.ports import Evaluation
@@ -34,9 +35,22 @@ class CommittedJudge:
         Where the holdout is a period, the champion may have been trained on the candidate's, if it came from
         newer data; then the holdout that the champion was judged by is used, which neither has seen.
 
-        Raises:
-            ChampionUnscorable: The champion's model cannot be loaded or does not take these rows.
+        Where the champion's model cannot be loaded or does not take these rows, the evidence is of the
+        candidate and the baseline alone, and says why.
         """
+        try:
+            return self._evaluate(run, candidate, champion, champion)
+        except ChampionUnscorable as error:
+            evaluation = self._evaluate(run, candidate, champion, None)
+            return dataclasses.replace(evaluation, unscorable=str(error))
+
+    def _evaluate(
+        self,
+        run: Run,
+        candidate: str,
+        champion: tuple[str, Champion] | None,
+        scored: tuple[str, Champion] | None,
+    ) -> Evaluation:
         frames, spec = self._workspace.frames, self._workspace.spec
         rule = policy_files.parse_holdout_rule(self._workspace.lake.read(run.fork, names.HOLDOUT_RULE))
         timed = rule.kind == "newest_period"
@@ -50,8 +64,8 @@ class CommittedJudge:
             holdout,
             candidate=self._model(candidate, records(self._workspace.lake, candidate, (names.MODEL,))),
             candidate_train=self._training_rows(candidate),
-            champion=self._champion_model(champion),
-            champion_train=self._training_rows(champion[0]) if champion else None,
+            champion=self._champion_model(scored),
+            champion_train=self._training_rows(scored[0]) if scored else None,
             timed=timed,
         )
         return Evaluation(
@@ -78,7 +92,7 @@ class CommittedJudge:
         commit, record = champion
         try:
             return self._model(commit, tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
-        except InputError as error:
+        except (Corrupt, InputError, NotFound) as error:
             raise ChampionUnscorable(
                 error.what, where=f"promotion {record.number}", todo=error.todo
             ) from error

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mlops.runs import lifecycle, names, promotion
 from mlops.runs.decision import current, decide
 from mlops.runs.errors import NotFound, NotPromoted, ValidationFailed
-from mlops.runs.evidence import Reason
 from mlops.runs.history import read_main, since
 from mlops.runs.model import Run, RunInputs, Step
 from mlops.runs.promotion import Promotion
@@ -20,7 +19,6 @@ from mlops.runs.reconcile import reconcile, record_promotion
 from mlops.steps import preparing, training
 from mlops.steps.judging import CommittedJudge
 from mlops.steps.provenance import git_state, inputs_of
-from mlops.steps.scoring import ChampionUnscorable
 
 if TYPE_CHECKING:
     from mlops.runs.ports import Commit
@@ -180,7 +178,8 @@ def _promoted(workspace: Workspace, run: Run) -> Promotion:
 
 
 def _again(run_id: str) -> int:
-    return int(run_id.partition("n")[2] or 0)
+    parts = names.parse_run_id(run_id)
+    return parts.again if parts else 0
 
 
 def _on_record(workspace: Workspace, run: Run, step: Callable[[Workspace, Run], Ended]) -> Ended:
@@ -188,8 +187,6 @@ def _on_record(workspace: Workspace, run: Run, step: Callable[[Workspace, Run], 
     try:
         return step(workspace, run)
     except (NotPromoted, ValidationFailed) as error:
-        if isinstance(error, ChampionUnscorable):
-            lifecycle.fail(workspace.ports, run, Reason.CHAMPION_UNSCORABLE, error.what)
         tracker = workspace.ports.tracker
         tracker_run = tracker.find(run.run_id)
         if tracker_run is not None:

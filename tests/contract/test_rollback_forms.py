@@ -15,7 +15,9 @@ from mlops.runs.reconcile import reconcile
 from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
 from mlops.runs.rollback_forward import go_forward
 from tests.support.fakes import FakeClock
+from tests.support.forging import Candidate
 from tests.support.protocol import World, new_world
+from tests.support.returning import replaced, restored
 
 if TYPE_CHECKING:
     from mlops.runs.ports import Lake
@@ -76,6 +78,45 @@ def test_what_was_dropped_can_be_reached_by_no_rollback(world: World) -> None:
     with pytest.raises(Unlawful, match="was rolled back"):
         go_forward(world.ports, _forged(world, second, forward=True))
     assert world.lake.head("main") == before
+
+
+def test_old_outputs_return_through_the_gate_under_a_name_of_their_own(world: World) -> None:
+    forward(world)
+    resume(world.ports, "go on")
+    ended = restored(world, 2)
+    state = read_main(world.lake)
+    assert (ended.number, state.head) == (4, ended.merge_commit)
+    assert world.lake.read(state.head, "model/mae") == b"12.0"
+    assert "raw/flights/2013-03.parquet" not in {s.path for s in world.lake.list(state.head)}
+    with pytest.raises(Unlawful, match="is a record"):
+        world.lake.delete_tag(names.restored_tag(ended.run.run_id))
+
+
+def test_nobody_returns_under_such_a_name_unasked(world: World) -> None:
+    candidate = Candidate(world, mae=11.0)
+    name = f"{candidate.run.run_id}r1"
+    candidate.metadata["run_id"] = candidate.champion["run_id"] = candidate.decision["run_id"] = name
+    candidate.record(tag=False)
+    with pytest.raises(Unlawful, match="nobody asked"):
+        candidate.merge()
+
+
+def test_what_was_rolled_back_is_not_repeated_under_another_name(world: World) -> None:
+    candidate = Candidate(world, mae=11.0)
+    world.lake.create_tag(names.revoked_tag(candidate.run.run_id), candidate.head)
+    name = f"{candidate.run.run_id}n1"
+    candidate.metadata["run_id"] = candidate.champion["run_id"] = candidate.decision["run_id"] = name
+    candidate.record(tag=False)
+    with pytest.raises(Unlawful, match="repeats"):
+        candidate.merge()
+
+
+def test_a_champion_that_cannot_be_scored_is_replaced_only_with_a_reason(world: World) -> None:
+    world.judge.unscorable = "its model file is lost"
+    refused = world.run(mae=11.0)
+    assert refused.number == 0
+    assert replaced(world, refused.run.run_id).number == 3
+    assert world.lake.commit_of("main").metadata["replace_unscorable"] == "its model file is lost"
 
 
 def _forged(world: World, to_commit: str, *, forward: bool = False) -> RollbackPlan:

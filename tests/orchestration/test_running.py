@@ -138,13 +138,12 @@ def test_a_champion_that_cannot_be_scored_refuses_the_run_on_record(
         return load(folder, records, trusted)
 
     monkeypatch.setattr(model_files, "load", unreadable)
-    run = running.open_(workspace, DEFAULTS)
-    with pytest.raises(NotPromoted, match="cannot be opened"):
-        running.evaluate(workspace, run)
-    failed = running.reloaded(workspace, run)
-    assert failed.step is Step.FAILED
-    assert workspace.lake.commit_of(failed.head).metadata["reason"] == "champion_unscorable"
-    assert workspace.lake.head("main") == run.fork
+    refused = running.run_all(workspace, DEFAULTS)
+    verdict = refused.decision.verdict
+    assert [str(finding.reason) for finding in verdict.findings] == ["champion_unscorable"]
+    assert "cannot be opened as skops" in verdict.sentence
+    assert workspace.lake.head("main") == refused.run.fork
+    assert refused.evidence_commit in workspace.lake.tags("decision-").values()
 
 
 def test_a_holdout_by_key_is_the_candidate_s_own_however_old_the_champion() -> None:

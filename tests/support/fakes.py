@@ -118,19 +118,24 @@ def paired(
 
 @dataclass
 class FakeJudge:
-    """A judge whose models are numbers: ``model/mae`` on a branch holds the error of the model there."""
+    """A judge whose models are numbers: ``model/mae`` on a branch holds the error of the model there.
+
+    Where ``unscorable`` says why, the champion cannot be scored.
+    """
 
     lake: Lake
     holdout: str = "a" * 64
     evaluations: int = 0
+    unscorable: str = ""
 
     def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
         self.evaluations += 1
         mine = float(self.lake.read(candidate, "model/mae"))
-        theirs = float(self.lake.read(champion[0], "model/mae")) if champion else None
+        unscorable = self.unscorable if champion else ""
+        theirs = float(self.lake.read(champion[0], "model/mae")) if champion and not unscorable else None
         evidence = paired(mine, theirs, holdout=self.holdout)
         metrics = {"candidate_mae": mine, **({"champion_mae": theirs} if theirs is not None else {})}
-        return Evaluation(evidence, f"{mine} {theirs}\n".encode(), metrics)
+        return Evaluation(evidence, f"{mine} {theirs}\n".encode(), metrics, unscorable=unscorable)
 
     def policy(self, data: bytes) -> Policy:
         return Policy()
