@@ -12,7 +12,7 @@ from tests.support.protocol import World
 
 
 def check_main(world: World) -> None:
-    """Raise `AssertionError` unless `main` is whole and each promotion replaced what it was judged against."""
+    """Raise `AssertionError` unless `main` is whole and each promotion replaced what it was compared to."""
     lake = world.lake
     state = read_main(lake)
     _whole(lake, state.head)

@@ -96,7 +96,7 @@ class Zygote:
         return World(self, folder)
 
     def template(self, name: str) -> Path:
-        """Return the template of a command, or of ``prepared`` or ``bare``; it is made where it is missing."""
+        """Return the template of a command, of ``prepared`` or of ``bare``; made where it is missing."""
         if name not in self.templates:
             scenario = COMMANDS.get(name)
             base = None if scenario is None else self.template("bare" if scenario.bare else "prepared")
