@@ -93,46 +93,49 @@ def execute_here(
     from dagster._core.definitions.job_base import InMemoryJob
     from dagster._core.execution.api import execute_run
 
-    run = instance.create_run_for_job(
-        job, run_id=run_id, run_config=run_config, tags=tags, remote_job_origin=_origin(job.name)
-    )
-    try:
-        with _held_open(Path(instance.root_directory), run_id):
+    with _eased(Path(instance.root_directory).resolve() / "history"):
+        run = instance.create_run_for_job(
+            job, run_id=run_id, run_config=run_config, tags=tags, remote_job_origin=_origin(job.name)
+        )
+        try:
             execute_run(InMemoryJob(job), run, instance, raise_on_error=True)
-    except dg.DagsterExecutionInterruptedError as error:
-        raise KeyboardInterrupt from error
+        except dg.DagsterExecutionInterruptedError as error:
+            raise KeyboardInterrupt from error
 
 
 @contextmanager
-def _held_open(home: Path, run_id: str) -> Iterator[None]:
+def _eased(history: Path) -> Iterator[None]:
     """Let events cost little while a run writes them to Dagster's databases.
 
-    Dagster connects anew for every event. SQLite clears its log away whenever the last connection closes, so
-    one stays open here. And the disk is not waited for after each event: a loss of power may take the last
-    of them, never what came before, and what a run really did is in the lake.
+    Dagster connects anew for every event, and SQLite clears its log away whenever the last connection closes:
+    one connection to each database stays open here. Nor is the disk waited for after each event: a loss of
+    power may take the last of them, never what came before, and what a run really did is in the lake.
     """
     import sqlite3
 
     from sqlalchemy import event
     from sqlalchemy.engine import Engine
 
-    history = home / "history"
+    kept: dict[str, sqlite3.Connection] = {}
 
-    def relax(connection: object, _record: object) -> None:
+    def ease(connection: object, _record: object) -> None:
         # Other databases of this process, MLflow's among them, come by here too.
-        if isinstance(connection, sqlite3.Connection):
-            file = connection.execute("PRAGMA database_list").fetchone()[2]
-            if Path(file).is_relative_to(history.resolve()):
-                connection.execute("PRAGMA synchronous=NORMAL")
+        if not isinstance(connection, sqlite3.Connection):
+            return
+        file = connection.execute("PRAGMA database_list").fetchone()[2]
+        if not Path(file).is_relative_to(history):
+            return
+        # Dagster makes the same of every database, but of a new one only when it has made the tables.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        if file not in kept:
+            kept[file] = stack.enter_context(closing(sqlite3.connect(file, check_same_thread=False)))
+        # It holds the log from its first statement on.
+        kept[file].execute("PRAGMA schema_version").fetchone()
 
-    files = (history / "runs.db", history / "runs" / "index.db", history / "runs" / f"{run_id}.db")
     with ExitStack() as stack:
-        for file in filter(Path.is_file, files):
-            connection = stack.enter_context(closing(sqlite3.connect(file)))
-            # A connection opens its file with the first statement.
-            connection.execute("PRAGMA schema_version").fetchone()
-        event.listen(Engine, "connect", relax)
-        stack.callback(event.remove, Engine, "connect", relax)
+        event.listen(Engine, "connect", ease)
+        stack.callback(event.remove, Engine, "connect", ease)
         yield
 
 
