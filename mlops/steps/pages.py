@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from mlops.runs.evidence import Decision, Interval, Outcome
@@ -33,17 +34,37 @@ def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
         "",
         "| metric | value |",
         "|---|---:|",
-        *(f"| {name} | {value:,.4f} |" for name, value in sorted(decision.metrics.items())),
+        *(
+            f"| {name} | {value:,.{0 if float(value).is_integer() else 4}f} |"
+            for name, value in sorted(decision.metrics.items())
+        ),
         "",
         "## Inputs",
         "",
         f"- raw data and gate: commit `{run.fork}`",
         f"- trained until {decision.trained_until}",
+        *_rows(workspace, run),
         f"- inputs digest `{decision.inputs_digest}`",
         *(f"- {name} = {value}" for name, value in sorted(run.inputs.params.items())),
         "",
+        "## What the model may not take",
+        "",
+        *(f"- `{column}`: {reason}" for column, reason in workspace.spec.excluded.items()),
+        "",
     ]
     return "\n".join(lines).encode()
+
+
+def _rows(workspace: Workspace, run: Run) -> list[str]:
+    """Return how many rows were read, used and left out, as the processing step recorded them."""
+    for commit in workspace.lake.log(run.head):
+        if commit.id == run.fork:
+            break
+        if "rows" in commit.metadata:
+            rows, dropped = (json.loads(commit.metadata[key]) for key in ("rows", "dropped"))
+            used = [f"- {name}: {count:,}" for name, count in rows.items()]
+            return used + [f"- left out, {reason}: {count:,} rows" for reason, count in dropped.items()]
+    return []
 
 
 def _intervals(intervals: tuple[Interval, ...]) -> list[str]:
