@@ -56,7 +56,7 @@ def open_(
         again=again,
         take_over=take_over,
     )
-    return _tracked(workspace, run, tags or {})
+    return tracked(workspace, run, tags or {})
 
 
 def reopen(workspace: Workspace, run_id: str, tags: Mapping[str, str] | None = None) -> Run:
@@ -89,7 +89,7 @@ def reopen(workspace: Workspace, run_id: str, tags: Mapping[str, str] | None = N
         return inputs_of(workspace.spec, lake, head, params)
 
     run = lifecycle.open_run(ports, inputs_at, again=_again(run_id))
-    return _tracked(workspace, run, tags or {})
+    return tracked(workspace, run, tags or {})
 
 
 def process(workspace: Workspace, run: Run) -> Run:
@@ -159,6 +159,17 @@ def reloaded(workspace: Workspace, run: Run) -> Run:
     return lifecycle.load_run(workspace.lake, run.branch) or run
 
 
+def tracked(workspace: Workspace, run: Run, tags: Mapping[str, str]) -> Run:
+    """Return the run with an entry in the tracker that leads to its branch."""
+    links = workspace.links
+    pages = {
+        "mlops.url.compare": links.compare(names.MAIN, run.branch),
+        "mlops.url.report": links.report(run.branch),
+    }
+    workspace.ports.tracker.begin(run, {**git_state(), **pages, **tags})
+    return run
+
+
 def _refused(workspace: Workspace, run: Run) -> Promotion | None:
     decided = current(workspace.ports, run)
     if decided.decision.verdict.promotes or not lifecycle.is_over(
@@ -193,13 +204,3 @@ def _on_record(workspace: Workspace, run: Run, step: Callable[[Workspace, Run], 
             tracker.record(tracker_run, tags={"mlops.sentence": error.what})
             tracker.finish(tracker_run, failed=True)
         raise
-
-
-def _tracked(workspace: Workspace, run: Run, tags: Mapping[str, str]) -> Run:
-    links = workspace.links
-    pages = {
-        "mlops.url.compare": links.compare(names.MAIN, run.branch),
-        "mlops.url.report": links.report(run.branch),
-    }
-    workspace.ports.tracker.begin(run, {**git_state(), **pages, **tags})
-    return run

@@ -86,11 +86,11 @@ def score(
         holdout_digest=row_digest(holdout, spec.key, [spec.target, *spec.model_input]),
         rows=len(holdout),
         has_champion=champion is not None,
-        train_overlap=_overlap(holdout, trained, list(spec.key)),
+        train_overlap=overlap(holdout, trained, list(spec.key)),
         candidate_trained_until=_latest(candidate_train, spec.time),
         champion_trained_until="" if champion_train is None else _latest(champion_train, spec.time),
         holdout_from=holdout[spec.time].min().isoformat() if timed else "",
-        series=series(table, {column: _texts(holdout[column]) for column in spec.slices}, list(predicted)),
+        series=series(table, {column: texts(holdout[column]) for column in spec.slices}, list(predicted)),
     )
     return Scored(table, paired, metrics(paired))
 
@@ -173,12 +173,12 @@ def _table(
     import numpy as np
 
     nobody = np.full(len(holdout), np.nan)
-    columns = {CLUSTER: _texts(holdout[spec.cluster]), TARGET: holdout[spec.target].astype("float64")}
+    columns = {CLUSTER: texts(holdout[spec.cluster]), TARGET: holdout[spec.target].astype("float64")}
     contenders = {str(contender): predicted.get(contender, nobody) for contender in Contender}
     return holdout[list(spec.key)].assign(**columns, **contenders).reset_index(drop=True)
 
 
-def _texts(values: pd.Series) -> list[str]:
+def texts(values: pd.Series) -> list[str]:
     """Return what clusters and slices are called: days as dates, everything else as it prints."""
     from pandas.api import types
 
@@ -188,8 +188,12 @@ def _texts(values: pd.Series) -> list[str]:
     return [MISSING if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
 
 
-def _overlap(holdout: pd.DataFrame, trained: Sequence[pd.DataFrame], key: list[str]) -> int:
-    """Return how many rows of the holdout have their key in a training set."""
+def overlap(holdout: pd.DataFrame, trained: Sequence[pd.DataFrame], key: list[str]) -> int:
+    """Return how many rows of the holdout have their key in a training set.
+
+    Raises:
+        InputError: The keys cannot be compared.
+    """
     import numpy as np
 
     numbered = holdout[key].assign(**{"holdout row": np.arange(len(holdout))})
