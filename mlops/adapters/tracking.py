@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from mlops.adapters.tracking_store import artifacts_of, make_folder, quieten, redacted
+from mlops.runs.audit_tracker import Version
 from mlops.runs.errors import TrackerUnavailable
 from mlops.runs.model import Run
 from mlops.runs.names import RAW
@@ -30,6 +31,8 @@ CODE_COMMIT = "mlops.code_commit"
 #: MLflow's limits, in characters.
 MAX_TAG = 5000
 MAX_DIGEST = 36
+#: How much is asked for at a time.
+_PAGE = 1000
 
 
 class MLflowTracker:
@@ -136,6 +139,30 @@ class MLflowTracker:
             _create_model(client, model)
             client.set_registered_model_tag(model, key, value)
 
+    def seen_runs(self) -> dict[str, Mapping[str, str]]:
+        """Return run id to tags, for every run of the pipeline; the first one, should there be several."""
+        with self._calls() as client:
+            experiment = self._known_experiment(client)
+            order = ["attributes.start_time DESC", "attributes.run_id DESC"]
+            rows = _pages(
+                lambda token: client.search_runs(
+                    [experiment], "", max_results=_PAGE, order_by=order, page_token=token
+                )
+            )
+            tags = [row.data.tags for row in rows] if experiment else []
+            return {found[RUN_ID]: found for found in tags if RUN_ID in found}
+
+    def seen_versions(self, model: str) -> list[Version]:
+        """Return every registered version of a model, the lowest first; none where there is no such model."""
+        with self._calls() as client:
+            rows = _pages(
+                lambda token: client.search_model_versions(
+                    f"name = '{model}'", max_results=_PAGE, page_token=token
+                )
+            )
+            found = sorted(rows, key=lambda row: int(row.version))
+            return [Version(str(row.version), row.source or "", dict(row.tags)) for row in found]
+
     @contextmanager
     def _calls(self) -> Iterator[MlflowClient]:
         try:
@@ -218,6 +245,17 @@ class MLflowTracker:
             client.log_inputs(begun.info.run_id, [DatasetInput(dataset, [context])])
 
 
+def _pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
+    """Yield the rows of every page of a search."""
+    token = None
+    while True:
+        page = search(token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
 def _tags_of(run: Run) -> dict[str, str]:
     return {
         RUN_ID: run.run_id,
@@ -256,11 +294,7 @@ def _create_model(client: MlflowClient, model: str) -> None:
 
 
 def _version_of(client: MlflowClient, model: str, uri: str) -> str | None:
-    found: list[int] = []
-    token = None
-    while True:
-        page = client.search_model_versions(f"name = '{model}' and source_path = '{uri}'", page_token=token)
-        found += [int(row.version) for row in page if row.source == uri]
-        token = page.token
-        if not token:
-            return str(min(found)) if found else None
+    wanted = f"name = '{model}' and source_path = '{uri}'"
+    rows = _pages(lambda token: client.search_model_versions(wanted, page_token=token))
+    found = [int(row.version) for row in rows if row.source == uri]
+    return str(min(found)) if found else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mlops.runs.audit_subject import AuditFinding
 from mlops.runs.errors import TrackerUnavailable
@@ -32,14 +32,15 @@ class Version:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+@runtime_checkable
 class Witness(Protocol):
     """What the tracker has seen; both raise `TrackerUnavailable`."""
 
-    def runs(self) -> Mapping[str, Mapping[str, str]]:
+    def seen_runs(self) -> Mapping[str, Mapping[str, str]]:
         """Return run id to tags, for every run of the pipeline."""
         ...
 
-    def versions(self, model: str) -> Sequence[Version]:
+    def seen_versions(self, model: str) -> Sequence[Version]:
         """Return every registered version of a model; none where there is no such model."""
         ...
 
@@ -64,7 +65,7 @@ def tracker_findings(
         yield AuditFinding("", "I15", "links with the tracker were not looked at", "", proved=False)
         return
     try:
-        runs, versions = witness.runs(), witness.versions(ports.lake.repository)
+        runs, versions = witness.seen_runs(), witness.seen_versions(ports.lake.repository)
         alias = ports.tracker.alias(ports.lake.repository, CHAMPION_ALIAS)
     except TrackerUnavailable as error:
         yield AuditFinding("", "I15", f"the tracker cannot be asked: {error}", error.todo, proved=False)

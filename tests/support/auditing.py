@@ -43,13 +43,13 @@ class MemoryWitness:
 
     tracker: MemoryTracker
 
-    def runs(self) -> Mapping[str, Mapping[str, str]]:
+    def seen_runs(self) -> Mapping[str, Mapping[str, str]]:
         return {
             run_id: {key: str(value) for key, value in tags.items()}
             for run_id, tags in self.tracker.runs.items()
         }
 
-    def versions(self, model: str) -> Sequence[Version]:
+    def seen_versions(self, model: str) -> Sequence[Version]:
         return [
             Version(number, uri) for (name, uri), number in self.tracker.versions.items() if name == model
         ]

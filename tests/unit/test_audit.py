@@ -308,10 +308,10 @@ def test_evidence_that_is_gone_is_named(world: World) -> None:
 
 def test_a_tracker_that_is_down_is_named(world: World) -> None:
     class Down:
-        def runs(self) -> dict[str, dict[str, str]]:
+        def seen_runs(self) -> dict[str, dict[str, str]]:
             raise TrackerUnavailable("no answer")
 
-        def versions(self, _: str) -> list[object]:
+        def seen_versions(self, _: str) -> list[object]:
             raise TrackerUnavailable("no answer")
 
     from tests.support.auditing import NumberProver
