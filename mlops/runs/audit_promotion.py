@@ -11,7 +11,10 @@ from mlops.runs import gate, names
 from mlops.runs.audit_commit import GO_BACK, shown
 from mlops.runs.audit_subject import Check, PromotionSubject, Prover, Unprovable
 from mlops.runs.digest import sha256
+from mlops.runs.errors import NotFound
 from mlops.runs.evidence import Interval
+from mlops.runs.history import champion_of, parse_json
+from mlops.runs.json_values import nulled
 from mlops.runs.lifecycle import run_of
 from mlops.runs.model import ComparedTo, Step
 
@@ -41,6 +44,14 @@ def _texts(values: tuple[Any, ...]) -> list[str]:
     return [str(value)[:12] for value in dict.fromkeys(values)]
 
 
+def _metrics(subject: PromotionSubject) -> Iterator[str]:
+    stated = nulled(dict(subject.decision.metrics))
+    if nulled(dict(subject.champion.metrics)) != stated:
+        yield "champion.json and decision.json have different metrics"
+    if parse_json(subject.read(names.METRICS), names.METRICS) != stated:
+        yield f"{names.METRICS} and decision.json have different metrics"
+
+
 def _finished_run(subject: PromotionSubject) -> Iterator[str]:
     """Prove that the evidence commit is the decision of one run, which got that far by its steps."""
     champion = subject.champion
@@ -55,6 +66,27 @@ def _finished_run(subject: PromotionSubject) -> Iterator[str]:
 def _named_for_its_inputs(subject: PromotionSubject) -> Iterator[str]:
     if subject.champion.run_id[:12] != subject.champion.inputs_digest[:12]:
         yield f"run {subject.champion.run_id} is not named for its inputs"
+
+
+def _restored(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that outputs which returned are those of the promotion they are said to be of."""
+    champion, parts = subject.champion, names.parse_run_id(subject.champion.run_id)
+    if bool(champion.restores) != bool(parts and parts.restored):
+        yield f"run {champion.run_id} is not named for it, but restores {champion.restores or 'nothing'}"
+    if not champion.restores:
+        return
+    if not subject.meta.get("reason", "").strip():
+        yield f"it restores promotion {champion.restores} without a reason"
+    tag = names.promotion_tag(champion.restores)
+    try:
+        old = champion_of(subject.lake.read(tag, names.CHAMPION), tag)
+    except NotFound as error:
+        raise Unprovable(f"{tag}, whose outputs it restores, is gone") from error
+    kept = {o.path: o.sha256 for o in old.objects if o.path.startswith(names.MODEL) or o.path == names.TRAIN}
+    now = {o.path: o.sha256 for o in champion.objects if o.path in kept or o.path.startswith(names.MODEL)}
+    other = sorted(path for path in kept.keys() | now.keys() if kept.get(path) != now.get(path))
+    if other:
+        yield f"not what promotion {champion.restores} held: {shown(other)}"
 
 
 def _fork_stands(subject: PromotionSubject) -> Iterator[str]:
@@ -127,7 +159,9 @@ def _on_record(subject: PromotionSubject) -> Iterator[str]:
 
 def _same_champion(subject: PromotionSubject) -> Iterator[str]:
     paired, replaced = subject.paired, subject.replaced
-    on_purpose = subject.meta.get("replace_unscorable", "").strip()
+    on_purpose = subject.decision.replace_unscorable.strip()
+    if subject.meta.get("replace_unscorable", "") != subject.decision.replace_unscorable:
+        yield "the reason to pass over a champion that cannot be scored is not the one of the decision"
     if paired.has_champion != (replaced is not None) and not (replaced and on_purpose):
         yield "it was not compared with the champion that main held"
     if replaced and paired.has_champion and paired.champion_trained_until != replaced.trained_until:
@@ -186,10 +220,12 @@ def promotion_checks(prover: Prover | None, *, rescore: bool) -> tuple[Check, ..
     proofs = _Proofs(prover, rescore)
     return (
         Check("I3", GO_BACK, _one_promotion),
+        Check("I3", GO_BACK, _metrics),
         Check("I3", GO_BACK, _objects),
         Check("I3", GO_BACK, _finished_run),
         Check("I6", GO_BACK, _replaces),
         Check("I7", GO_BACK, _named_for_its_inputs),
+        Check("I7", GO_BACK, _restored),
         Check("I7", GO_BACK, _fork_stands),
         Check("I8", GO_BACK, _same_champion),
         Check("I8", GO_BACK, proofs.holdout),

@@ -67,6 +67,15 @@ class Record:
         """Commits that a rollback dropped, to its number."""
         return {commit.id: n for n, rollback in self.rollbacks.items() for commit in rollback.dropped}
 
+    @cached_property
+    def revoked_inputs(self) -> dict[str, int]:
+        """First digits of the inputs of dropped runs, to the first rollback that dropped such a run."""
+        found: dict[str, int] = {}
+        for number, rollback in self.rollbacks.items():
+            for run_id in rollback.dropped_runs:
+                found.setdefault(run_id[:12], number)
+        return found
+
     def forgotten(self, run_id: str = "") -> bool:
         """Tell whether a run, or any at all, was forgotten on request."""
         tag = f"{FORGOTTEN}{run_id}"
@@ -142,17 +151,31 @@ def _promotions(record: Record) -> Iterator[AuditFinding]:
 def _revoked(record: Record) -> Iterator[AuditFinding]:
     """Prove that what was rolled back is barred, and is not on `main` again."""
     for commit in record.history:
-        run_id = commit.metadata.get("run_id", "")
-        standing = commit.id in record.lineage and kind_of(commit) is Kind.PROMOTION
-        if standing and names.revoked_tag(run_id) in record.tags:
-            what = f"run {run_id} was rolled back, and main stands on it"
-            yield AuditFinding(commit.id, "I7", what, "roll back to a promotion before it")
+        if commit.id in record.lineage and kind_of(commit) is Kind.PROMOTION:
+            yield from _barred(record, commit)
     for number, rollback in record.rollbacks.items():
         for run_id in rollback.dropped_runs:
             if names.revoked_tag(run_id) not in record.tags and not record.forgotten(run_id):
                 what = f"rollback {number} dropped run {run_id}, which is not barred from coming back"
                 todo = f"create the tag {names.revoked_tag(run_id)}"
                 yield AuditFinding(rollback.tagged, "I7", what, todo)
+
+
+def _barred(record: Record, commit: Commit) -> Iterator[AuditFinding]:
+    """Yield why a promotion that `main` stands on should not be there."""
+    run_id, todo = commit.metadata.get("run_id", ""), "roll back to a promotion before it"
+    if names.revoked_tag(run_id) in record.tags:
+        yield AuditFinding(commit.id, "I7", f"run {run_id} was rolled back, and main stands on it", todo)
+    parts = names.parse_run_id(run_id)
+    if parts is None:
+        return
+    if parts.restored and names.restored_tag(run_id) not in record.tags and not record.forgotten(run_id):
+        what = f"nobody put on record that old outputs should return as {run_id}"
+        yield AuditFinding(commit.id, "I7", what, todo)
+    event, since = event_of(commit), record.revoked_inputs.get(parts.inputs)
+    if not parts.restored and event is not None and since is not None and event.number > since:
+        what = f"run {run_id} repeats one that rollback {since} dropped"
+        yield AuditFinding(commit.id, "I7", what, todo)
 
 
 def _decisions(record: Record) -> Iterator[AuditFinding]:

@@ -1,0 +1,85 @@
+"""An audit of a pipeline's repository, going on where the last one ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops.runs.audit import Audited, AuditFinding, Mark, Witness, audit, failure, limits
+
+if TYPE_CHECKING:
+    from mlops.steps.workspace import Workspace
+
+__all__ = ["AuditFinding", "Audited", "audit_pipeline", "failure", "limits"]
+
+#: How many commits are audited before it is written down how far it got.
+_SAVE_EVERY = 50
+
+
+def audit_pipeline(
+    workspace: Workspace,
+    state_dir: Path,
+    *,
+    since: str = "",
+    rescore: bool = False,
+    from_start: bool = False,
+) -> Iterator[Audited]:
+    """Audit a pipeline's `main`, one commit after the other, and the record last.
+
+    What an earlier audit on this machine found clean is not asked again: how far it got is kept in
+    ``<state_dir>/audit/<repository>.json``, with a digest over every commit up to there. Whoever does not
+    trust this folder starts from the beginning.
+
+    Args:
+        workspace: The pipeline's workspace.
+        state_dir: Folder for what is kept on this machine.
+        since: A ref in the history of `main`: only what came after it is audited, beside the record.
+        rescore: Whether models are loaded and scored again.
+        from_start: Whether to ask everything again.
+
+    Raises:
+        InputError: ``since`` is not in the history of `main`.
+        LakeUnavailable: The lake cannot be reached.
+    """
+    from mlops.steps.proving import FrameProver
+
+    file = state_dir / "audit" / f"{workspace.spec.name}.json"
+    tracker = workspace.ports.tracker
+    steps = audit(
+        workspace.ports,
+        FrameProver(workspace),
+        tracker if isinstance(tracker, Witness) else None,
+        since=since,
+        rescore=rescore,
+        known=None if from_start else _load(file),
+    )
+    mark: Mark | None = None
+    try:
+        for step in steps:
+            if step.mark is not None:
+                mark = step.mark
+                if step.position % _SAVE_EVERY == 0:
+                    _save(file, mark)
+            yield step
+    finally:
+        if mark is not None:
+            _save(file, mark)
+
+
+def _load(file: Path) -> Mark | None:
+    """Return how far an earlier audit got; None where that is not known."""
+    try:
+        value = json.loads(file.read_bytes())
+        return Mark(str(value["commit"]), str(value["digest"]), value["rescored"] is True)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _save(file: Path, mark: Mark) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    text = json.dumps({"commit": mark.commit, "digest": mark.digest, "rescored": mark.rescored})
+    draft = file.with_suffix(".tmp")
+    draft.write_text(text + "\n", encoding="utf-8")
+    draft.replace(file)

@@ -1,0 +1,183 @@
+# pandas ships no precise types: what an expression gives is guessed, often wrongly.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+
+"""The proofs of an audit that need tables and models: losses, holdout rows and scores, derived again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops.adapters import policy_files, tables
+from mlops.pipelines.holdout import row_digest, split
+from mlops.runs import names
+from mlops.runs.audit_promotion import agree
+from mlops.runs.audit_subject import PromotionSubject, Unprovable
+from mlops.runs.digest import sha256, tree_digest
+from mlops.runs.errors import Corrupt, InputError, NotFound, NotPromoted
+from mlops.runs.evidence import Contender, Paired, Policy
+from mlops.runs.lifecycle import run_of
+from mlops.runs.model import Run
+from mlops.steps.judging import CommittedJudge
+from mlops.steps.provenance import code_digest, lock_digest
+from mlops.steps.scoring import CLUSTER, TARGET, metrics, series, texts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlops.steps.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """What a rule selects from raw data: the holdout's digest, and where it begins in time."""
+
+    digest: str
+    begins: Any
+
+
+class FrameProver:
+    """Proves what is on `main` from the committed tables and models of a pipeline."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._selected: dict[tuple[str, str], _Selection] = {}
+
+    def policy(self, data: bytes) -> Policy:
+        """Return the policy that the content of ``gate/policy.yaml`` describes."""
+        return policy_files.parse_policy(data)
+
+    def paired(self, subject: PromotionSubject) -> Iterator[str]:
+        """Derive sums, counts and metrics again from the predictions and the holdout rows."""
+        spec, recorded = self._workspace.spec, subject.paired
+        holdout = self._workspace.frames.read(subject.commit.id, names.HOLDOUT)
+        predictions = tables.read_parquet(subject.predictions_data, where=names.PREDICTIONS)
+        yield from self._same_rows(holdout, predictions)
+        if row_digest(holdout, spec.key, [spec.target, *spec.model_input]) != recorded.holdout_digest:
+            yield f"{names.HOLDOUT} is another holdout than the evidence names"
+        if recorded.rows != len(holdout):
+            yield f"the evidence is of {recorded.rows} rows, the holdout has {len(holdout)}"
+        if recorded.has_champion == bool(predictions[Contender.CHAMPION].isna().all()):
+            yield "predictions and evidence differ in whether a champion was scored"
+        contenders = [c for c in Contender if recorded.has_champion or c is not Contender.CHAMPION]
+        derived = series(predictions, {c: texts(holdout[c]) for c in spec.slices}, contenders)
+        yield from _differences(derived, recorded)
+        stated = {name: value for name, value in subject.decision.metrics.items() if math.isfinite(value)}
+        again = metrics(recorded)
+        if again.keys() != stated.keys() or not all(agree(again[name], stated[name]) for name in again):
+            yield "the metrics do not follow from the paired losses"
+        if list(spec.baseline(holdout).astype("float64")) != list(predictions[Contender.BASELINE]):
+            self._only_by_this_code(subject, "the baseline's predictions")
+            yield "the baseline's predictions are not those of the declared baseline"
+
+    def holdout(self, subject: PromotionSubject) -> Iterator[str]:
+        """Select the holdout again: by the rule at the fork, or that of the champion where that was newer."""
+        run, recorded = run_of(subject.evidence), subject.paired.holdout_digest
+        raw = self._raw_digest(subject.champion.raw_commit)
+        if not run.restores and raw != run.inputs.raw_digest:
+            yield "its run read other raw data than there is at the commit it forked from"
+        selected = self._select(subject.champion.raw_commit, raw)
+        if selected.digest == recorded:
+            return
+        replaced = subject.replaced
+        if replaced is not None and self._same_holdout(subject, subject.before.commit):
+            import pandas as pd
+
+            if selected.begins is not None and pd.Timestamp(replaced.trained_until) >= selected.begins:
+                return
+        if run.restores and self._same_holdout(subject, names.promotion_tag(run.restores)):
+            return
+        self._only_by_this_code(subject, "the holdout rows")
+        yield "its holdout is not what the rule selects from the raw data it read"
+
+    def rescore(self, subject: PromotionSubject) -> Iterator[str]:
+        """Load both models and score them again, on the rows that the candidate was decided with."""
+        commit, replaced = subject.decision.candidate_commit, subject.replaced
+        try:
+            changed = self._workspace.lake.diff(commit, subject.commit.id)
+        except NotFound as error:
+            raise Unprovable("the commit with what was judged is gone") from error
+        kept = (names.MODEL, names.TRAIN)
+        other = [change.path for change in changed if change.path.startswith(kept)]
+        if other:
+            yield f"{other[0]} is not what was judged at {commit[:12]}"
+        champion = (subject.before.commit, replaced) if replaced and subject.paired.has_champion else None
+        try:
+            again = CommittedJudge(self._workspace).evaluate(self._run(subject), commit, champion)
+        except Corrupt:
+            raise
+        except (InputError, NotPromoted) as error:
+            raise Unprovable(f"its models cannot be scored any more: {error.what}") from error
+        found = list(_differences(again.paired.series, subject.paired))
+        found += [
+            f"{name} is {getattr(again.paired, name)!r} by scoring again"
+            for name in ("holdout_digest", "train_overlap", "candidate_trained_until", "holdout_from")
+            if getattr(again.paired, name) != getattr(subject.paired, name)
+        ]
+        if found:
+            self._only_by_this_code(subject, "its scores")
+        yield from found
+
+    def _run(self, subject: PromotionSubject) -> Run:
+        return run_of(subject.evidence)
+
+    def _same_rows(self, holdout: pd.DataFrame, predictions: pd.DataFrame) -> Iterator[str]:
+        spec = self._workspace.spec
+        if len(holdout) != len(predictions):
+            raise Corrupt(f"{len(predictions)} predictions for {len(holdout)} holdout rows", where="")
+        key = list(spec.key)
+        if not holdout[key].reset_index(drop=True).equals(predictions[key].reset_index(drop=True)):
+            yield "the predictions are of other rows than the holdout's"
+        if list(predictions[CLUSTER]) != texts(holdout[spec.cluster]):
+            yield "the predictions are in other clusters than the holdout's rows"
+        if list(predictions[TARGET]) != list(holdout[spec.target].astype("float64")):
+            yield "the predictions are held against other targets than the holdout's"
+
+    def _raw_digest(self, commit: str) -> str:
+        return tree_digest((s.path, s.checksum) for s in self._workspace.lake.list(commit, names.RAW))
+
+    def _select(self, commit: str, raw: str) -> _Selection:
+        """Return what the rule at a commit selects from the raw data there; each selection is made once."""
+        spec, lake = self._workspace.spec, self._workspace.lake
+        data = lake.read(commit, names.HOLDOUT_RULE)
+        key = (raw, sha256(data))
+        if key not in self._selected:
+            rule = policy_files.parse_holdout_rule(data)
+            deliveries = {table: self._workspace.frames.deliveries(commit, table) for table in spec.tables}
+            rows = split(spec.join(deliveries).rows, rule, spec).holdout
+            digest = row_digest(rows, spec.key, [spec.target, *spec.model_input])
+            begins = rows[spec.time].min() if rule.kind == "newest_period" else None
+            self._selected[key] = _Selection(digest, begins)
+        return self._selected[key]
+
+    def _same_holdout(self, subject: PromotionSubject, ref: str) -> bool:
+        try:
+            other = self._workspace.lake.stat(ref, names.HOLDOUT)
+        except NotFound:
+            return False
+        mine = subject.outputs[names.HOLDOUT]
+        return (mine.checksum, mine.size_bytes) == (other.checksum, other.size_bytes)
+
+    def _only_by_this_code(self, subject: PromotionSubject, what: str) -> None:
+        """Return if the code of today is the one that the run was made by; else nobody can tell."""
+        inputs = self._run(subject).inputs
+        if (inputs.code_digest, inputs.lock_digest) != (code_digest(), lock_digest()):
+            raise Unprovable(f"{what} differ, but other code or other libraries made them")
+
+
+def _differences(derived: Any, recorded: Paired) -> Iterator[str]:
+    """Yield how series that were derived again differ from the recorded ones."""
+    if [(s.loss, s.slice) for s in derived] != [(s.loss, s.slice) for s in recorded.series]:
+        yield "the evidence is of other losses or slices"
+        return
+    for mine, theirs in zip(derived, recorded.series, strict=True):
+        name = f"the {mine.loss.replace('_', ' ')} of {mine.slice}"
+        if (mine.clusters, mine.n) != (theirs.clusters, theirs.n):
+            yield f"{name} is of other clusters or rows"
+            continue
+        for contender in Contender:
+            one, other = mine.of(contender), theirs.of(contender)
+            if len(one) != len(other) or not all(map(agree, one, other)):
+                yield f"{name} of the {contender} does not follow from the predictions"
