@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from mlops.runs import names
+from mlops.runs.blast_radius import runs_without_ground, unfinished_runs
 from mlops.runs.decision import decide
 from mlops.runs.errors import InputError, MainMoved, NotPromoted, OnHold, Unlawful
 from mlops.runs.history import lineage, promotions, read_main, since
@@ -17,6 +19,7 @@ from mlops.runs.promotion import promote
 from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri, reconcile
 from mlops.runs.rollback import plan_rollback, resume, rollback
 from mlops.runs.rollback_forward import announced, go_forward
+from mlops.runs.rollback_target import target_number
 from tests.support.fakes import FakeProcesses
 from tests.support.protocol import World, new_world, passes
 
@@ -264,3 +267,54 @@ class TestRaces:
         reconcile(two.ports)
         assert rollback(two.ports, "look", 1, forward=True) is None
         assert sorted(two.lake.tags("rolledback-")) == ["rolledback-000003"]
+
+
+class TestTarget:
+    """The commits of the lake in memory were made at second 0, 1, 2 and so on."""
+
+    def test_a_number_a_tag_and_a_commit(self, two: World) -> None:
+        commit = two.lake.tags()["promotion-000001"]
+        for text in ("1", "promotion-000001", commit):
+            assert target_number(two.lake, text) == 1
+
+    def test_a_date_means_the_last_promotion_at_or_before_it(self, two: World) -> None:
+        first, second = (two.lake.commit_of(f"promotion-00000{n}").created_at_s for n in (1, 2))
+        assert target_number(two.lake, "1970-01-01") == 2
+        assert target_number(two.lake, _time(first)) == 1
+        assert target_number(two.lake, _time(second - 1)) == 1
+        assert target_number(two.lake, _time(second).replace("+00:00", "")) == 2
+        with pytest.raises(InputError, match="by then"):
+            target_number(two.lake, _time(first - 1))
+
+    def test_a_date_skips_what_was_dropped(self, two: World) -> None:
+        forward(two)
+        assert target_number(two.lake, "1970-01-01") == 1
+
+    @pytest.mark.parametrize("text", ["no such thing", "0", "promotion-000009", "2013-13-45", ""])
+    def test_anything_else_is_refused(self, two: World, text: str) -> None:
+        with pytest.raises(InputError):
+            target_number(two.lake, text)
+
+    def test_a_commit_that_is_no_promotion_leads_to_the_one_before_it(self, two: World) -> None:
+        head = two.lake.commit_of("promotion-000002").parents[0]
+        with pytest.raises(InputError, match="the last one before it is 1"):
+            target_number(two.lake, head)
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
+class TestWithoutGround:
+    def test_runs_whose_fork_would_be_dropped_are_named(self, world: World) -> None:
+        world.run(mae=14.0)
+        stays = world.train(mae=11.0)
+        world.arrive("2013-03")
+        goes = world.train(mae=10.0)
+        world.run(mae=12.0)
+        for how in (False, True):
+            plan = plan_rollback(world.ports, "look", 1, forward=how)
+            assert plan is not None
+            assert [r.run_id for r in runs_without_ground(world.lake, plan)] == [goes.run_id]
+        unfinished = {r.run_id for r in unfinished_runs(world.lake, read_main(world.lake))}
+        assert unfinished == {stays.run_id, goes.run_id}
