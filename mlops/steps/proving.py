@@ -81,12 +81,8 @@ class FrameProver:
         selected = self._select(subject.champion.raw_commit, raw)
         if selected.digest == recorded:
             return
-        replaced = subject.replaced
-        if replaced is not None and self._same_holdout(subject, subject.before.commit):
-            import pandas as pd
-
-            if selected.begins is not None and pd.Timestamp(replaced.trained_until) >= selected.begins:
-                return
+        if self._champions(subject, run, selected):
+            return
         if run.restores and self._same_holdout(subject, names.promotion_tag(run.restores)):
             return
         self._only_by_this_code(subject, "the holdout rows")
@@ -151,6 +147,16 @@ class FrameProver:
             begins = rows[spec.time].min() if rule.kind == "newest_period" else None
             self._selected[key] = _Selection(digest, begins)
         return self._selected[key]
+
+    def _champions(self, subject: PromotionSubject, run: Run, selected: _Selection) -> bool:
+        """Tell whether the holdout is the replaced champion's, and had to be: the other was no news to it."""
+        import pandas as pd
+
+        replaced = subject.replaced
+        if replaced is None or not self._same_holdout(subject, subject.before.commit):
+            return False
+        trained_until = pd.Timestamp(replaced.trained_until)
+        return bool(run.restores) or (selected.begins is not None and trained_until >= selected.begins)
 
     def _same_holdout(self, subject: PromotionSubject, ref: str) -> bool:
         try:

@@ -20,6 +20,7 @@ from tests.support.auditing import audited, findings, texts
 from tests.support.forgeries import FORGERIES
 from tests.support.forging import Candidate
 from tests.support.protocol import World, new_world
+from tests.support.returning import replaced, restored
 
 
 @pytest.fixture
@@ -95,6 +96,19 @@ def _forward_and_on(world: World) -> None:
     world.run(mae=11.0)
 
 
+def _restored(world: World) -> None:
+    world.roll_back()
+    resume(world.ports, "go on")
+    restored(world, 2, begin=lambda run: world.ports.tracker.begin(run, {}))
+
+
+def _unscorable(world: World) -> None:
+    world.judge.unscorable = "its library is gone"
+    refused = world.run(mae=11.0)
+    replaced(world, refused.run.run_id)
+    world.judge.unscorable = ""
+
+
 LAWFUL: dict[str, Callable[[World], None]] = {
     "two promotions": _nothing,
     "a lost race": _race,
@@ -107,6 +121,8 @@ LAWFUL: dict[str, Callable[[World], None]] = {
     "two rollbacks": _rolled_back_twice,
     "a rollback made forward": _forward,
     "a rollback made forward and a promotion": _forward_and_on,
+    "old outputs restored": _restored,
+    "a champion that cannot be scored": _unscorable,
 }
 
 
@@ -209,6 +225,26 @@ def test_fabricated_losses_with_a_verdict_that_follows_from_them_are_found(world
     candidate.record()
     merged = candidate.merge()
     assert ("I9", merged, "paired losses do not follow from the predictions") in {
+        (f.invariant, f.commit, f.what) for f in findings(world)
+    }
+
+
+def test_old_outputs_that_nobody_asked_for_are_found(world: World) -> None:
+    _restored(world)
+    commit = world.lake.head(names.MAIN)
+    run_id = world.lake.commit_of(commit).metadata["run_id"]
+    world.lake.hook = None  # type: ignore[attr-defined]
+    world.lake.delete_tag(names.restored_tag(run_id))
+    assert [(f.invariant, f.commit) for f in findings(world)] == [("I7", commit)]
+
+
+def test_restored_outputs_that_are_others_are_found(world: World) -> None:
+    _restored(world)
+    commit, tags = world.lake.head(names.MAIN), world.lake.tags()
+    tree = world.lake._trees  # type: ignore[attr-defined]
+    other = tree[tags["promotion-000001"]][names.CHAMPION]
+    tree[tags["promotion-000002"]] = {**tree[tags["promotion-000002"]], names.CHAMPION: other}
+    assert ("I7", commit, "not what promotion 2 held: model/mae") in {
         (f.invariant, f.commit, f.what) for f in findings(world)
     }
 
