@@ -220,28 +220,7 @@ def since(lake: Lake, head: str, commit: str) -> Since:
     return Since(reached=False, commits=tuple(passed))
 
 
-@dataclass(frozen=True)
-class DroppedArrival:
-    """A delivery that a rollback took off `main`.
-
-    Attributes:
-        path: Where it lay.
-        checksum: lakeFS's checksum of its content.
-        number: The rollback that dropped it.
-    """
-
-    path: str
-    checksum: str
-    number: int
-
-
-def dropped_arrivals(lake: Lake, state: MainState) -> list[DroppedArrival]:
-    """Return every delivery that a rollback dropped, by rollback and path, whether or not it came back."""
-    dropped: list[DroppedArrival] = []
-    for tag, commit in state.tags.items():
-        number = names.event_number(tag)
-        if number is not None and names.is_rollback_tag(tag):
-            record = RollbackRecord.from_json(read_json(lake, commit, names.ROLLBACK))
-            rows = sorted(record.dropped_arrivals.items())
-            dropped += [DroppedArrival(path, checksum, number) for path, checksum in rows]
-    return dropped
+def rollbacks(lake: Lake, state: MainState) -> list[RollbackRecord]:
+    """Return the records of all rollbacks, ascending by number."""
+    tagged = [(names.event_number(t) or 0, c) for t, c in state.tags.items() if names.is_rollback_tag(t)]
+    return [RollbackRecord.from_json(read_json(lake, commit, names.ROLLBACK)) for _, commit in sorted(tagged)]

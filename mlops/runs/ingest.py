@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mlops.runs import names
+from mlops.runs.arrivals import dropped_arrivals
 from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved, ValidationFailed
-from mlops.runs.history import MainState, dropped_arrivals, read_main, since
+from mlops.runs.history import MainState, read_main, since
 from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Kind
 from mlops.runs.ports import Lake, ObjectStat, Ports

@@ -181,6 +181,11 @@ def policy_branch(nonce: str) -> str:
     return f"policy-{_checked(_NONCE, nonce)}"
 
 
+def note_branch(nonce: str) -> str:
+    """Return the branch on which a note is committed before a tag names it."""
+    return f"note-{_checked(_NONCE, nonce)}"
+
+
 def setup_branch(nonce: str) -> str:
     """Return the branch from which a repository is set up."""
     return f"setup-{_checked(_NONCE, nonce)}"
@@ -209,6 +214,11 @@ def revoked_tag(run: str) -> str:
 def restored_tag(run: str) -> str:
     """Return the tag by which somebody asked for old outputs to return as ``run``; it holds the reason."""
     return f"restored-{run}"
+
+
+def written_off_tag(number: int, arrival: str) -> str:
+    """Return the tag by which an arrival that rollback ``number`` dropped is written off."""
+    return f"writtenoff-{number:06d}-{check_arrival(arrival)}"
 
 
 def event_number(tag: str) -> int | None:

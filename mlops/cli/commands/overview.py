@@ -11,7 +11,7 @@ from mlops.cli.text import at, columns, metrics, short
 from mlops.runs import names
 
 if TYPE_CHECKING:
-    from mlops.runs.history import DroppedArrival, MainState
+    from mlops.runs.history import MainState
     from mlops.runs.model import Run
     from mlops.runs.ports import Ports
     from mlops.steps.workspace import Workspace
@@ -79,17 +79,9 @@ def _champion(workspace: Workspace, state: MainState) -> dict[str, Any] | None:
 
 
 def _unfinished(ports: Ports, state: MainState) -> list[dict[str, Any]]:
-    from mlops.runs.lifecycle import attempts_of, is_over, load_run
-    from mlops.runs.model import Step
+    from mlops.runs.blast_radius import unfinished_runs
 
-    runs = {parsed.run_id for b in ports.lake.branches("run-") if (parsed := names.parse_run_branch(b))}
-    rows: list[dict[str, Any]] = []
-    for run_id in sorted(runs):
-        attempts = attempts_of(ports.lake, run_id)
-        run = load_run(ports.lake, attempts[-1]) if attempts else None
-        if run is not None and run.step is not Step.FAILED and not is_over(ports.lake, state, run):
-            rows.append(_run(ports, run))
-    return rows
+    return [_run(ports, run) for run in unfinished_runs(ports.lake, state)]
 
 
 def _run(ports: Ports, run: Run) -> dict[str, Any]:
@@ -106,29 +98,11 @@ def _run(ports: Ports, run: Run) -> dict[str, Any]:
 
 
 def _dropped(workspace: Workspace, state: MainState) -> list[dict[str, Any]]:
-    """Return what a rollback dropped and nobody has brought since."""
-    from mlops.runs.history import dropped_arrivals
+    """Return what rollbacks dropped and nobody has brought again or written off since."""
+    from mlops.runs.arrivals import outstanding_arrivals
 
-    dropped = dropped_arrivals(workspace.lake, state)
-    if not dropped:
-        return []
-    since = {
-        d.number: workspace.lake.commit_of(state.tags[names.rollback_tag(d.number)]).created_at_s
-        for d in dropped
-    }
-    brought = [
-        (c.metadata.get("arrival"), c.created_at_s)
-        for c in workspace.lake.log(state.head)
-        if c.metadata.get("kind") == "ingest"
-    ]
-
-    def came_back(one: DroppedArrival) -> bool:
-        parsed = names.parse_raw_path(one.path)
-        return parsed is not None and any(
-            arrival == parsed.arrival and when >= since[one.number] for arrival, when in brought
-        )
-
-    return [{"path": d.path, "rollback": d.number} for d in dropped if not came_back(d)]
+    outstanding = outstanding_arrivals(workspace.lake, state)
+    return [{"path": d.path, "rollback": d.number} for d in outstanding]
 
 
 def _lines(entry: dict[str, Any]) -> list[str]:
@@ -153,6 +127,8 @@ def _lines(entry: dict[str, Any]) -> list[str]:
         lines.append(f"  run       {run['run_id']} at step {run['step']}: {_owner(run)}")
     for dropped in entry["dropped_arrivals"]:
         lines.append(f"  dropped   {dropped['path']} by rollback {dropped['rollback']}")
+    if entry["dropped_arrivals"]:
+        lines.append(f"            until ingested with --again, or `mlops write-off {name} ARRIVAL`")
     return lines
 
 
