@@ -13,7 +13,6 @@ from contextlib import suppress
 from mlops.runs import names
 from mlops.runs.errors import Conflict, InputError, MainMoved, NotFound, Unlawful
 from mlops.runs.history import MainState, promotions, read_main
-from mlops.runs.model import Champion
 from mlops.runs.ports import Commit, Lake, Ports
 from mlops.runs.promotion import Promotion
 from mlops.runs.rollback import carry_out, protect_main, rollback
@@ -74,7 +73,7 @@ def _align(ports: Ports, state: MainState) -> list[str]:
     if promoted is None:
         raise NotFound("main holds a champion that no promotion brought", where=state.head[:12])
     done += _move_champion_tag(ports.lake, state, promoted.id)
-    done += _register(ports, state.champion, promoted)
+    done += _register(ports, state, promoted)
     return done
 
 
@@ -114,27 +113,46 @@ def model_uri(repository: str, commit: str) -> str:
     return f"lakefs://{repository}/{commit}/{names.MODEL.rstrip('/')}"
 
 
-def _register(ports: Ports, champion: Champion, promoted: Commit) -> list[str]:
+def _register(ports: Ports, state: MainState, promoted: Commit) -> list[str]:
+    """Register every promotion that `main` stands on, and put the alias at the newest.
+
+    The oldest comes first, so that whoever finds one registered knows that those before it are.
+    """
     tracker, model = ports.tracker, ports.lake.repository
-    uri = model_uri(model, promoted.id)
+    missing: list[Commit] = []
+    version: str | None = None
+    for commit in promotions(ports.lake, state.head):
+        version = tracker.version_of(model, model_uri(model, commit.id))
+        if version is not None:
+            break
+        missing.append(commit)
     done: list[str] = []
-    version = tracker.version_of(model, uri)
-    if version is None:
-        tracker_run = tracker.find(champion.run_id) or ""
-        tags = {
-            "mlops.number": str(champion.number),
-            "mlops.run_id": champion.run_id,
-            "mlops.merge_commit": promoted.id,
-            "mlops.evidence_commit": champion.evidence_commit,
-        }
-        version = tracker.register(model, uri, tracker_run, tags)
-        if tracker_run:
-            tracker.record(tracker_run, tags={**tags, "mlops.model_version": version})
-        done.append(f"registered version {version} of {model} for promotion {champion.number}")
+    for commit in reversed(missing):
+        version = _register_one(ports, commit)
+        done.append(f"registered version {version} of {model} for promotion {commit.metadata['number']}")
     if tracker.alias(model, CHAMPION_ALIAS) != version:
         tracker.set_alias(model, CHAMPION_ALIAS, version)
-        done.append(f"alias {CHAMPION_ALIAS} of {model} is version {version}, promotion {champion.number}")
+        number = promoted.metadata["number"]
+        done.append(f"alias {CHAMPION_ALIAS} of {model} is version {version}, promotion {number}")
     return done
+
+
+def _register_one(ports: Ports, promoted: Commit) -> str:
+    """Register a promotion's model and return the version; the tracker's run names the commit before that."""
+    tracker, model, meta = ports.tracker, ports.lake.repository, promoted.metadata
+    tracker_run = tracker.find(meta["run_id"]) or ""
+    tags = {
+        "mlops.number": meta["number"],
+        "mlops.run_id": meta["run_id"],
+        "mlops.merge_commit": promoted.id,
+        "mlops.evidence_commit": meta["evidence_commit"],
+    }
+    if tracker_run:
+        tracker.record(tracker_run, tags=tags)
+    version = tracker.register(model, model_uri(model, promoted.id), tracker_run, tags)
+    if tracker_run:
+        tracker.record(tracker_run, tags={"mlops.model_version": version})
+    return version
 
 
 def record_promotion(ports: Ports, promotion: Promotion) -> None:
