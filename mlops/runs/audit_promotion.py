@@ -58,9 +58,11 @@ def _finished_run(subject: PromotionSubject) -> Iterator[str]:
     run = run_of(subject.evidence)
     if run.step is not Step.DECIDED:
         yield f"its evidence commit is at step {run.step}, not decided"
-    mine = (champion.run_id, champion.attempt, champion.inputs_digest, champion.raw_commit)
-    if mine != (run.run_id, run.attempt, run.inputs.digest, run.fork):
-        yield f"its evidence commit belongs to attempt {run.attempt} of run {run.run_id}, with other inputs"
+    mine = (champion.run_id, champion.inputs_digest, champion.raw_commit)
+    if mine != (run.run_id, run.inputs.digest, run.fork):
+        yield f"its evidence commit belongs to run {run.run_id}, from {run.fork[:12]}"
+    if run.attempt > champion.attempt:  # a later attempt goes on with what an earlier one decided
+        yield f"its evidence commit is of attempt {run.attempt}, after the one that was promoted"
 
 
 def _named_for_its_inputs(subject: PromotionSubject) -> Iterator[str]:

@@ -94,8 +94,9 @@ def record_findings(
     yield from _revoked(record)
     yield from _decisions(record)
     yield from _champion(record)
-    explained = record.dropped
-    yield from tracker_findings(ports, history, record.champion, explained, witness)
+    standing = [commit for commit in history if commit.id in record.lineage]
+    explained = {commit.id for commit in history} | set(record.dropped)
+    yield from tracker_findings(ports, standing, explained, witness)
 
 
 def _main_itself(record: Record) -> Iterator[AuditFinding]:

@@ -47,8 +47,7 @@ class Witness(Protocol):
 
 def tracker_findings(
     ports: Ports,
-    history: Sequence[Commit],
-    champion: Commit | None,
+    standing: Sequence[Commit],
     explained: Collection[str],
     witness: Witness | None,
 ) -> Iterator[AuditFinding]:
@@ -56,9 +55,8 @@ def tracker_findings(
 
     Args:
         ports: The outside.
-        history: The history of `main`.
-        champion: The promotion that `main` stands on.
-        explained: Commits that a rollback on record dropped.
+        standing: The commits that `main` stands on, oldest first.
+        explained: The commits of its whole history, and those that a rollback on record dropped.
         witness: What the tracker has seen.
     """
     if witness is None:
@@ -71,12 +69,11 @@ def tracker_findings(
         yield AuditFinding("", "I15", f"the tracker cannot be asked: {error}", error.todo, proved=False)
         return
     by_uri = {version.uri: version for version in versions}
-    promotions = [commit for commit in history if kind_of(commit) is Kind.PROMOTION]
+    promotions = [commit for commit in standing if kind_of(commit) is Kind.PROMOTION]
     for commit in promotions:
         yield from _linked(commit, model_uri(ports.lake.repository, commit.id), by_uri, runs)
-    known = {commit.id for commit in history} | set(explained)
-    yield from _dangling(ports.lake.repository, versions, runs, known)
-    current = by_uri.get(model_uri(ports.lake.repository, champion.id)) if champion else None
+    yield from _dangling(ports.lake.repository, versions, runs, explained)
+    current = by_uri.get(model_uri(ports.lake.repository, promotions[-1].id)) if promotions else None
     if alias != (current.version if current else None):
         stands = f"at version {alias}" if alias else "nowhere"
         yield AuditFinding("", "I11", f"the alias {CHAMPION_ALIAS} stands {stands}", RECONCILE)
