@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlops.runs import names
-from mlops.runs.errors import MainMoved, Unlawful
+from mlops.runs.errors import LakeError, MainMoved, Unlawful
 from mlops.runs.ports import Lake
 
 
@@ -14,15 +14,19 @@ def merge_into_main(lake: Lake, source: str, message: str, metadata: Mapping[str
 
     The enforcer runs against the head that the server read at the start of an attempt, but sees tags as they
     are: while another merge lands it may object to that one's number or hold before the server notices that
-    `main` has moved. Such an objection says no more than that, and the caller checks again.
+    `main` has moved. Such an objection says no more than that, and the caller checks again. So it is where
+    the server finds that there is nothing to merge, because `main` holds that content by now.
 
     Raises:
         MainMoved: `main` is at another commit.
         Unlawful: The enforcer refused, and `main` has not moved.
+        LakeError: The server refused, and `main` has not moved.
     """
     try:
         return lake.merge(source, names.MAIN, message, metadata)
-    except Unlawful as refused:
+    except LakeError as refused:
+        if type(refused) not in {LakeError, Unlawful}:
+            raise
         head = lake.head(names.MAIN)
         if head == metadata["expected_head"]:
             raise

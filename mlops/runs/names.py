@@ -161,18 +161,13 @@ def promote_branch(run: str, nonce: str) -> str:
     return f"promote-{run}-{_checked(_NONCE, nonce)}"
 
 
-def rollback_branch(number: int) -> str:
-    """Return the branch that carries the freeze of rollback ``number`` to `main`."""
-    return f"{ROLLBACK_BRANCHES}{number:06d}"
-
-
-def forward_branch(number: int, nonce: str) -> str:
-    """Return the branch that carries rollback ``number`` to `main` as a new commit."""
+def rollback_branch(number: int, nonce: str) -> str:
+    """Return the branch that carries rollback ``number`` to `main`: its freeze, or the new commit."""
     return f"{ROLLBACK_BRANCHES}{number:06d}-{_checked(_NONCE, nonce)}"
 
 
 def is_forward_branch(branch: str) -> bool:
-    """Tell whether a branch carries a rollback to `main` as a new commit."""
+    """Tell whether a branch may carry a rollback to `main` as a new commit."""
     return _FORWARD_BRANCH.fullmatch(branch) is not None
 
 
@@ -214,6 +209,11 @@ def revoked_tag(run: str) -> str:
 def restored_tag(run: str) -> str:
     """Return the tag by which somebody asked for old outputs to return as ``run``; it holds the reason."""
     return f"restored-{run}"
+
+
+def forgotten_tag(run: str) -> str:
+    """Return the tag by which somebody asked for a run to be forgotten."""
+    return f"forgotten-{run}"
 
 
 def written_off_tag(number: int, arrival: str) -> str:

@@ -9,7 +9,6 @@ repeated, and the record says all that is needed. The other form, a new commit w
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
 from mlops.runs import names
@@ -19,7 +18,7 @@ from mlops.runs.history import read_main
 from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Kind, RollbackRecord
 from mlops.runs.ports import Lake, Ports
-from mlops.runs.rollback_forward import go_forward
+from mlops.runs.rollback_forward import drop, go_forward
 from mlops.runs.rollback_plan import RollbackPlan, plan_rollback
 from mlops.runs.tagging import ensure_tag, tag_dropped, tag_events
 
@@ -36,6 +35,9 @@ __all__ = [
 #: lakeFS caches protection rules for 3 to 6 s; after that an unprotected branch accepts a reset.
 _PROTECTION_CACHE_S = 8.0
 _RETRY_S = 0.25
+
+#: Rules are replaced as a whole, if nobody else has changed them since they were read.
+_RULE_ROUNDS = 20
 
 
 def rollback(
@@ -73,9 +75,8 @@ def rollback(
 def freeze(ports: Ports, plan: RollbackPlan) -> str:
     """Stop `main` by merging the rollback's record; return the frozen head."""
     lake, record = ports.lake, plan.record
-    branch = names.rollback_branch(record.number)
-    if branch in lake.branches(branch):
-        lake.delete_branch(branch)  # left by a process that died before its freeze was merged
+    # Others may be about to use the same number: the branch is this process's own.
+    branch = names.rollback_branch(record.number, ports.nonce())
     lake.create_branch(branch, plan.state.head)
     lake.write(branch, names.ROLLBACK, document(record.to_json()))
     source = lake.commit(branch, f"Record rollback {record.number}", {"kind": "rollback-record"})
@@ -87,7 +88,9 @@ def freeze(ports: Ports, plan: RollbackPlan) -> str:
         "reason": record.reason,
     }
     message = f"Roll back to promotion {record.to_number}: {record.reason}"
-    return merge_into_main(lake, source, message, metadata)
+    frozen = merge_into_main(lake, source, message, metadata)
+    drop(lake, branch)
+    return frozen
 
 
 def carry_out(ports: Ports, frozen: str, record: RollbackRecord) -> None:
@@ -96,25 +99,25 @@ def carry_out(ports: Ports, frozen: str, record: RollbackRecord) -> None:
     ensure_tag(lake, names.rollback_tag(record.number), frozen)
     tag_events(lake, record.from_commit, lake.tags())  # afterwards they are on no branch any more
     tag_dropped(lake, frozen, record)
-    _unprotect(lake)
-    _patiently(ports, lambda: lake.discard(names.MAIN))
-    _patiently(ports, lambda: _reset(lake, frozen, record))
+    _reset(ports, frozen, record)
     protect_main(lake)
     ports.tell(f"main: back at promotion {record.to_number} ({record.to_commit[:12]})")
 
 
-def _reset(lake: Lake, frozen: str, record: RollbackRecord) -> None:
-    # Somebody else may have finished this rollback, and main may have moved on since.
-    if lake.head(names.MAIN) == frozen:
-        lake.hard_reset(names.MAIN, record.to_commit)
+def _reset(ports: Ports, frozen: str, record: RollbackRecord) -> None:
+    """Move `main`, unless somebody else has finished this rollback: then it may be further on by now.
 
-
-def _patiently(ports: Ports, call: Callable[[], None]) -> None:
-    """Call until the server has noticed that `main` is not protected any more."""
-    waited = 0.0
-    while True:
+    Others may protect `main` meanwhile, and a server may take a while to notice that it is not any more.
+    """
+    lake, waited = ports.lake, 0.0
+    while lake.head(names.MAIN) == frozen:
+        _unprotect(lake)
+        # Looked at again after that: whoever finishes protects `main`, so that what follows is denied here.
+        if lake.head(names.MAIN) != frozen:
+            return
         try:
-            return call()
+            lake.discard(names.MAIN)
+            lake.hard_reset(names.MAIN, record.to_commit)
         except LakeDenied:
             if waited >= _PROTECTION_CACHE_S:
                 raise
@@ -126,16 +129,24 @@ def _unprotect(lake: Lake) -> None:
     rules = lake.protection()
     rest = [pattern for pattern in rules.patterns if pattern != names.MAIN]
     if len(rest) != len(rules.patterns):
-        lake.protect(rest, rules.version)
+        with suppress(Conflict):  # the rules have changed: what is forbidden now is tried again
+            lake.protect(rest, rules.version)
 
 
 def protect_main(lake: Lake) -> bool:
-    """Make sure that `main` is protected; return whether it had to be."""
-    rules = lake.protection()
-    if names.MAIN in rules.patterns:
-        return False
-    lake.protect([*rules.patterns, names.MAIN], rules.version)
-    return True
+    """Make sure that `main` is protected; return whether it had to be.
+
+    Raises:
+        Conflict: Others keep changing the rules.
+    """
+    for _ in range(_RULE_ROUNDS):
+        rules = lake.protection()
+        if names.MAIN in rules.patterns:
+            return False
+        with suppress(Conflict):
+            lake.protect([*rules.patterns, names.MAIN], rules.version)
+            return True
+    raise Conflict("others keep changing the rules", where="branch protection", todo="try again")
 
 
 def resume(ports: Ports, reason: str) -> bool:

@@ -35,7 +35,7 @@ def go_forward(ports: Ports, plan: RollbackPlan) -> str:
         MainMoved: `main` is not where the plan found it any more.
     """
     lake, record = ports.lake, plan.record
-    branch = names.forward_branch(record.number, ports.nonce())
+    branch = names.rollback_branch(record.number, ports.nonce())
     lake.create_branch(branch, record.from_commit)
     recorded, content = _prepare(lake, branch, record)
     tag_events(lake, record.from_commit, plan.state.tags)

@@ -92,7 +92,7 @@ def test_every_branch_is_one_that_lakefs_accepts(arrival: str, nonce: str, run: 
     branches = [
         names.ingest_branch(arrival, nonce),
         names.promote_branch(run, nonce),
-        names.rollback_branch(number),
+        names.rollback_branch(number, nonce),
         names.setup_branch(nonce),
     ]
     assert all(LAKEFS_BRANCH.fullmatch(branch) for branch in branches)

@@ -63,6 +63,20 @@ class DiesAt(FaultPlan):
         return name == self.name
 
 
+@dataclass
+class Meanwhile(FaultPlan):
+    """Lets something else happen just before the first call of a name."""
+
+    name: str = ""
+    happens: Callable[[], object] = lambda: None
+
+    def due(self, name: str) -> bool:
+        if name == self.name:
+            self.name = ""
+            self.happens()
+        return False
+
+
 class Watched:
     """Passes every method call of a target through a plan; attributes that are no methods pass unseen."""
 

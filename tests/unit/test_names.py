@@ -93,7 +93,7 @@ def test_names_look_as_they_are_documented() -> None:
     assert names.run_branch(RUN, 3) == f"run-{RUN}-a3"
     assert names.ingest_branch("2013-07", "x1") == "ingest-2013_07-x1"
     assert names.promote_branch(RUN, "x1") == f"promote-{RUN}-x1"
-    assert names.rollback_branch(7) == "rollback-000007"
+    assert names.rollback_branch(7, "x1") == "rollback-000007-x1"
     assert names.setup_branch("x1") == "setup-x1"
     assert names.promotion_tag(42) == "promotion-000042"
     assert names.rollback_tag(43) == "rolledback-000043"

@@ -29,9 +29,10 @@ from mlops.runs.lifecycle import finish_step, open_run
 from mlops.runs.model import Step
 from mlops.runs.promotion import promote
 from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri, reconcile
-from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.rollback import freeze, plan_rollback, protect_main, resume, rollback
 from mlops.runs.setup import set_up
 from tests.support.fakes import FakeProcesses, inputs
+from tests.support.faults import Meanwhile, watched
 from tests.support.memory_lake import MemoryLake
 from tests.support.protocol import GATE_FILES, World, fails, new_world, train
 from tests.support.protocol import run as whole_run
@@ -407,3 +408,67 @@ def test_an_objection_of_the_enforcer_while_main_moves_is_no_refusal(world: Worl
     world.lake.enforcer = other_lands_first  # type: ignore[attr-defined]
     ended = promote(world.ports, world.judge, slow)
     assert (ended.number, ended.decided_again) == (3, 1)
+
+
+@pytest.fixture
+def two(world: World) -> World:
+    """Two promotions, and an arrival since the first."""
+    world.run(mae=14.0)
+    world.arrive("2013-03")
+    world.run(mae=12.0)
+    return world
+
+
+def beside(world: World, name: str) -> World:
+    """Return the world as another process sees it."""
+    ports = dataclasses.replace(world.ports, processes=FakeProcesses(f"{name}:2:2"))
+    return World(world.lake, ports, world.judge)
+
+
+def test_of_two_rollbacks_at_once_one_is_made_and_neither_uses_the_other_s_branch(two: World) -> None:
+    plan = Meanwhile(name="lake.write", happens=lambda: rollback(beside(two, "other").ports, "theirs", to=1))
+    assert rollback(watched(two, plan).ports, "mine", to=1) is None
+    state = read_main(two.lake)
+    assert state.champion is not None
+    assert state.champion.number == 1
+    assert json.loads(two.lake.read(state.tags["rolledback-000003"], "rollback.json"))["reason"] == "theirs"
+
+
+@pytest.mark.parametrize("call", ["lake.create_tag", "lake.protect", "lake.discard", "lake.hard_reset"])
+def test_a_rollback_that_somebody_else_finishes_takes_nothing_off_main_that_came_since(
+    two: World, call: str
+) -> None:
+    def finish_and_arrive() -> None:
+        beside(two, "other").arrive("2013-04")
+
+    record = rollback(watched(two, Meanwhile(name=call, happens=finish_and_arrive)).ports, "mine", to=1)
+    assert record is not None
+    assert "raw/flights/2013-04.parquet" in {stat.path for stat in two.lake.list("main")}
+    assert "raw/flights/2013-03.parquet" not in {stat.path for stat in two.lake.list("main")}
+    assert two.lake.protection().patterns == ("main",)
+    assert two.ports.clock.slept < 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("call", ["lake.protect", "lake.discard", "lake.hard_reset"])
+def test_a_rollback_goes_on_when_somebody_protects_main_meanwhile(two: World, call: str) -> None:
+    plan = Meanwhile(name=call, happens=lambda: protect_main(two.lake))
+    assert rollback(watched(two, plan).ports, "mine", to=1)
+    champion = read_main(two.lake).champion
+    assert champion is not None
+    assert champion.number == 1
+    assert two.lake.protection().patterns == ("main",)
+
+
+def test_two_who_protect_main_at_once_are_both_content(world: World) -> None:
+    world.lake.protect([], world.lake.protection().version)
+    plan = Meanwhile(name="lake.protect", happens=lambda: protect_main(world.lake))
+    assert not protect_main(watched(world, plan).lake)
+    assert world.lake.protection().patterns == ("main",)
+
+
+def test_a_forward_rollback_finds_main_there_already(two: World) -> None:
+    plan = Meanwhile(name="lake.merge", happens=lambda: rollback(beside(two, "other").ports, "theirs", to=1))
+    assert rollback(watched(two, plan).ports, "mine", to=1, forward=True) is None
+    reconcile(two.ports)
+    assert [c.metadata["number"] for c in promotions(two.lake, "main")] == ["1"]
+    assert not two.lake.branches("rollback-")
