@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mlops.cli.lake_app import lake_app
 from mlops.cli.options import Json, Lake, Pipeline, Reason, StateDir
 from mlops.cli.results import Result
 
@@ -18,7 +19,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="May this model and this data go live, and can we take it back?",
 )
-lake_app = typer.Typer(rich_markup_mode=None, add_completion=False, help="The embedded lake server.")
 app.add_typer(lake_app, name="lake")
 
 
@@ -250,25 +250,3 @@ def settings_(context: typer.Context, json: Json = False) -> Result:
     from mlops.cli.commands import setup
 
     return setup.settings(context.obj)
-
-
-@lake_app.callback()
-def _lake(context: typer.Context) -> None:
-    context.obj.command = f"lake {context.invoked_subcommand or ''}".strip()
-
-
-@lake_app.command()
-def serve(
-    context: typer.Context,
-    listen: Annotated[
-        str, typer.Option("--listen", metavar="HOST:PORT", help="Loopback address; port 0 for a free one.")
-    ] = "",
-    data: Annotated[
-        Path | None, typer.Option("--data", metavar="FOLDER", help="Another store than the state folder's.")
-    ] = None,
-    json: Json = False,
-) -> Result:
-    """Run the embedded lake server in the foreground, alone, until it is interrupted."""
-    from mlops.cli.commands import servers
-
-    return servers.serve(context.obj, data, listen)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from mlops.lakeserver.auth import Authenticator
 from mlops.lakeserver.errors import LakeError, NotBuilt, NotFound, Unauthorized
 from mlops.lakeserver.handlers.auth import UNAUTHORIZED
+from mlops.lakeserver.handlers.maintenance import COLLECT, VERIFY, maintain
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.routes import Route, Router, unbuilt_router
 from mlops.lakeserver.store.database import translated
@@ -51,7 +52,11 @@ class Application:
         if scope["type"] != "http":
             return
         raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
-        if not (raw_path.startswith(API) and raw_path[len(API) :][:1] in (b"", b"/")):
+        if raw_path in (VERIFY, COLLECT):
+            answer = self._maintenance(scope, receive)
+        elif raw_path.startswith(API) and raw_path[len(API) :][:1] in (b"", b"/"):
+            answer = self._answer(scope, receive, raw_path[len(API) :])
+        else:
             await self._outside(scope, receive, send)
             return
         started = False
@@ -62,7 +67,7 @@ class Application:
             await send(message)  # type: ignore[arg-type]
 
         try:
-            response = await self._answer(scope, receive, raw_path[len(API) :])
+            response = await answer
             await response.send(sending)
         except ClientGone:
             return
@@ -76,6 +81,16 @@ class Application:
             await Response(200, b"alive!", ((b"content-type", b"text/plain; charset=utf-8"),)).send(send)
         else:
             await self._pages(scope, receive, send)
+
+    async def _maintenance(self, scope: Scope, receive: Receive) -> Response:
+        if scope["method"] != "POST":
+            raise NotFound("invalid API endpoint")
+        if not any(name == b"authorization" for name, _ in scope["headers"]):
+            # A browser sends its cookie from anywhere.
+            raise Unauthorized(UNAUTHORIZED)
+        request = Request(scope, receive, self._lake, {})
+        request.user = self._user_of(scope)
+        return await asyncio.get_running_loop().run_in_executor(self._hooked, maintain, request)
 
     async def _answer(self, scope: Scope, receive: Receive, path: bytes) -> Response:
         found = self._router.find(scope["method"], path)

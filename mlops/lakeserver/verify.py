@@ -18,7 +18,8 @@ _ID_BYTES = 32
 def verify(store: Store) -> list[str]:
     """What is wrong with the store, one sentence each; nothing if every hash and every reference holds.
 
-    It sees one state of the store, and may run while the server works.
+    It sees one state of the store, and may run while the server works; not while unreferenced bytes are
+    removed, for which `Store.maintenance` is held.
     """
     with store.database.snapshot() as connection:
         check = _Check(store, connection)

@@ -74,7 +74,7 @@ def test_help_of_a_command_imports_only_what_typer_converts_values_with() -> Non
     assert heavy(modules_of("run", "--help")) <= {"pydantic"}
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "lake serve"])
+@pytest.mark.parametrize("command", [*COMMANDS, "lake serve", "lake verify", "lake gc"])
 def test_every_command_has_help_and_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     from mlops.cli import run
 

@@ -83,7 +83,7 @@ def before(lake: Lake, repo: Repository, event: Event) -> str:
     except HookFailed as error:
         raise HookRefused(error.message, error.status) from error
     except ActionFileInvalid as error:
-        raise HookRefused(error.message, 500) from error
+        raise HookRefused(error.message, error.status) from error
 
 
 def after(lake: Lake, repo: Repository, event: Event, pre_run_id: str = "") -> None:

@@ -9,7 +9,7 @@ from mlops.lakeserver import records
 from mlops.lakeserver.errors import TooManyTries
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.records import Branch, Commit, Repository
-from mlops.lakeserver.store import NewNodes, Transaction
+from mlops.lakeserver.store import NewNodes, Removed, Transaction
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ def until_kept(attempt: Callable[[], T]) -> T:
     for _ in range(MAX_ATTEMPTS):
         try:
             return attempt()
-        except HeadMoved:
+        except (HeadMoved, Removed):
             continue
     raise TooManyTries("Too many attempts, try again later")
 
@@ -60,6 +60,7 @@ def move_head(
 
     Raises:
         HeadMoved: the head is not what `branch` says, or the branch is another.
+        Removed: what `nodes` refer to may be gone.
     """
 
     def work(tx: Transaction) -> bytes:

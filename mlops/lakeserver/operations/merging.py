@@ -100,6 +100,7 @@ def _event(
 
 
 def _make(lake: Lake, repo: Repository, wish: Merge, draft: Commit) -> _Made:
+    nodes = lake.store.new_nodes()
     with lake.store.database.snapshot() as connection:
         execute = connection.execute
         head = branch(execute, repo, wish.destination)
@@ -107,7 +108,6 @@ def _make(lake: Lake, repo: Repository, wish: Merge, draft: Commit) -> _Made:
         source_id = _source(execute, repo, wish)
         theirs, ours = commit(execute, repo, source_id), commit(execute, repo, head.commit_id)
         base = commit(execute, repo, merge_base(execute, repo, source_id, head.commit_id))
-        nodes = lake.store.new_nodes()
         tree = _merged_tree(nodes, base.tree, theirs.tree, ours.tree, wish)
     made = replace(
         draft,

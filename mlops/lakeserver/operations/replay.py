@@ -48,7 +48,7 @@ def revert(
     check_branch(branch_name)
     execute = lake.store.database.reader.execute
     repo = writable(execute, name, force)
-    _, reverted = _commit_at(execute, repo, ref)
+    reverted_id, reverted = _commit_at(execute, repo, ref)
     if len(reverted.parents) > 1 and parent_number <= 0:
         raise Conflict("must specify 1-based parent number for reverting merge commit")
     if parent_number > len(reverted.parents):
@@ -72,7 +72,7 @@ def revert(
             raise BadRequest("no changes")
         return tree
 
-    return _replay(lake, repo, branch_name, "revert", draft, new_tree)[0]
+    return _replay(lake, repo, branch_name, "revert", reverted_id, draft, new_tree)[0]
 
 
 def cherry_pick(
@@ -120,7 +120,7 @@ def cherry_pick(
             raise BadRequest("no changes")
         return merges.merge(nodes, parent_tree, origin.tree, head_tree)
 
-    return _replay(lake, repo, branch_name, "cherry-pick", draft, new_tree)
+    return _replay(lake, repo, branch_name, "cherry-pick", origin_id, draft, new_tree)
 
 
 def _commit_at(execute: Execute, repo: Repository, ref: str) -> tuple[bytes, Commit]:
@@ -140,6 +140,7 @@ def _replay(
     repo: Repository,
     branch_name: str,
     what: str,
+    origin_id: bytes,
     draft: Commit,
     new_tree: Callable[[NewNodes, bytes], bytes],
 ) -> tuple[bytes, Commit]:
@@ -148,6 +149,7 @@ def _replay(
     def attempt() -> tuple[bytes, Commit, str]:
         nodes = lake.store.new_nodes()
         with lake.store.database.snapshot() as connection:
+            commit(connection.execute, repo, origin_id)
             head = branch(connection.execute, repo, branch_name)
             last_seq = check_clean(connection.execute, lake.store.nodes, head)
             generation = commit(connection.execute, repo, head.commit_id).generation + 1

@@ -7,7 +7,7 @@ from mlops.lakeserver.errors import BadRequest, Conflict, NotFound
 from mlops.lakeserver.names import check_tag
 from mlops.lakeserver.operations import events
 from mlops.lakeserver.operations.branches import check_name_free
-from mlops.lakeserver.operations.lake import Lake, repository, resolve, writable
+from mlops.lakeserver.operations.lake import Lake, commit, repository, resolve, writable
 from mlops.lakeserver.operations.paging import Page, page_of, text_bounds
 from mlops.lakeserver.records import Tag
 from mlops.lakeserver.store import Transaction
@@ -65,6 +65,7 @@ def create(lake: Lake, name: str, tag: str, ref: str, *, user: str, force: bool 
         check_name_free(tx.execute, repo, tag, as_branch=False)
         if records.tag(tx.execute, repo.rid, tag):
             raise Conflict(_EXISTS)
+        commit(tx.execute, repo, commit_id)
         tx.execute("INSERT INTO tags (rid, id, commit_id) VALUES (?, ?, ?)", (repo.rid, tag, commit_id))
 
     lake.store.write(work)

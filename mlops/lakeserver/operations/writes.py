@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mlops.lakeserver import records
 from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry, check, decode, encode, identity
-from mlops.lakeserver.errors import BadRequest, LakeError, NotFound, PreconditionFailed
+from mlops.lakeserver.errors import BadRequest, Gone, LakeError, NotFound, PreconditionFailed
 from mlops.lakeserver.names import check_branch, check_path
 from mlops.lakeserver.operations.lake import Lake, branch, writable
 from mlops.lakeserver.operations.objects import find_item
@@ -94,6 +94,11 @@ def put_entry(
     key = check_path(path)
 
     def work(tx: Transaction) -> tuple[Repository, Entry]:
+        if (
+            entry.digest
+            and not tx.execute("SELECT 1 FROM blobs WHERE digest = ?", (entry.digest,)).fetchone()
+        ):
+            raise Gone("No data")
         return _put(lake, tx, name, branch_name, key, entry, if_absent=if_absent, force=force), entry
 
     return lake.store.write(work)

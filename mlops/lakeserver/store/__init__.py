@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -12,7 +13,7 @@ from mlops.lakeserver.store.blobs import Blobs
 from mlops.lakeserver.store.database import Database
 from mlops.lakeserver.store.files import DiskFiles, Files
 from mlops.lakeserver.store.lock import StoreLock
-from mlops.lakeserver.store.node_cache import NewNodes, NodeCache
+from mlops.lakeserver.store.node_cache import NewNodes, NodeCache, Removed, removals
 from mlops.lakeserver.store.writer import Transaction, Writer
 
 T = TypeVar("T")
@@ -26,6 +27,9 @@ class Store:
         durable: whether a write returns only when it is on disk.
         files: what stands between the store and the file system.
 
+    Attributes:
+        maintenance: held while the whole store is looked at.
+
     Raises:
         StoreInUse: another process holds the folder.
         FormatMismatch: the folder holds a store of another form.
@@ -33,7 +37,8 @@ class Store:
 
     def __init__(self, directory: Path, *, durable: bool = True, files: Files | None = None) -> None:
         self.directory = directory
-        files = files or DiskFiles(durable=durable)
+        self.maintenance = threading.Lock()
+        self.files = files = files or DiskFiles(durable=durable)
         files.make_dir(directory)
         self.lock = StoreLock(directory)
         try:
@@ -74,11 +79,15 @@ class Store:
 
     def write(self, work: Callable[[Transaction], T]) -> T:
         """Does `work` inside a write transaction; returns when durable; never call it on the event loop."""
-        return self.writer.submit(work).result()
+        return self.submit(work).result()
+
+    def write_alone(self, work: Callable[[Transaction], T]) -> T:
+        """As `write`, in a transaction of its own: `work` may do what cannot be rolled back."""
+        return self.writer.submit(work, alone=True).result()
 
     def new_nodes(self) -> NewNodes:
-        """A place for the nodes that an operation makes."""
-        return NewNodes(self.nodes)
+        """A place for the nodes that an operation makes of what it reads from now on."""
+        return NewNodes(self.nodes, removals(self.database.reader.execute))
 
     def close(self) -> None:
         """Writes what is queued and lets go of the folder."""
@@ -87,4 +96,4 @@ class Store:
         self.lock.release()
 
 
-__all__ = ["NewNodes", "Store", "Transaction"]
+__all__ = ["NewNodes", "Removed", "Store", "Transaction"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -134,6 +135,12 @@ class Blobs:
         """Where the bytes of a large object are."""
         name = digest.hex()
         return self._directory / name[:2] / name[2:]
+
+    def paths(self) -> Iterator[Path]:
+        """The files there are, whether or not they belong to something."""
+        for part in self._directory.iterdir():
+            if part != self._incoming:
+                yield from part.iterdir()
 
     def size(self, connection: sqlite3.Connection, digest: bytes) -> int | None:
         """How many bytes there are, or None where there are none."""

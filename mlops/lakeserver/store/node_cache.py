@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 
 from mlops.lakeserver.errors import StorageDamaged
 from mlops.lakeserver.nodes import EMPTY_BODY, EMPTY_ID, EMPTY_NODE, NO_TREE, Node
@@ -56,11 +58,34 @@ class NodeCache:
                 self._used -= dropped.size_bytes
 
 
-class NewNodes:
-    """Nodes made by one operation, on top of those of the store; written when the operation says so."""
+class Removed(Exception):
+    """Something was removed from the store since the operation began to read; compute again."""
 
-    def __init__(self, cache: NodeCache) -> None:
+
+def removals(execute: Callable[..., sqlite3.Cursor]) -> int:
+    """How often something was removed from the store."""
+    row = execute("SELECT value FROM settings WHERE name = 'removals'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def count_removal(tx: Transaction) -> None:
+    """Whoever computed something from what the store was before the transaction has to compute again."""
+    tx.execute(
+        "INSERT INTO settings VALUES ('removals', '1') "
+        "ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+    )
+
+
+class NewNodes:
+    """Nodes made by one operation, on top of those of the store; written when the operation says so.
+
+    Args:
+        removals_before: how often something was removed before the operation began to read.
+    """
+
+    def __init__(self, cache: NodeCache, removals_before: int) -> None:
         self._cache = cache
+        self._removals_before = removals_before
         self._bodies: dict[bytes, bytes] = {}
         self._decoded: dict[bytes, Node] = {}
 
@@ -79,6 +104,12 @@ class NewNodes:
         self._bodies[node_id] = body
 
     def write(self, tx: Transaction) -> None:
-        """Writes them all as part of the transaction."""
+        """Writes them all as part of the transaction.
+
+        Raises:
+            Removed: what they refer to may be gone.
+        """
+        if removals(tx.execute) != self._removals_before:
+            raise Removed
         tx.execute("INSERT OR IGNORE INTO nodes (id, body) VALUES (?, ?)", (EMPTY_ID, EMPTY_BODY))
         tx.executemany("INSERT OR IGNORE INTO nodes (id, body) VALUES (?, ?)", self._bodies.items())

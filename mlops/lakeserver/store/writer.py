@@ -51,10 +51,11 @@ class Transaction:
 
 
 class _Job(Generic[T]):
-    __slots__ = ("future", "work")
+    __slots__ = ("alone", "future", "work")
 
-    def __init__(self, work: Callable[[Transaction], T]) -> None:
+    def __init__(self, work: Callable[[Transaction], T], *, alone: bool) -> None:
         self.work = work
+        self.alone = alone
         self.future: Future[T] = Future()
 
 
@@ -76,9 +77,14 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="lake-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
-        """Has `work` run; the future is done when it is durable."""
-        job = _Job(work)
+    def submit(self, work: Callable[[Transaction], T], *, alone: bool = False) -> Future[T]:
+        """Has `work` run; the future is done when it is durable.
+
+        Args:
+            work: what is done in the transaction.
+            alone: it shares its transaction with no other, so that it may do what cannot be rolled back.
+        """
+        job = _Job(work, alone=alone)
         with self._ready:
             if self._stopping:
                 raise RuntimeError("the store is closed")
@@ -99,10 +105,16 @@ class Writer:
             with self._ready:
                 while not self._queue and not self._stopping:
                     self._ready.wait()
-                batch, self._queue = self._queue[:MAX_BATCH], self._queue[MAX_BATCH:]
+                batch = self._next_batch()
             if not batch:
                 return
             self._write(batch)
+
+    def _next_batch(self) -> list[_Job[Any]]:
+        """Takes what comes first off the queue, up to a job that has to be alone."""
+        size = next((at for at, job in enumerate(self._queue[:MAX_BATCH]) if job.alone), MAX_BATCH) or 1
+        batch, self._queue = self._queue[:size], self._queue[size:]
+        return batch
 
     def _write(self, batch: list[_Job[Any]]) -> None:
         """Writes the batch in one transaction; where one job fails halfway, each in its own."""

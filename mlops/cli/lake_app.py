@@ -1,0 +1,61 @@
+"""What can be typed after ``mlops lake``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mlops.cli.options import Json
+from mlops.cli.results import Result
+
+lake_app = typer.Typer(rich_markup_mode=None, add_completion=False, help="The embedded lake server.")
+
+StoreFolder = Annotated[
+    Path | None, typer.Option("--data", metavar="FOLDER", help="Another store than the state folder's.")
+]
+
+
+@lake_app.callback()
+def _lake(context: typer.Context) -> None:
+    context.obj.command = f"lake {context.invoked_subcommand or ''}".strip()
+
+
+@lake_app.command()
+def serve(
+    context: typer.Context,
+    listen: Annotated[
+        str, typer.Option("--listen", metavar="HOST:PORT", help="Loopback address; port 0 for a free one.")
+    ] = "",
+    data: StoreFolder = None,
+    json: Json = False,
+) -> Result:
+    """Run the embedded lake server in the foreground, alone, until it is interrupted."""
+    from mlops.cli.commands import servers
+
+    return servers.serve(context.obj, data, listen)
+
+
+@lake_app.command("verify")
+def lake_verify(context: typer.Context, data: StoreFolder = None, json: Json = False) -> Result:
+    """Check every hash and every reference of the embedded server's store.
+
+    Exit code 1: something is wrong, and named.
+    """
+    from mlops.cli.commands import lake_upkeep
+
+    return lake_upkeep.verify(context.obj, data)
+
+
+@lake_app.command("gc")
+def lake_gc(
+    context: typer.Context,
+    data: StoreFolder = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
+    json: Json = False,
+) -> Result:
+    """Remove what no branch, tag or uncommitted object of the embedded server's store refers to."""
+    from mlops.cli.commands import lake_upkeep
+
+    return lake_upkeep.collect(context.obj, data, dry_run=dry_run)
