@@ -11,6 +11,7 @@ from mlops.lakeserver.errors import BadRequest
 INVALID_REF = "ref: invalid value: validation error"
 
 _PARTS = re.compile(r"(?:^|[~^@$])[^^~@$]*")
+_BASE = re.compile(r"[^ \t\n\f\r]+")
 _HASH = re.compile(r"[0-9a-fA-F]{1,64}")
 _AMOUNT = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 
@@ -54,7 +55,7 @@ def parse(text: str) -> RefExpression:
         BadRequest: it writes none.
     """
     parts = _PARTS.findall(text)
-    if not parts or not parts[0] or parts[0][0] in "~^@$":
+    if not parts or not _BASE.fullmatch(parts[0]) or parts[0][0] in "~^@$":
         raise BadRequest(INVALID_REF)
     return RefExpression(parts[0], tuple(_modifier(part) for part in parts[1:]))
 

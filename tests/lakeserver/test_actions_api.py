@@ -69,3 +69,28 @@ def test_a_commit_shows_in_the_run_of_its_hook(api: Any) -> None:
     made = api.commit()["id"]
     runs = api.ok("GET", "R/actions/runs", commit=made)["results"]
     assert [(run["event_type"], run["commit_id"]) for run in runs] == [("pre-commit", made)]
+
+
+def test_a_revert_shows_in_the_run_of_its_hook(api: Any) -> None:
+    action = GATE.partition("hooks:")[0].replace("pre-merge: {branches: [main]}", "pre-revert: null")
+    script = "hooks: [{id: say, type: lua, properties: {script: 'print(action.branch_id)'}}]"
+    api.put("_lakefs_actions/say.yaml", action + script)
+    api.commit()
+    api.put("more")
+    api.ok("POST", "R/branches/main/revert", {"ref": api.commit()["id"], "parent_number": 1})
+    runs = api.ok("GET", "R/actions/runs", commit=api.head())["results"]
+    assert [run["event_type"] for run in runs] == ["pre-revert"]
+
+
+def test_a_commit_to_no_branch_fails_where_its_hooks_are_looked_for(api: Any) -> None:
+    answer = api("POST", "R/branches/nosuch/commits", {"message": "m"})
+    assert answer.status == 404
+    assert answer.message.startswith("prepare-commit hook aborted, run id '")
+    assert answer.message.endswith("': list actions from commit: listing actions: not found")
+
+
+def test_a_folder_among_the_action_files_is_not_found(api: Any) -> None:
+    api.put("_lakefs_actions/folder/a.yaml")
+    answer = api("POST", "R/branches/main/commits", {"message": "m"})
+    assert answer.status == 404
+    assert "_lakefs_actions/folder/" in answer.message

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from mlops.lakeserver.errors import BadRequest
 from mlops.lakeserver.refs import Modifier, parse
 
-NAMES = st.text(st.characters(exclude_characters="~^@$", exclude_categories=("Cs",)), min_size=1, max_size=20)
+NAMES = st.text(
+    st.characters(exclude_characters="~^@$ \t\n\f\r", exclude_categories=("Cs",)), min_size=1, max_size=20
+)
 STEPS = st.lists(st.tuples(st.sampled_from("~^"), st.integers(0, 999) | st.none()), max_size=5)
 
 
@@ -33,7 +35,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "~", "^1", "@", "$", "main~x", "main^-", "main@1", "main$x", "main~1~y"]
+    "text", ["", "~", "^1", "@", "$", "main~x", "main^-", "main@1", "main$x", "main~1~y", "bad ref!"]
 )
 def test_malformed_expressions_are_refused(text: str) -> None:
     with pytest.raises(BadRequest):

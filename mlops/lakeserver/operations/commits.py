@@ -74,7 +74,8 @@ def create(lake: Lake, name: str, wish: NewCommit) -> tuple[bytes, Commit]:
     execute = lake.store.database.reader.execute
     repo = writable(execute, name, wish.force)
     check_unprotected(repo, wish.branch, COMMIT_REFUSED)
-    branch(execute, repo, wish.branch)
+    if lake.hooks is None or repo.read_only:
+        branch(execute, repo, wish.branch)
     created = lake.now_ns() if wish.date is None else wish.date * 1_000_000_000
     draft = Commit(b"", (), 0, created, wish.committer, wish.message, dict(wish.metadata))
     events.before(lake, repo, events.commit_event("prepare-commit", repo, wish.branch, draft))

@@ -156,7 +156,9 @@ def _replay(
             tree = _prefixed(new_tree, nodes, head.tree)
         new = replace(draft, tree=tree, parents=(head.commit_id,), generation=generation)
         pre_run_id = events.before(lake, repo, events.commit_event(f"pre-{what}", repo, branch_name, new))
-        return move_head(lake, repo, head, new, nodes, drop_staged=last_seq), new, pre_run_id
+        noted = pre_run_id if what == "revert" else ""
+        commit_id = move_head(lake, repo, head, new, nodes, drop_staged=last_seq, pre_run_id=noted)
+        return commit_id, new, pre_run_id
 
     commit_id, new, pre_run_id = until_kept(attempt)
     events.after(lake, repo, events.commit_event(f"post-{what}", repo, branch_name, new), pre_run_id)
