@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlops.runs import names
+from mlops.runs import names, rollback_forward
 from mlops.runs.errors import NotFound
 from mlops.runs.history import MainState, read_main
 from mlops.runs.lifecycle import attempts_of, is_alive, is_over, load_run
@@ -32,8 +32,9 @@ class Sweepable:
 def survey(ports: Ports) -> list[Sweepable]:
     """Return every branch but `main` with a judgement, ascending by name; nothing is changed."""
     state = read_main(ports.lake)
+    announced = {entry.branch for entry in rollback_forward.announced(ports.lake, state) if entry.owed}
     return [
-        _judge(ports, state, branch, commit)
+        _judge(ports, state, branch, commit, announced)
         for branch, commit in ports.lake.branches().items()
         if branch != names.MAIN
     ]
@@ -52,18 +53,20 @@ def sweep(ports: Ports, *, dry_run: bool) -> list[Sweepable]:
     return found
 
 
-def _judge(ports: Ports, state: MainState, branch: str, commit: str) -> Sweepable:
+def _judge(ports: Ports, state: MainState, branch: str, commit: str, announced: set[str]) -> Sweepable:
     if names.parse_run_branch(branch):
         over, why = _run(ports, state, branch)
     elif branch.startswith("ingest-"):
         over, why = _ingest(ports.lake, state, ports.lake.commit_of(commit), branch)
     elif branch.startswith("promote-"):
         over, why = _promote(ports, state, branch)
-    elif branch.startswith("rollback-"):
-        over = state.rollback is None
+    elif branch.startswith(names.ROLLBACK_BRANCHES):
+        over = state.rollback is None and branch not in announced
         why = "its rollback is over" if over else "its rollback is under way"
     elif branch.startswith(("policy-", "setup-")):
         over, why = True, "it is merged at once or not at all"
+    elif branch.startswith(("note-", "rehearsal-")):
+        over, why = True, "it is used at once or not at all"
     else:
         over, why = False, "not a branch of this protocol"
     return Sweepable(branch, commit, over, why)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 
 from mlops.runs import names
 from mlops.runs.digest import canonical
-from mlops.runs.errors import Conflict, Corrupt, Fenced, Frozen, RunAlive
+from mlops.runs.errors import Conflict, Corrupt, Fenced, Frozen, NotPromoted, RunAlive
 from mlops.runs.evidence import Outcome
 from mlops.runs.history import MainState, kind_of, read_main, since
 from mlops.runs.model import Kind, Lease, Run, RunInputs, Step
@@ -51,6 +51,7 @@ def open_run(
 
     Raises:
         Frozen: A rollback is under way.
+        NotPromoted: A run with the same inputs was forgotten.
         RunAlive: Another process is working on this run.
     """
     for _ in range(_OPEN_ROUNDS):
@@ -61,6 +62,7 @@ def open_run(
             )
         inputs = inputs_at(state.head)
         run_id = names.run_id(inputs.digest, again, restored)
+        _refuse_forgotten(state, run_id)
         try:
             return _next_attempt(
                 ports, state, inputs, run_id, notes or {}, take_over=take_over, even_if_over=even_if_over
@@ -70,6 +72,16 @@ def open_run(
     raise RunAlive(
         "other processes keep opening the same run", where=names.MAIN, todo="wait for them, then retry"
     )
+
+
+def _refuse_forgotten(state: MainState, run_id: str) -> None:
+    parts = names.parse_run_id(run_id)
+    if parts and any(tag.startswith(names.forgotten_tag(parts.inputs)) for tag in state.tags):
+        raise NotPromoted(
+            "a run with the same inputs was forgotten on request",
+            where=run_id,
+            todo="change the data, the code or the parameters",
+        )
 
 
 def _next_attempt(

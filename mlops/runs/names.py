@@ -181,6 +181,11 @@ def note_branch(nonce: str) -> str:
     return f"note-{_checked(_NONCE, nonce)}"
 
 
+def rehearsal_branch(nonce: str) -> str:
+    """Return the branch on which a rollback is tried out."""
+    return f"rehearsal-{_checked(_NONCE, nonce)}"
+
+
 def setup_branch(nonce: str) -> str:
     """Return the branch from which a repository is set up."""
     return f"setup-{_checked(_NONCE, nonce)}"

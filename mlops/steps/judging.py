@@ -12,14 +12,16 @@ import pandas as pd
 from mlops.adapters import model_files, policy_files, tables
 from mlops.runs import names
 from mlops.runs.errors import Corrupt, InputError, NotFound
-from mlops.runs.evidence import Decision, Policy
+from mlops.runs.evidence import Contender, Decision, Policy
 from mlops.runs.model import Champion, ObjectRecord, Run
 from mlops.runs.ports import Evaluation
 from mlops.runs.promotion import records
 from mlops.steps import pages
-from mlops.steps.scoring import ChampionUnscorable, score
+from mlops.steps.scoring import ChampionUnscorable, predict, score
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from mlops.steps.workspace import Workspace
 
 
@@ -78,6 +80,14 @@ class CommittedJudge:
     def policy(self, data: bytes) -> Policy:
         """Return the policy that the content of ``gate/policy.yaml`` describes."""
         return policy_files.parse_policy(data)
+
+    def predict(self, champion: tuple[str, Champion], rows: pd.DataFrame) -> np.ndarray:
+        """Return what a promoted model predicts for rows, in units of the target.
+
+        Raises:
+            ChampionUnscorable: The model cannot be loaded or does not take these rows.
+        """
+        return predict(self._workspace.spec, self._champion_model(champion), rows, Contender.CHAMPION)
 
     def page(self, run: Run, decision: Decision) -> bytes:
         """Return ``reports/run.md``."""

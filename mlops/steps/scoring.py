@@ -76,9 +76,9 @@ def score(
         InputError: The candidate does, or the holdout is empty or lacks a key, target, cluster or time.
     """
     _check(spec, holdout)
-    predicted = {Contender.CANDIDATE: _predictions(spec, candidate, holdout, Contender.CANDIDATE)}
+    predicted = {Contender.CANDIDATE: predict(spec, candidate, holdout, Contender.CANDIDATE)}
     if champion is not None:
-        predicted[Contender.CHAMPION] = _predictions(spec, champion, holdout, Contender.CHAMPION)
+        predicted[Contender.CHAMPION] = predict(spec, champion, holdout, Contender.CHAMPION)
     predicted[Contender.BASELINE] = spec.baseline(holdout).astype("float64")
     trained = [candidate_train, *([champion_train] if champion_train is not None else [])]
     table = _table(spec, holdout, predicted)
@@ -146,8 +146,13 @@ def _check(spec: PipelineSpec, holdout: pd.DataFrame) -> None:
         raise InputError(f"the holdout has rows without {', '.join(empty)}", where=spec.name)
 
 
-def _predictions(spec: PipelineSpec, model: Any, holdout: pd.DataFrame, who: Contender) -> np.ndarray:
-    """Return a model's predictions on the columns that this very model was fitted on."""
+def predict(spec: PipelineSpec, model: Any, holdout: pd.DataFrame, who: Contender) -> np.ndarray:
+    """Return a model's predictions on the columns that this very model was fitted on.
+
+    Raises:
+        ChampionUnscorable: The champion fails on these rows.
+        InputError: Anybody else does.
+    """
     import numpy as np
 
     failure = ChampionUnscorable if who is Contender.CHAMPION else InputError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,16 @@ from tests.orchestration.tiny import SPEC, SUITE, arrive, tiny_workspace
 WORSE, BETTER = SPEC.parameters({"shrinkage": 300.0}), SPEC.parameters({})
 
 
+@pytest.fixture(scope="module")
+def prototype() -> Workspace:
+    return rolled_back()
+
+
+@pytest.fixture
+def workspace(prototype: Workspace) -> Workspace:
+    return copy.deepcopy(prototype)
+
+
 def rolled_back(**options: bytes) -> Workspace:
     """Two promotions on three months, of which the second and the third month were rolled back."""
     workspace = tiny_workspace("2020-01", "2020-02", **options)
@@ -38,8 +49,7 @@ def months(workspace: Workspace, ref: str) -> set[int]:
 
 
 class TestRestore:
-    def test_rows_that_both_models_have_not_seen_judge(self) -> None:
-        workspace = rolled_back()
+    def test_rows_that_both_models_have_not_seen_judge(self, workspace: Workspace) -> None:
         ended = restoring.restore(workspace, 2, "it was right")
         assert ended.number == 4
         assert months(workspace, "main") == {3}
@@ -49,8 +59,7 @@ class TestRestore:
             "raw/points/2020-02.parquet",
         }
 
-    def test_rows_of_today_judge_where_there_are_newer_ones(self) -> None:
-        workspace = rolled_back()
+    def test_rows_of_today_judge_where_there_are_newer_ones(self, workspace: Workspace) -> None:
         arrive(workspace, "2020-04")
         ended = restoring.restore(workspace, 2, "it was right")
         assert ended.number == 4
@@ -63,15 +72,13 @@ class TestRestore:
         assert 4 in months(workspace, ended.evidence_commit)
         assert "holdout_leaked" not in {str(f.reason) for f in ended.decision.verdict.findings}
 
-    def test_the_tracker_knows_what_it_restores(self) -> None:
-        workspace = rolled_back()
+    def test_the_tracker_knows_what_it_restores(self, workspace: Workspace) -> None:
         ended = restoring.restore(workspace, 2, "it was right")
         recorded = workspace.ports.tracker.runs[ended.run.run_id]  # type: ignore[attr-defined]
         assert recorded["mlops.restores"] == "2"
         assert recorded["mlops.number"] == "4"
 
-    def test_rows_that_do_not_pass_the_suites_of_today_stop_it(self) -> None:
-        workspace = rolled_back()
+    def test_rows_that_do_not_pass_the_suites_of_today_stop_it(self, workspace: Workspace) -> None:
         strict = {
             **SUITE,
             "expectations": [{**SUITE["expectations"][1], "kwargs": {"column": "x", "max_value": 1}}],

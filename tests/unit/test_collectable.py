@@ -1,0 +1,107 @@
+"""What a sweep says becomes collectable: what only the branches that go hold."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from mlops.runs import names
+from mlops.runs.collectable import Collectable, becoming_collectable
+from mlops.runs.decision import decide
+from mlops.runs.errors import ValidationFailed
+from mlops.runs.ingest import Delivery, ingest
+from mlops.runs.janitor import survey, sweep
+from mlops.runs.lifecycle import fail, open_run
+from mlops.runs.promotion import promote
+from mlops.runs.rollback import plan_rollback
+from mlops.runs.rollback_forward import go_forward
+from tests.support.fakes import FakeProcesses
+from tests.support.protocol import World, fails, new_world
+
+NOTHING = Collectable(0, 0, 0)
+
+
+@pytest.fixture
+def world() -> World:
+    made = new_world("2013-01", "2013-02")
+    made.run(mae=14.0)
+    return made
+
+
+def found(world: World) -> dict[str, Collectable]:
+    others = dataclasses.replace(world.ports, processes=FakeProcesses("third:3:3"))
+    return becoming_collectable(world.lake, survey(others))
+
+
+def test_what_was_merged_or_is_tagged_stays(world: World) -> None:
+    refused = world.run(mae=15.0)
+    told = found(world)
+    assert told[refused.run.branch] == NOTHING
+    merged = {branch: entry for branch, entry in told.items() if branch.startswith("ingest-2013_01")}
+    # The validation of an arrival is on its branch alone; the data is on main.
+    assert [entry.objects for entry in merged.values()] == [1]
+    promoted = next(entry for branch, entry in told.items() if branch not in merged and entry.commits)
+    assert promoted.objects <= 1
+
+
+def test_what_a_run_without_a_decision_wrote_goes(world: World) -> None:
+    run = world.train(mae=12.0)
+    fail(world.ports, run, "stopped", "by hand")
+    told = found(world)[run.branch]
+    written = [s for p in names.OUTPUTS for s in world.lake.list(run.branch, p)]
+    assert told == Collectable(6, len(written), sum(s.size_bytes for s in written))
+
+
+def test_what_a_later_attempt_goes_on_with_stays(world: World) -> None:
+    run = world.train(mae=12.0)
+    others = dataclasses.replace(world.ports, processes=FakeProcesses("other:2:2"))
+    later = open_run(others, lambda _fork: run.inputs)
+    told = found(world)
+    assert told[run.branch] == NOTHING
+    assert later.branch not in told
+
+
+def test_a_failed_attempt_and_its_predecessor_are_counted_once(world: World) -> None:
+    run = world.train(mae=12.0)
+    others = dataclasses.replace(world.ports, processes=FakeProcesses("other:2:2"))
+    later = open_run(others, lambda _fork: run.inputs)
+    fail(others, later, "stopped", "by hand")
+    told = found(world)
+    assert told[run.branch].objects + told[later.branch].objects == 4
+
+
+def test_what_was_laid_on_a_new_head_is_on_main(world: World) -> None:
+    slow = decide(world.ports, world.judge, world.train(mae=11.0)).run
+    world.run(mae=12.0)
+    promote(world.ports, world.judge, slow)
+    told = found(world)
+    laid = next(entry for branch, entry in told.items() if branch.startswith("promote-"))
+    assert (laid.commits, laid.objects) == (1, 0)
+
+
+def test_nothing_of_it_leads_to_main_s_own_objects(world: World) -> None:
+    with pytest.raises(ValidationFailed):
+        ingest(world.ports, Delivery("2013-09", {"flights": b"broken"}, "test"), fails)
+    assert not any(branch.startswith("ingest-2013_09") for branch in found(world))
+
+
+class TestRollbackBranches:
+    def test_one_that_was_announced_stays_until_it_is_made(self, world: World) -> None:
+        world.run(mae=12.0)
+        plan = plan_rollback(world.ports, "look", 1, forward=True)
+        assert plan is not None
+        world.lake.merge = None  # type: ignore[assignment, method-assign]
+        with pytest.raises(TypeError):
+            go_forward(world.ports, plan)
+        del world.lake.merge  # type: ignore[attr-defined]
+        entry = next(e for e in survey(world.ports) if e.branch.startswith("rollback-"))
+        assert not entry.over
+        world.roll_back(1)
+        assert not any(e.branch.startswith("rollback-") and not e.over for e in survey(world.ports))
+
+    def test_leftovers_of_notes_and_rehearsals_go(self, world: World) -> None:
+        for branch in ("note-n1", "rehearsal-n1"):
+            world.lake.create_branch(branch, world.lake.head("main"))
+        sweep(world.ports, dry_run=False)
+        assert not [b for b in world.lake.branches() if b.startswith(("note-", "rehearsal-"))]
