@@ -109,14 +109,17 @@ def series(
 
     target = predictions[TARGET].to_numpy(dtype="float64")
     errors = {c: predictions[c].to_numpy(dtype="float64") - target for c in contenders}
-    clusters = predictions[CLUSTER].to_numpy(dtype=object)
+    clusters, codes = np.unique(predictions[CLUSTER].to_numpy(dtype=str), return_inverse=True)
     groups = {ALL_ROWS: np.arange(len(predictions))}
     for column, values in slices.items():
         labels = np.asarray(values, dtype=object)
         for value in sorted(set(values)):
             groups[f"{column}={value}"] = np.flatnonzero(labels == value)
     return tuple(
-        _series(loss, name, rows, clusters, errors) for name, rows in groups.items() for loss in Loss
+        _series(loss, name, places, errors)
+        for name, rows in groups.items()
+        for places in [list(_grouped(clusters, codes, rows))]
+        for loss in Loss
     )
 
 
@@ -220,14 +223,12 @@ def _latest(rows: pd.DataFrame, time: str) -> str:
 def _series(
     loss: Loss,
     name: str,
-    rows: np.ndarray,
-    clusters: np.ndarray,
+    groups: Sequence[tuple[str, np.ndarray]],
     errors: Mapping[Contender, np.ndarray],
 ) -> Series:
-    groups = list(_grouped(clusters[rows]))
     sums = {
         contender: tuple(_sum(losses[places].tolist()) for _, places in groups)
-        for contender, losses in ((c, _losses(loss, e[rows])) for c, e in errors.items())
+        for contender, losses in ((c, _losses(loss, e)) for c, e in errors.items())
     }
     return Series(
         loss=loss,
@@ -240,15 +241,14 @@ def _series(
     )
 
 
-def _grouped(clusters: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield every cluster, ascending, with the places of its rows."""
+def _grouped(clusters: np.ndarray, codes: np.ndarray, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield every cluster that has some of these rows, ascending, with them in their order."""
     import numpy as np
 
-    names, codes = np.unique(clusters.astype(str), return_inverse=True)
-    order = np.argsort(codes, kind="stable")
-    ends = np.cumsum(np.bincount(codes, minlength=len(names)))
-    for cluster, places in zip(names, np.split(order, ends[:-1]), strict=True):
-        yield str(cluster), places
+    order = rows[np.argsort(codes[rows], kind="stable")]
+    present, counts = np.unique(codes[rows], return_counts=True)
+    for code, places in zip(present, np.split(order, np.cumsum(counts)[:-1]), strict=True):
+        yield str(clusters[code]), places
 
 
 def _losses(loss: Loss, errors: np.ndarray) -> np.ndarray:
