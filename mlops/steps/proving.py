@@ -25,6 +25,7 @@ from mlops.steps.provenance import code_digest, lock_digest
 from mlops.steps.scoring import CLUSTER, TARGET, metrics, series, texts
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from mlops.steps.workspace import Workspace
@@ -38,12 +39,34 @@ class _Selection:
     begins: Any
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """What is asked of a holdout by every promotion that it judged.
+
+    Attributes:
+        digest: Digest of its rows, as evidence names it.
+        key: Its row keys, in order.
+        clusters: Cluster of each row.
+        targets: Target of each row.
+        slices: Slice column to its value in each row.
+        baseline: The declared baseline's prediction of each row.
+    """
+
+    digest: str
+    key: pd.DataFrame
+    clusters: list[str]
+    targets: np.ndarray
+    slices: dict[str, list[str]]
+    baseline: np.ndarray
+
+
 class FrameProver:
     """Proves what is on `main` from the committed tables and models of a pipeline."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._selected: dict[tuple[str, str], _Selection] = {}
+        self._holdout: tuple[str, _Rows] | None = None
 
     def policy(self, data: bytes) -> Policy:
         """Return the policy that the content of ``gate/policy.yaml`` describes."""
@@ -51,26 +74,43 @@ class FrameProver:
 
     def paired(self, subject: PromotionSubject) -> Iterator[str]:
         """Derive sums, counts and metrics again from the predictions and the holdout rows."""
-        spec, recorded = self._workspace.spec, subject.paired
-        holdout = self._workspace.frames.read(subject.commit.id, names.HOLDOUT)
+        import numpy as np
+
+        recorded, rows = subject.paired, self._rows(subject)
         predictions = tables.read_parquet(subject.predictions_data, where=names.PREDICTIONS)
-        yield from self._same_rows(holdout, predictions)
-        if row_digest(holdout, spec.key, [spec.target, *spec.model_input]) != recorded.holdout_digest:
+        yield from _same_rows(rows, predictions)
+        if rows.digest != recorded.holdout_digest:
             yield f"{names.HOLDOUT} is another holdout than the evidence names"
-        if recorded.rows != len(holdout):
-            yield f"the evidence is of {recorded.rows} rows, the holdout has {len(holdout)}"
+        if recorded.rows != len(rows.key):
+            yield f"the evidence is of {recorded.rows} rows, the holdout has {len(rows.key)}"
         if recorded.has_champion == bool(predictions[Contender.CHAMPION].isna().all()):
             yield "predictions and evidence differ in whether a champion was scored"
         contenders = [c for c in Contender if recorded.has_champion or c is not Contender.CHAMPION]
-        derived = series(predictions, {c: texts(holdout[c]) for c in spec.slices}, contenders)
-        yield from _differences(derived, recorded)
+        yield from _differences(series(predictions, rows.slices, contenders), recorded)
         stated = {name: value for name, value in subject.decision.metrics.items() if math.isfinite(value)}
         again = metrics(recorded)
         if again.keys() != stated.keys() or not all(agree(again[name], stated[name]) for name in again):
             yield "the metrics do not follow from the paired losses"
-        if list(spec.baseline(holdout).astype("float64")) != list(predictions[Contender.BASELINE]):
+        if not np.array_equal(rows.baseline, predictions[Contender.BASELINE].to_numpy("float64")):
             self._only_by_this_code(subject, "the baseline's predictions")
             yield "the baseline's predictions are not those of the declared baseline"
+
+    def _rows(self, subject: PromotionSubject) -> _Rows:
+        """Return what a promotion's holdout holds; promotions in a row are mostly judged by the same one."""
+        checksum = subject.outputs[names.HOLDOUT].checksum
+        if self._holdout is None or self._holdout[0] != checksum:
+            spec = self._workspace.spec
+            frame = self._workspace.frames.read(subject.commit.id, names.HOLDOUT)
+            rows = _Rows(
+                digest=row_digest(frame, spec.key, [spec.target, *spec.model_input]),
+                key=frame[list(spec.key)].reset_index(drop=True),
+                clusters=texts(frame[spec.cluster]),
+                targets=frame[spec.target].to_numpy("float64"),
+                slices={column: texts(frame[column]) for column in spec.slices},
+                baseline=spec.baseline(frame).astype("float64"),
+            )
+            self._holdout = (checksum, rows)
+        return self._holdout[1]
 
     def holdout(self, subject: PromotionSubject) -> Iterator[str]:
         """Select the holdout again: by the rule at the fork, or that of the champion where that was newer."""
@@ -119,18 +159,6 @@ class FrameProver:
     def _run(self, subject: PromotionSubject) -> Run:
         return run_of(subject.evidence)
 
-    def _same_rows(self, holdout: pd.DataFrame, predictions: pd.DataFrame) -> Iterator[str]:
-        spec = self._workspace.spec
-        if len(holdout) != len(predictions):
-            raise Corrupt(f"{len(predictions)} predictions for {len(holdout)} holdout rows", where="")
-        key = list(spec.key)
-        if not holdout[key].reset_index(drop=True).equals(predictions[key].reset_index(drop=True)):
-            yield "the predictions are of other rows than the holdout's"
-        if list(predictions[CLUSTER]) != texts(holdout[spec.cluster]):
-            yield "the predictions are in other clusters than the holdout's rows"
-        if list(predictions[TARGET]) != list(holdout[spec.target].astype("float64")):
-            yield "the predictions are held against other targets than the holdout's"
-
     def _raw_digest(self, commit: str) -> str:
         return tree_digest((s.path, s.checksum) for s in self._workspace.lake.list(commit, names.RAW))
 
@@ -171,6 +199,19 @@ class FrameProver:
         inputs = self._run(subject).inputs
         if (inputs.code_digest, inputs.lock_digest) != (code_digest(), lock_digest()):
             raise Unprovable(f"{what} differ, but other code or other libraries made them")
+
+
+def _same_rows(rows: _Rows, predictions: pd.DataFrame) -> Iterator[str]:
+    import numpy as np
+
+    if len(rows.key) != len(predictions):
+        raise Corrupt(f"{len(predictions)} predictions for {len(rows.key)} holdout rows")
+    if not rows.key.equals(predictions[list(rows.key.columns)]):
+        yield "the predictions are of other rows than the holdout's"
+    if predictions[CLUSTER].tolist() != rows.clusters:
+        yield "the predictions are in other clusters than the holdout's rows"
+    if not np.array_equal(predictions[TARGET].to_numpy("float64"), rows.targets):
+        yield "the predictions are held against other targets than the holdout's"
 
 
 def _differences(derived: Any, recorded: Paired) -> Iterator[str]:
