@@ -78,13 +78,17 @@ class Authenticator:
 
     def user_of_cookie(self, cookie: bytes) -> str | None:
         """The user whose session cookie is among `cookie`, or None."""
-        jar: SimpleCookie = SimpleCookie()
-        try:
-            jar.load(cookie.decode("latin-1"))
-        except CookieError:
-            return None
-        morsel = jar.get(COOKIE)
-        return self._user_of_token(morsel.value) if morsel else None
+        token = _session(cookie)
+        return self._user_of_token(token) if token else None
+
+    def form_token(self, headers: list[tuple[bytes, bytes]]) -> str:
+        """What the forms of a session carry, so that no other site can send one in its name."""
+        carried = b"".join(
+            _session(value).encode() if name == b"cookie" else value
+            for name, value in headers
+            if name in (b"authorization", b"cookie")
+        )
+        return self._signature(f"form:{carried.decode('latin-1')}")
 
     def new_token(self) -> tuple[str, int]:
         """A token for the user, and when it expires (unix seconds)."""
@@ -120,3 +124,14 @@ class Authenticator:
 def _b64(value: dict[str, Any]) -> str:
     text = json.dumps(value, separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(text).rstrip(b"=").decode()
+
+
+def _session(cookie: bytes) -> str:
+    """The session's cookie among all that a browser sends, or ''."""
+    jar: SimpleCookie = SimpleCookie()
+    try:
+        jar.load(cookie.decode("latin-1"))
+    except CookieError:
+        return ""
+    morsel = jar.get(COOKIE)
+    return morsel.value if morsel else ""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import re
 from collections.abc import Iterator
 from html import unescape
@@ -169,3 +170,112 @@ def test_logging_out(browser: Browser) -> None:
     assert "Log out" in browser.go("/repositories")[1]
     browser.go("/auth/logout", {})
     assert "Secret access key" in browser.go("/repositories")[1]
+
+
+def form_of(text: str) -> dict[str, str]:
+    """The hidden fields of a page's own form."""
+    return dict(re.findall(r'<input type="hidden" name="(sent_from_here)" value="([^"]+)"', text))
+
+
+def test_a_pull_request_from_the_comparison_to_the_merge(browser: Browser, filled: Any) -> None:
+    repo = f"/repositories/{filled.repository}"
+    _, text = browser.go(f"{repo}/compare?ref=main&compare=dev")
+    opened = re.search(r'href="([^"]*/pulls/create[^"]*)"', text)
+    assert opened is not None
+    status, text = browser.go(unescape(opened[1]))
+    assert status == 200
+    fields = form_of(text) | {"source": "dev", "destination": "main", "description": NASTY}
+    assert browser.go(f"{repo}/pulls/create", fields | {"title": "t", "source": "nosuch"})[0] == 400
+    status, text = browser.go(f"{repo}/pulls/create", fields | {"title": NASTY})
+    assert status == 200
+    assert browser.target.startswith(f"{repo}/pulls/")
+    assert "docs/README.md" in text
+    assert "<script" not in text
+    pull = browser.target
+    assert NASTY in unescape(browser.go(f"{repo}/pulls")[1])
+    for action, shown in (("close", "Open again"), ("open", "Merge")):
+        assert shown in browser.go(pull, form_of(text) | {"action": action})[1]
+    _, text = browser.go(pull, form_of(text) | {"action": "merge"})
+    assert "Merged as" in text
+    assert filled.ok("GET", "R/pulls")["results"][0]["status"] == "merged"
+    status, text = browser.go(pull, form_of(browser.go(f"{repo}/pulls/create")[1]) | {"action": "merge"})
+    assert status == 409
+    assert "bad pull request status" in text
+
+
+def test_a_form_that_was_not_sent_from_here_changes_nothing(browser: Browser, filled: Any) -> None:
+    target = f"/repositories/{filled.repository}/pulls/create"
+    fields = {"source": "dev", "destination": "main", "title": "t"}
+    right = form_of(browser.go(target)[1])
+    for sent, headers in (
+        ({}, {}),
+        ({"sent_from_here": "x"}, {}),
+        (right, {"Origin": "http://evil.test"}),
+        (right, {"Sec-Fetch-Site": "cross-site"}),
+    ):
+        assert browser.go(target, fields | sent, **headers)[0] == 403
+    assert filled.ok("GET", "R/pulls")["results"] == []
+
+
+def test_what_hooks_wrote(browser: Browser, filled: Any) -> None:
+    filled.put(
+        "_lakefs_actions/say.yaml",
+        "name: talk\non: {pre-create-tag: null}\n"
+        "hooks: [{id: say, type: lua, properties: {script: \"print('<b>said</b>') error('no')\"}}]\n",
+    )
+    filled.commit()
+    assert filled("POST", "R/tags", {"id": "v2", "ref": "main"}).status == 412
+    _, text = browser.go(f"/repositories/{filled.repository}/actions")
+    found = re.search(r'href="([^"]*/actions/[^"]+)"', text)
+    assert found is not None
+    _, text = browser.go(found[1])
+    assert "&lt;b&gt;said&lt;/b&gt;" in text
+    assert "talk, say" in text
+
+
+def parquet(**columns: list[Any]) -> bytes:
+    import pyarrow
+    from pyarrow import parquet
+
+    out = io.BytesIO()
+    parquet.write_table(pyarrow.table(columns), out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "shown"),
+    [
+        ("a.csv", b"n,name\n1,<i>\n2,\n", ["2 rows, 2 columns", "int64", "string", "&lt;i&gt;"]),
+        ("ragged.csv", b"a,b\n1\n2,3,4\n", ["do not all have the same columns"]),
+        ("empty.csv", b"", ["do not all have the same columns"]),
+        ("a.tsv", b"n\tm\n1\t2.5\n", ["1 rows, 2 columns", "double"]),
+        ("a.parquet", parquet(n=list(range(70)), s=["<i>"] * 70), ["70 rows", "the first 50", "&lt;i&gt;"]),
+        ("none.parquet", parquet(n=[]), ["0 rows, 1 columns"]),
+        ("broken.parquet", b"PAR1 no PAR1", ["cannot be read as Parquet"]),
+        ("a.json", b'{"a": ["<i>"]}', ["&lt;i&gt;", "\n  &quot;a&quot;: ["]),
+        ("broken.json", b"{", ["not valid JSON"]),
+        ("a.bin", b"\xff\x00", ["It is not text."]),
+        (
+            "a.md",
+            b"# T\n<script>x</script>\n[a](javascript:x) [b](http://b.test/)\n\n|a|\n|-|\n|1|\n",
+            ["<h1>T</h1>", "&lt;script&gt;", '<a href="http://b.test/">', "<td>1</td>"],
+        ),
+    ],
+)
+def test_previews(browser: Browser, api: Any, path: str, body: bytes, shown: list[str]) -> None:
+    api.put(path, body)
+    status, text = browser.go(f"/repositories/{api.repository}/object?ref=main&path={path}")
+    assert status == 200
+    assert [part for part in shown if part not in text] == []
+    assert "<script" not in text
+    assert 'href="javascript' not in text
+
+
+def test_a_changed_table_shows_what_changed_in_it(browser: Browser, api: Any) -> None:
+    api.put("t.parquet", parquet(n=[1, 2, 3], old=[1, 1, 1], f=[float("nan")] * 3))
+    api.commit()
+    api.branch("dev")
+    api.put("t.parquet", parquet(n=[2, 3, 4, 5], new=["x"] * 4, f=[float("nan")] * 4), branch="dev")
+    api.commit(branch="dev")
+    _, text = browser.go(f"/repositories/{api.repository}/compare?ref=main&compare=dev")
+    assert "3 → 4 rows; 2 added, 1 removed; columns added: new; columns removed: old" in text

@@ -6,16 +6,15 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from mlops.lakeserver.entries import Entry, decode
+from mlops.lakeserver.entries import decode
 from mlops.lakeserver.operations import objects, repositories
 from mlops.lakeserver.operations.paging import CommonPrefix
 from mlops.lakeserver.pages.layout import moment, next_page, page, ref_form, size
 from mlops.lakeserver.pages.markup import Part, address, link, table, tag
+from mlops.lakeserver.pages.previews import preview
 from mlops.lakeserver.pages.visit import Visit
 
 _PER_PAGE = 200
-_TEXT_BYTES = 256 * 1024
-_IMAGES = frozenset({"png", "jpg", "jpeg", "gif", "bmp", "webp"})
 
 
 def list_repositories(visit: Visit) -> Response:
@@ -73,7 +72,7 @@ def _trail(repository: str, ref: str, path: str) -> Part:
 
 
 def show_object(visit: Visit) -> Response:
-    """One object: what is known of it, and its contents where they are text or an image."""
+    """One object: what is known of it, and its contents where they can be shown."""
     repo = repositories.get(visit.lake, visit.repository)
     ref, path = visit.query("ref") or repo.default_branch, visit.query("path")
     _, entry = objects.stat(visit.lake, repo.id, ref, path)
@@ -89,23 +88,8 @@ def show_object(visit: Visit) -> Response:
         path,
         _trail(repo.id, ref, path),
         tag("p", link(raw, "Download", class_="button", download=path.rpartition("/")[2])),
-        _preview(visit, entry, path, raw),
+        preview(visit.lake, entry, path, raw),
         table(["What", "Value"], known),
         user=visit.user,
         repository=repo.id,
     )
-
-
-def _preview(visit: Visit, entry: Entry, path: str, raw: str) -> Part:
-    if path.rpartition(".")[2].lower() in _IMAGES:
-        return tag("p", tag("img", src=raw, alt=path))
-    if entry.size_bytes > _TEXT_BYTES:
-        return tag("p", "It is too large to be shown here.", class_="muted")
-    data = objects.open_bytes(visit.lake, entry)
-    if not isinstance(data, bytes):
-        with data:
-            data = data.read()
-    try:
-        return tag("pre", data.decode())
-    except UnicodeDecodeError:
-        return tag("p", "It is not text.", class_="muted")

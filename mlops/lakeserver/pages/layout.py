@@ -39,7 +39,15 @@ input, button { font: inherit; padding: .35rem .6rem; max-width: 100%; }
 .muted { opacity: .7; }
 .button { display: inline-block; padding: .2rem .6rem; border: 1px solid var(--line); border-radius: .3rem; }
 .error { color: var(--del); }
-a:focus-visible, button:focus-visible, input:focus-visible { outline: 2px solid; outline-offset: 2px; }
+[aria-current] { font-weight: bold; text-decoration: none; }
+.text { white-space: pre-wrap; overflow-wrap: anywhere; }
+.completed, .merged { color: var(--add); }
+.failed { color: var(--del); }
+table.data { width: auto; }
+table.data td, table.data th { white-space: nowrap; font-variant-numeric: tabular-nums; }
+textarea { font: inherit; padding: .35rem .6rem; width: 100%; }
+article { border: 1px solid var(--line); padding: 0 1rem; overflow-wrap: anywhere; }
+:focus-visible { outline: 2px solid; outline-offset: 2px; }
 """.lstrip()
 
 HEADERS = {
@@ -53,7 +61,7 @@ HEADERS = {
     "cache-control": "no-store",
 }
 
-_TABS = ("objects", "compare", "commits", "branches", "tags")
+_TABS = ("objects", "compare", "commits", "branches", "tags", "pulls", "actions")
 
 
 def page(title: str, *content: Part, user: str = "", repository: str = "", status: int = 200) -> HTMLResponse:

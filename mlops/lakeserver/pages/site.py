@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from hmac import compare_digest
 from urllib.parse import quote
 
 from starlette.applications import Starlette
@@ -15,10 +16,10 @@ from starlette.routing import Route
 from mlops.lakeserver.auth import Authenticator
 from mlops.lakeserver.errors import LakeError
 from mlops.lakeserver.operations.lake import Lake
-from mlops.lakeserver.pages import browse, compare, history, login
+from mlops.lakeserver.pages import actions, browse, compare, history, login, pulls
 from mlops.lakeserver.pages.layout import HEADERS, STYLE, STYLE_PATH, page
 from mlops.lakeserver.pages.markup import address, tag
-from mlops.lakeserver.pages.visit import Visit
+from mlops.lakeserver.pages.visit import SENT_FROM_HERE, Visit
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -31,26 +32,24 @@ _PAGES: dict[str, Callable[[Visit], Response]] = {
     "/repositories/{repository}/commits/{commit}": history.show_commit,
     "/repositories/{repository}/branches": history.list_branches,
     "/repositories/{repository}/tags": history.list_tags,
+    "/repositories/{repository}/pulls": pulls.list_pulls,
+    "/repositories/{repository}/pulls/create": pulls.create_form,
+    "/repositories/{repository}/pulls/{pull}": pulls.show_pull,
+    "/repositories/{repository}/actions": actions.list_runs,
+    "/repositories/{repository}/actions/{run}": actions.show_run,
 }
+_FORMS: dict[str, Callable[[Visit], Response]] = {
+    "/repositories/{repository}/pulls/create": pulls.create,
+    "/repositories/{repository}/pulls/{pull}": pulls.act,
+}
+_MAX_FORM_BYTES = 64 * 1024
 
 
 def site(lake: Lake, authenticator: Authenticator) -> Starlette:
     """The pages of one lake; whoever is not logged in is led to the form."""
 
     def guarded(show: Callable[[Visit], Response]) -> Endpoint:
-        async def endpoint(request: Request) -> Response:
-            user = authenticator.user_of(request.scope["headers"])
-            if user is None:
-                target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                return RedirectResponse(f"{login.PATH}?next={quote(target, safe='')}", 302, HEADERS)
-            try:
-                return await run_in_threadpool(show, Visit(lake, user, request))
-            except LakeError as error:
-                return page(
-                    f"{error.status}", tag("p", error.message, class_="error"), user=user, status=error.status
-                )
-
-        return endpoint
+        return _Guarded(lake, authenticator, show).answer
 
     async def log_in(request: Request) -> Response:
         if request.method != "POST":
@@ -69,10 +68,20 @@ def site(lake: Lake, authenticator: Authenticator) -> Starlette:
             Route(login.PATH, log_in, methods=["GET", "POST"]),
             Route("/auth/logout", log_out, methods=["POST"]),
             Route("/repositories/{repository}", _first_tab),
+            *[Route(path, guarded(show), methods=["POST"]) for path, show in _FORMS.items()],
             *[Route(path, guarded(show)) for path, show in _PAGES.items()],
         ],
         exception_handlers={HTTPException: _refused, Exception: _failed},
     )
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """What a form sent; nothing where that is too much for any form of these pages."""
+    length = request.headers.get("content-length", "")
+    if not length.isdigit() or int(length) > _MAX_FORM_BYTES:
+        return {}
+    form = await request.form(max_files=0, max_fields=20)
+    return {key: value for key, value in form.items() if isinstance(value, str)}
 
 
 async def _home(_: Request) -> Response:
@@ -95,3 +104,33 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _failed(_: Request, __: Exception) -> Response:
     return page("500", tag("p", "Something is wrong with the server."), status=500)
+
+
+class _Guarded:
+    """A page for those who are logged in."""
+
+    def __init__(self, lake: Lake, authenticator: Authenticator, show: Callable[[Visit], Response]) -> None:
+        self._lake = lake
+        self._authenticator = authenticator
+        self._show = show
+
+    async def answer(self, request: Request) -> Response:
+        user = self._authenticator.user_of(request.scope["headers"])
+        if user is None:
+            target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"{login.PATH}?next={quote(target, safe='')}", 302, HEADERS)
+        token = self._authenticator.form_token(request.scope["headers"])
+        fields = await _fields(request) if request.method == "POST" else {}
+        if request.method == "POST" and not _sent_from_here(request, fields, token):
+            text = "This form was not sent from here, or is too old: open it again."
+            return page("403", tag("p", text, class_="error"), user=user, status=403)
+        try:
+            return await run_in_threadpool(self._show, Visit(self._lake, user, request, token, fields))
+        except LakeError as error:
+            shown = tag("p", error.message, class_="error")
+            return page(f"{error.status}", shown, user=user, status=error.status)
+
+
+def _sent_from_here(request: Request, fields: dict[str, str], token: str) -> bool:
+    sent = fields.get(SENT_FROM_HERE, "").encode()
+    return login.same_origin(request) and compare_digest(sent, token.encode())

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
 from mlops.lakeserver.operations.lake import Lake
+from mlops.lakeserver.pages.markup import Markup, tag
+
+SENT_FROM_HERE = "sent_from_here"
 
 
 @dataclass(frozen=True)
 class Visit:
-    """A request of somebody who is logged in."""
+    """A request of somebody who is logged in.
+
+    Attributes:
+        form_token: what a form has to send back, which no other site knows.
+        fields: what a form sent.
+    """
 
     lake: Lake
     user: str
     request: Request
+    form_token: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def repository(self) -> str:
@@ -25,3 +36,11 @@ class Visit:
     def query(self, name: str, default: str = "") -> str:
         """A query parameter."""
         return self.request.query_params.get(name, default)
+
+    def field(self, name: str) -> str:
+        """What a form sent in that field, or ''."""
+        return self.fields.get(name, "")
+
+    def token_field(self) -> Markup:
+        """The hidden field by which a form is known to come from here."""
+        return tag("input", type="hidden", name=SENT_FROM_HERE, value=self.form_token)
