@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mlops.cli import way_back_app
 from mlops.cli.lake_app import lake_app
 from mlops.cli.options import Json, Lake, Pipeline, Reason, StateDir
 from mlops.cli.results import Result
@@ -166,33 +167,7 @@ def diff(
     return differences.diff(context.obj, pipeline, left, right, objects_only=objects)
 
 
-@app.command()
-def rollback(
-    context: typer.Context,
-    pipeline: Pipeline,
-    reason: Reason = "",
-    to: Annotated[
-        int | None,
-        typer.Option("--to", metavar="N", min=1, help="Promotion to return to; by default the one before."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")] = False,
-    json: Json = False,
-) -> Result:
-    """Return main to an earlier promotion.
-
-    Data, model and metrics together, nothing recomputed. Promotions are on hold afterwards.
-    """
-    from mlops.cli.commands import rollbacks
-
-    return rollbacks.rollback(context.obj, pipeline, reason, to, dry_run=dry_run)
-
-
-@app.command()
-def resume(context: typer.Context, pipeline: Pipeline, reason: Reason, json: Json = False) -> Result:
-    """Let promotions go on after a rollback."""
-    from mlops.cli.commands import rollbacks
-
-    return rollbacks.resume(context.obj, pipeline, reason)
+way_back_app.register(app)
 
 
 @app.command()

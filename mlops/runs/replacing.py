@@ -9,7 +9,7 @@ from __future__ import annotations
 from mlops.runs.decision import current, decide, is_unscorable
 from mlops.runs.errors import InputError, NotFound, Unlawful
 from mlops.runs.history import read_main, since
-from mlops.runs.lifecycle import attempts_of, load_run, open_run, promotion_of
+from mlops.runs.lifecycle import attempts_of, is_over, load_run, open_run, promotion_of
 from mlops.runs.model import Run, Step
 from mlops.runs.names import parse_run_id
 from mlops.runs.ports import Judge, Lake, Ports
@@ -37,7 +37,7 @@ def replace_unscorable(
         OnHold: Promotions are stopped.
         Unlawful: It forked from a commit that was dropped.
     """
-    latest, state = _latest(ports.lake, run_id), read_main(ports.lake)
+    latest, state = latest_decided(ports.lake, run_id), read_main(ports.lake)
     decided = current(ports, latest)
     landed = promotion_of(ports.lake, state, latest)
     if landed is not None:
@@ -47,12 +47,17 @@ def replace_unscorable(
     if not decided.decision.replace_unscorable and not is_unscorable(decided.decision):
         said = ", ".join(str(f.reason) for f in decided.decision.verdict.findings)
         raise InputError(f"the decision on record is another: {said}", where=run_id)
-    run = _go_on(ports, latest, take_over=take_over)
+    run = own_attempt(ports, latest, take_over=take_over, even_if_over=True)
     run = decide(ports, judge, run, replace_unscorable=reason).run
     return promote(ports, judge, run, rounds=rounds, replace_unscorable=reason)
 
 
-def _latest(lake: Lake, run_id: str) -> Run:
+def latest_decided(lake: Lake, run_id: str) -> Run:
+    """Return the latest attempt of a run that was decided on.
+
+    Raises:
+        NotFound: No such attempt is left.
+    """
     attempts = reversed(attempts_of(lake, run_id) if parse_run_id(run_id) else [])
     run = next(filter(None, (load_run(lake, branch) for branch in attempts)), None)
     if run is None or not run.reached(Step.DECIDED):
@@ -60,9 +65,17 @@ def _latest(lake: Lake, run_id: str) -> Run:
     return run
 
 
-def _go_on(ports: Ports, latest: Run, *, take_over: bool) -> Run:
-    """Return an attempt of the run, which is over, that belongs to this process."""
-    if not since(ports.lake, read_main(ports.lake).head, latest.fork).reached:
+def own_attempt(ports: Ports, latest: Run, *, take_over: bool = False, even_if_over: bool = False) -> Run:
+    """Return an attempt of a decided run that belongs to this process; one that is over is returned as it is.
+
+    Raises:
+        RunAlive: Another process is working on it.
+        Unlawful: It forked from a commit that was dropped.
+    """
+    state = read_main(ports.lake)
+    if not even_if_over and is_over(ports.lake, state, latest):
+        return latest
+    if not since(ports.lake, state.head, latest.fork).reached:
         raise Unlawful(
             "it forked from a commit that a rollback dropped", where=latest.branch, todo="start a new run"
         )
@@ -73,5 +86,5 @@ def _go_on(ports: Ports, latest: Run, *, take_over: bool) -> Run:
         again=parts.again if parts else 0,
         restored=parts.restored if parts else 0,
         take_over=take_over,
-        even_if_over=True,
+        even_if_over=even_if_over,
     )

@@ -73,7 +73,10 @@ def _target(state: MainState, history: Mapping[int, Commit], to: int | None) -> 
         return None if state.on_hold or not lawful else history[max(lawful)]
     if to not in history:
         known = ", ".join(map(str, sorted(history))) or "none"
-        raise InputError(f"promotion {to} is not in the history of main", todo=f"choose one of: {known}")
+        back = f", or bring it back: `mlops restore {to}`" if names.promotion_tag(to) in state.tags else ""
+        raise InputError(
+            f"promotion {to} is not in the history of main", todo=f"choose one of: {known}{back}"
+        )
     run_id = history[to].metadata["run_id"]
     if state.is_revoked(run_id):
         raise InputError(

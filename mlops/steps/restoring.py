@@ -68,27 +68,34 @@ def restore(
     return ended
 
 
-def replace_unscorable(
-    workspace: Workspace, run_id: str, reason: str, *, take_over: bool = False
+def promote(
+    workspace: Workspace, run_id: str, *, replace_unscorable: str = "", take_over: bool = False
 ) -> Promotion:
-    """Promote a run that beats the baseline although the champion cannot be scored; the reason is kept.
+    """Bring a decided run to its end; one that was refused only tells so.
+
+    With ``replace_unscorable``, a reason, a run that was refused for nothing but a champion that cannot be
+    scored is promoted if it beats the baseline.
 
     Raises:
         NotFound: No attempt of the run is left.
-        InputError: It was not refused for that.
+        InputError: It is to replace a champion, and was refused for another reason, or not at all.
         OnHold: Promotions are stopped.
     """
-    reconcile(workspace.ports)
+    ports = workspace.ports
+    reconcile(ports)
+    if not replace_unscorable:
+        latest = replacing.latest_decided(workspace.lake, run_id)
+        return running.promote(workspace, replacing.own_attempt(ports, latest, take_over=take_over))
     ended = replacing.replace_unscorable(
-        workspace.ports,
+        ports,
         CommittedJudge(workspace),
         run_id,
-        reason,
+        replace_unscorable,
         take_over=take_over,
         rounds=workspace.promote_rounds,
     )
-    record_promotion(workspace.ports, ended)
-    reconcile(workspace.ports)
+    record_promotion(ports, ended)
+    reconcile(ports)
     return ended
 
 

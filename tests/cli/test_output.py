@@ -29,7 +29,7 @@ SHAPES: dict[str, tuple[tuple[str, ...], set[str]]] = {
         (PIPELINE, "--reason", "it was wrong"),
         {
             "pipeline", "repository", "endpoint", "dry_run", "changed", "number", "from_commit", "to_commit",
-            "to_number", "reason", "dropped_runs", "dropped_arrivals", "seconds",
+            "to_number", "reason", "forward", "dropped_runs", "dropped_arrivals", "seconds",
         },
     ),
     "resume": (
@@ -37,7 +37,7 @@ SHAPES: dict[str, tuple[tuple[str, ...], set[str]]] = {
         {"pipeline", "repository", "endpoint", "resumed", "reason"},
     ),
     "reconcile": ((PIPELINE,), {"pipeline", "done"}),
-    "sweep": ((PIPELINE,), {"pipeline", "repository", "endpoint", "dry_run", "branches"}),
+    "sweep": ((PIPELINE,), {"pipeline", "repository", "endpoint", "dry_run", "branches", "collectable"}),
     "settings": ((), {"settings"}),
     "down": ((), {"stopped"}),
 }  # fmt: skip

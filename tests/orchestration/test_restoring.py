@@ -99,7 +99,7 @@ class TestReplaceUnscorable:
         lose_champion(workspace, monkeypatch)
         refused = running.run_all(workspace, BETTER)
         assert refused.number == 0
-        ended = restoring.replace_unscorable(workspace, refused.run.run_id, "lost with a disk")
+        ended = restoring.promote(workspace, refused.run.run_id, replace_unscorable="lost with a disk")
         assert ended.number == 2
         assert workspace.lake.commit_of("main").metadata["replace_unscorable"] == "lost with a disk"
 
@@ -108,7 +108,7 @@ class TestReplaceUnscorable:
         running.run_all(workspace, BETTER)
         refused = running.run_all(workspace, WORSE)
         with pytest.raises(InputError, match="another"):
-            restoring.replace_unscorable(workspace, refused.run.run_id, "why not")
+            restoring.promote(workspace, refused.run.run_id, replace_unscorable="why not")
 
 
 def lose_champion(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

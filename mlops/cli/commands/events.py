@@ -19,11 +19,11 @@ _HEADINGS = ("no.", "kind", "when", "metric", "gain", "interval", "commit", "run
 
 def log(session: Session, pipeline: str, limit: int) -> Result:
     """Show the newest events first; what a rollback dropped stays in the record and says so."""
-    from mlops.runs.history import read_main
+    from mlops.runs.history import lineage, read_main
 
     workspace = session.workspace(pipeline)
     state = read_main(workspace.lake)
-    on_main = {commit.id: commit for commit in workspace.lake.log(state.head)}
+    on_main = {commit.id: commit for commit in lineage(workspace.lake, state.head)}
     recorded = _recorded(state.tags, on_main)
     entries = [
         _rollback(workspace.lake, number, commit)
@@ -47,10 +47,13 @@ def _recorded(tags: Any, on_main: dict[str, Commit]) -> list[tuple[int, str, str
 
 def _promotion(workspace: Workspace, number: int, commit: str, *, on_main: bool) -> dict[str, Any]:
     from mlops.runs.evidence import Decision
-    from mlops.runs.history import champion_of, read_json
+    from mlops.runs.history import champion_of, read_json, read_optional
 
     lake = workspace.lake
-    champion = champion_of(lake.read(commit, names.CHAMPION), commit)
+    data = read_optional(lake, commit, names.CHAMPION)
+    if data is None:
+        return _forgotten(lake, number, commit)
+    champion = champion_of(data, commit)
     decision = Decision.from_json(read_json(lake, commit, names.DECISION))
     return {
         "number": number,
@@ -67,6 +70,20 @@ def _promotion(workspace: Workspace, number: int, commit: str, *, on_main: bool)
         "reason": decision.verdict.sentence,
         "reasons": [str(finding.reason) for finding in decision.verdict.findings],
         "on_main": on_main,
+        "restores": champion.restores,
+    }
+
+
+def _forgotten(lake: Lake, number: int, commit: str) -> dict[str, Any]:
+    """Return what is left of a promotion whose run was forgotten: that, when, and why."""
+    request = lake.commit_of(commit)
+    return {
+        "number": number,
+        "kind": "forgotten",
+        "at": at(request.created_at_s),
+        "commit": commit,
+        "run_id": request.metadata.get("forgotten_run", ""),
+        "reason": request.metadata.get("reason", ""),
     }
 
 
@@ -96,6 +113,7 @@ def _rollback(lake: Lake, number: int, frozen: str) -> dict[str, Any]:
         "commit": record.to_commit,
         "from_commit": record.from_commit,
         "to_number": record.to_number,
+        "forward": record.forward,
         "dropped_runs": list(record.dropped_runs),
         "dropped_arrivals": sorted(record.dropped_arrivals),
         "reason": record.reason,
@@ -116,6 +134,8 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         dropped = ", ".join(entry["dropped_runs"]) or "-"
         kind = f"rollback to {entry['to_number']}"
         return (number, kind, when, "", "", "", commit, dropped, entry["reason"])
+    if entry["kind"] == "forgotten":
+        return (number, "forgotten", when, "", "", "", commit, entry["run_id"], entry["reason"])
     gain = entry["gain"]
     value = f"{gain['metric']} {gain['value']:.4g}" if gain else ""
     difference = f"{gain['difference']:+.3g} over {gain['against']}" if gain else ""

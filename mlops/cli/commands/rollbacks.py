@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
 
-def rollback(session: Session, pipeline: str, reason: str, to: int | None, *, dry_run: bool) -> Result:
+def rollback(
+    session: Session, pipeline: str, reason: str, target: str, *, forward: bool, dry_run: bool
+) -> Result:
     """Return main to an earlier promotion, with tags and MLflow; main itself waits for nobody.
 
     Raises:
@@ -25,16 +27,18 @@ def rollback(session: Session, pipeline: str, reason: str, to: int | None, *, dr
     """
     from mlops.runs.reconcile import reconcile
     from mlops.runs.rollback import rollback as go_back
+    from mlops.runs.rollback_target import target_number
 
     if not dry_run:
         reason = checked_reason(reason)
     workspace = session.workspace(pipeline)
+    to = target_number(workspace.lake, target) if target else None
     if dry_run:
-        return _planned(workspace, reason, to)
+        return _planned(session, workspace, reason, to, forward=forward)
     session.tell(f"rolling back repository {workspace.lake.repository} at {workspace.lake.endpoint}")
     earlier = _finish_earlier(session, workspace)
     begun = time.monotonic()
-    record = go_back(workspace.ports, reason, to) or earlier
+    record = go_back(workspace.ports, reason, to, forward=forward) or earlier
     if record is None:
         return _nothing(workspace, to)
     result = _done(workspace, record, time.monotonic() - begun)
@@ -52,16 +56,25 @@ def rollback(session: Session, pipeline: str, reason: str, to: int | None, *, dr
 
 def _finish_earlier(session: Session, workspace: Workspace) -> RollbackRecord | None:
     """Bring everything in line; return the rollback that another process had left under way, if any."""
-    from mlops.runs.history import read_main
     from mlops.runs.reconcile import reconcile
 
-    under_way = read_main(workspace.lake).rollback
+    under_way = _under_way(workspace)
     try:
         reconcile(workspace.ports)
     except TrackerUnavailable as error:
         # What the lake itself was owed comes first and is done; a rollback must not wait for MLflow.
         session.tell(f"MLflow cannot be reached and will have to follow later: {error.what}")
     return under_way
+
+
+def _under_way(workspace: Workspace) -> RollbackRecord | None:
+    """Return a rollback that was begun and not finished."""
+    from mlops.runs.history import read_main
+    from mlops.runs.rollback_forward import announced
+
+    state = read_main(workspace.lake)
+    owed = (entry.record for entry in announced(workspace.lake, state) if entry.owed)
+    return state.rollback or next(owed, None)
 
 
 def resume(session: Session, pipeline: str, reason: str) -> Result:
@@ -89,33 +102,36 @@ def _place(workspace: Workspace) -> dict[str, Any]:
     }
 
 
-def _planned(workspace: Workspace, reason: str, to: int | None) -> Result:
-    from mlops.runs.history import read_main
+def _planned(session: Session, workspace: Workspace, reason: str, to: int | None, *, forward: bool) -> Result:
+    from mlops.cli.commands import rehearsals
     from mlops.runs.rollback import plan_rollback
 
-    state = read_main(workspace.lake)
-    if state.rollback is not None:
-        under_way = f"rollback {state.rollback.number} to promotion {state.rollback.to_number} is under way"
+    begun = _under_way(workspace)
+    if begun is not None:
+        under_way = f"rollback {begun.number} to promotion {begun.to_number} is under way"
         document = {**_place(workspace), "dry_run": True, "changed": False, "why": under_way}
         return Result(document, [f"{under_way}; it would be finished first"])
-    plan = plan_rollback(workspace.ports, reason, to)
+    plan = plan_rollback(workspace.ports, reason, to, forward=forward)
     if plan is None:
         return _nothing(workspace, to, dry_run=True)
-    changes = [{"type": change.type, "path": change.path} for change in plan.changes]
+    radius = rehearsals.blast_radius(session, workspace, plan)
     document = {
         **_place(workspace),
         "dry_run": True,
         "changed": False,
         **_fields(plan.record),
-        "objects": changes,
+        "objects": [{"type": change.type, "path": change.path} for change in plan.changes],
+        **radius,
     }
-    return Result(document, _plan_lines(plan))
+    lines = [*_plan_lines(plan), *rehearsals.lines_of(radius, workspace.spec.unit)]
+    return Result(document, lines)
 
 
 def _plan_lines(plan: RollbackPlan) -> list[str]:
+    how = ", by a new commit" if plan.record.forward else ""
     return [
         f"main would go back from {short(plan.record.from_commit)} to promotion {plan.record.to_number} "
-        f"({short(plan.record.to_commit)}): {count(len(plan.changes), 'object')} would change",
+        f"({short(plan.record.to_commit)}){how}: {count(len(plan.changes), 'object')} would change",
         *_drops(plan.record, "would be "),
     ]
 
@@ -128,8 +144,9 @@ def _done(workspace: Workspace, record: RollbackRecord, seconds: float) -> Resul
         **_fields(record),
         "seconds": round(seconds, 3),
     }
+    how = f"({short(record.to_commit)}){', by a new commit,' if record.forward else ''}"
     lines = [
-        f"main is back at promotion {record.to_number} ({short(record.to_commit)}) after {seconds:.1f} s",
+        f"main is back at promotion {record.to_number} {how} after {seconds:.1f} s",
         *_drops(record, ""),
         "promotions are on hold",
         f"next: mlops resume {workspace.spec.name} --reason TEXT",
@@ -144,6 +161,7 @@ def _fields(record: RollbackRecord) -> dict[str, Any]:
         "to_commit": record.to_commit,
         "to_number": record.to_number,
         "reason": record.reason,
+        "forward": record.forward,
         "dropped_runs": list(record.dropped_runs),
         "dropped_arrivals": sorted(record.dropped_arrivals),
     }

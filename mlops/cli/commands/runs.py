@@ -15,7 +15,6 @@ from mlops.runs import names
 from mlops.runs.errors import ConfigError, Corrupt, InputError
 
 if TYPE_CHECKING:
-    from mlops.orchestration.runner import Executed
     from mlops.runs.evidence import Decision, Policy
     from mlops.runs.ports import Lake
     from mlops.runs.promotion import Promotion
@@ -35,7 +34,7 @@ def run(session: Session, pipeline: str, given: Sequence[str], *, again: bool, t
         again=_repetition(workspace, typed) if again else 0,
         take_over=take_over,
     )
-    return _result(workspace, executed)
+    return ended_result(workspace, executed.promotion, executed.dagster_run_id)
 
 
 def _repetition(workspace: Workspace, params: Any) -> int:
@@ -67,8 +66,8 @@ def _parameters(given: Sequence[str]) -> dict[str, Any]:
     return values
 
 
-def _result(workspace: Workspace, executed: Executed) -> Result:
-    ended = executed.promotion
+def ended_result(workspace: Workspace, ended: Promotion, dagster_run_id: str = "") -> Result:
+    """Return how a run ended, with its verdict and the pages that show it."""
     decision, promoted = ended.decision, bool(ended.merge_commit)
     links = workspace.links
     before = decision.compared_to.commit or names.MAIN
@@ -76,7 +75,7 @@ def _result(workspace: Workspace, executed: Executed) -> Result:
         "compare": links.compare(before, ended.merge_commit or ended.evidence_commit),
         "report": links.report(ended.evidence_commit),
         "model": links.mlflow_model(workspace.lake.repository) if promoted else "",
-        "dagster": links.dagster_run(executed.dagster_run_id),
+        "dagster": links.dagster_run(dagster_run_id) if dagster_run_id else "",
     }
     document = {
         "pipeline": workspace.spec.name,
