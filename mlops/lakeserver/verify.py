@@ -47,7 +47,8 @@ class _Check:
             try:
                 data = self._store.blobs.open(self._connection, digest)
             except LakeError as error:
-                yield f"object {digest.hex()}: {error.message}"
+                named = error.message.startswith("object ")
+                yield error.message if named else f"object {digest.hex()}: {error.message}"
                 continue
             hasher = hashlib.blake2b(digest_size=_ID_BYTES)
             if isinstance(data, bytes):

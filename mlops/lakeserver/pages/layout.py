@@ -19,7 +19,6 @@ STYLE = """
 body { margin: 0 auto; max-width: 72rem; padding: 0 1rem 3rem; font: 16px/1.5 system-ui, sans-serif; }
 header, nav { display: flex; flex-wrap: wrap; gap: .5rem 1.25rem; align-items: baseline; padding: .75rem 0; }
 header { border-bottom: 1px solid var(--line); }
-header form { margin-left: auto; }
 h1 { font-size: 1.4rem; margin: 1rem 0; overflow-wrap: anywhere; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
@@ -36,6 +35,7 @@ input, button { font: inherit; padding: .35rem .6rem; max-width: 100%; }
 .added { color: var(--add); }
 .removed, .conflict { color: var(--del); }
 .changed, .prefix_changed { color: var(--chg); }
+.added, .removed, .changed, .conflict, .prefix_changed { white-space: nowrap; }
 .muted { opacity: .7; }
 .button { display: inline-block; padding: .2rem .6rem; border: 1px solid var(--line); border-radius: .3rem; }
 .error { color: var(--del); }
@@ -46,6 +46,8 @@ input, button { font: inherit; padding: .35rem .6rem; max-width: 100%; }
 table.data { width: auto; }
 table.data td, table.data th { white-space: nowrap; font-variant-numeric: tabular-nums; }
 textarea { font: inherit; padding: .35rem .6rem; width: 100%; }
+article, .wide, form { margin: .75rem 0; }
+header form { margin: 0 0 0 auto; }
 article { border: 1px solid var(--line); padding: 0 1rem; overflow-wrap: anywhere; }
 :focus-visible { outline: 2px solid; outline-offset: 2px; }
 """.lstrip()

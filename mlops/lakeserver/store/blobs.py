@@ -15,6 +15,7 @@ from mlops.lakeserver.store.files import Files
 from mlops.lakeserver.store.writer import Transaction
 
 INLINE_BYTES = 64 * 1024
+CHECKED_BYTES = 1 << 20
 DIGEST_BYTES = 32
 
 
@@ -148,18 +149,18 @@ class Blobs:
         return row[0] if row else None
 
     def open(self, connection: sqlite3.Connection, digest: bytes) -> bytes | BinaryIO:
-        """The bytes, or an open file of them.
+        """The bytes, or an open file of them where they are many.
 
         Raises:
             Gone: there are none.
-            StorageDamaged: the file is not as long as it was.
+            StorageDamaged: they are not what was stored; of many bytes, only how many they are is looked at.
         """
         row = connection.execute("SELECT size, body FROM blobs WHERE digest = ?", (digest,)).fetchone()
         if row is None:
             raise Gone("No data")
         size, body = row
         if body is not None:
-            return body
+            return _checked(digest, body)
         try:
             file = self.path(digest).open("rb", buffering=0)
         except FileNotFoundError:
@@ -171,4 +172,13 @@ class Blobs:
             file.close()
             raise StorageDamaged(f"object {digest.hex()} has {found} bytes, {size} were stored")
         file.seek(0)
-        return file
+        if size > CHECKED_BYTES:
+            return file
+        with file:
+            return _checked(digest, file.read(size))
+
+
+def _checked(digest: bytes, body: bytes) -> bytes:
+    if hashlib.blake2b(body, digest_size=DIGEST_BYTES).digest() != digest:
+        raise StorageDamaged(f"object {digest.hex()}: its bytes are not what was stored")
+    return body
