@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlops.runs import names
+from mlops.runs.arrivals import outstanding_arrivals, write_off
+from mlops.runs.collectable import becoming_collectable
 from mlops.runs.errors import Unlawful
+from mlops.runs.forgetting import forget
 from mlops.runs.history import read_main
+from mlops.runs.janitor import survey
 from mlops.runs.policy import apply_policy
 from mlops.runs.reconcile import reconcile
 from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
@@ -125,3 +129,39 @@ def _forged(world: World, to_commit: str, *, forward: bool = False) -> RollbackP
     assert plan is not None
     record = dataclasses.replace(plan.record, to_commit=to_commit, to_number=2)
     return dataclasses.replace(plan, record=record)
+
+
+def test_a_run_is_forgotten_and_its_request_is_kept(world: World) -> None:
+    run_id = _champion(world)
+    forward(world)
+    resume(world.ports, "go on")
+    done = forget(world.ports, run_id, "asked by a person")
+    tags = world.lake.tags()
+    assert {tags[tag] for tag in done.tags} == {done.commit} == {tags[names.forgotten_tag(run_id)]}
+    assert not world.lake.branches(f"run-{run_id}")
+    for tag in (names.forgotten_tag(run_id), f"decision-{'a' * 12}-2"):
+        with pytest.raises(Unlawful):
+            world.lake.delete_tag(tag)
+    assert reconcile(world.ports) == []
+    assert world.run(mae=11.0).number == 4
+
+
+def test_what_was_dropped_is_written_off_on_record(world: World) -> None:
+    forward(world)
+    write_off(world.ports, "2013-03", "a test file")
+    assert outstanding_arrivals(world.lake, read_main(world.lake)) == []
+    with pytest.raises(Unlawful, match="record"):
+        world.lake.delete_tag("writtenoff-000003-2013-03")
+
+
+def test_what_becomes_collectable_is_told(world: World) -> None:
+    world.run(mae=15.0)
+    told = becoming_collectable(world.lake, survey(world.ports))
+    assert all(entry.objects <= 1 for entry in told.values())
+    assert {branch.split("-")[0] for branch in told} <= {"ingest", "run"}
+
+
+def _champion(world: World) -> str:
+    champion = read_main(world.lake).champion
+    assert champion is not None
+    return champion.run_id
