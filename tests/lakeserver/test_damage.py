@@ -105,10 +105,8 @@ def test_metadata_that_cannot_be_written(kept: Any, own: Server, pragma: str, st
     writer = own.lake.store.database.writer
     writer.execute(f"PRAGMA {pragma}")
     head = kept.head()
-    for number in range(40):
-        answer = upload(kept, b"%d" % number * 3_000)
-        if answer.status != 201:
-            break
+    answers = (upload(kept, b"%d" % number * 3_000) for number in range(40))
+    answer = next(answer for answer in answers if answer.status != 201)
     assert (answer.status, answer.message) == (status, text)
     assert kept.head() == head
     assert kept.read("small") == b"s"

@@ -311,3 +311,13 @@ def test_a_full_disk_is_named(server: Server, api: Any) -> None:
     assert answers[-1].message == "no space left on the server's disk"
     api.put("again")
     assert api.read("again") == b"x"
+
+
+@pytest.mark.parametrize("size", [0, 3, 1000])
+def test_bytes_of_this_store_have_their_own_size_whatever_a_client_says(api: Any, size: int) -> None:
+    address = api.put("o", b"twelve bytes")["physical_address"]
+    sent = {"physical_address": address, "checksum": "c", "size_bytes": size}
+    assert api.ok("PUT", "R/branches/main/objects", sent, path="staged")["size_bytes"] == 12
+    linked = {"staging": {"physical_address": address}, "checksum": "c", "size_bytes": size}
+    assert api.ok("PUT", "R/branches/main/staging/backing", linked, path="linked")["size_bytes"] == 12
+    assert (api.read("staged"), api.read("linked")) == (b"twelve bytes",) * 2

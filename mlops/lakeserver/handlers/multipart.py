@@ -98,7 +98,7 @@ async def first_part(content_type: str, body: AsyncIterator[bytes]) -> tuple[str
     while not parts.started:
         chunk = await anext(body, None)
         if chunk is None:
-            raise LakeError("missing multipart upload content")
+            raise LakeError("multipart upload missing key 'content': http: no such file")
         feed(chunk)
 
     async def stream() -> AsyncIterator[bytes]:

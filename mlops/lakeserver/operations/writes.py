@@ -139,9 +139,11 @@ def entry_at_address(lake: Lake, address: str, size_bytes: int, checksum: str) -
     if match is None:
         return entry
     nonce, digest = (bytes.fromhex(part) for part in match.groups())
-    if lake.store.blobs.size(lake.store.database.reader, digest) is None:
+    known = lake.store.blobs.size(lake.store.database.reader, digest)
+    if known is None:
         return entry
-    return replace(entry, digest=digest, nonce=nonce, address="")
+    # What a client says of the size would cut off its readers.
+    return replace(entry, digest=digest, nonce=nonce, address="", size_bytes=known)
 
 
 def copy(
