@@ -15,7 +15,8 @@ from mlops.runs.audit_rollback import Rollback, rollback_findings, rollbacks_on_
 from mlops.runs.audit_subject import AuditFinding, Lineage
 from mlops.runs.audit_tracker import RECONCILE, RESTORE, Witness, tracker_findings
 from mlops.runs.errors import NotFound
-from mlops.runs.history import Event, event_of, kind_of, read_optional
+from mlops.runs.forgetting import NOTE
+from mlops.runs.history import Event, event_of, kind_of, parse_json, read_optional
 from mlops.runs.model import Kind
 from mlops.runs.ports import Commit, Lake, Ports
 
@@ -74,6 +75,16 @@ class Record:
         for number, rollback in self.rollbacks.items():
             for run_id in rollback.dropped_runs:
                 found.setdefault(run_id[:12], number)
+        return found
+
+    @cached_property
+    def moved(self) -> dict[str, str]:
+        """Record tags of runs that were forgotten, to the commit of the request that they lead to now."""
+        found: dict[str, str] = {}
+        for tag, commit in self.tags.items():
+            data = read_optional(self.lake, commit, NOTE) if tag.startswith(FORGOTTEN) else None
+            if data is not None:
+                found |= dict.fromkeys(parse_json(data, tag)["tags"], commit)
         return found
 
     def forgotten(self, run_id: str = "") -> bool:
@@ -144,7 +155,8 @@ def _promotions(record: Record) -> Iterator[AuditFinding]:
             yield AuditFinding(commit.id, "I12", f"{event.tag} names another commit, {at[:12]}", RESTORE)
     on_main = {commit.id for commit in record.history}
     for tag, at in record.tags.items():
-        if names.is_promotion_tag(tag) and at not in on_main and at not in record.dropped:
+        known = at in on_main or at in record.dropped or record.moved.get(tag) == at
+        if names.is_promotion_tag(tag) and not known:
             what = f"{tag} is not on main, and no rollback took it off"
             yield AuditFinding(at, "I12", what, RESTORE)
 
@@ -186,7 +198,8 @@ def _decisions(record: Record) -> Iterator[AuditFinding]:
         look = names.parse_decision_tag(tag)
         if look is not None:
             looks[look.holdout].add(look.look)
-            yield from _decision(record.lake, tag, at)
+            if record.moved.get(tag) != at:
+                yield from _decision(record.lake, tag, at)
     for holdout, seen in looks.items():
         missing = sorted(set(range(1, max(seen) + 1)) - seen)
         if missing:

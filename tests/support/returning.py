@@ -23,8 +23,11 @@ def restored(world: World, number: int, reason: str = "it was right", **options:
         world.lake.write(run.branch, names.validation_path("processed"), b"{}\n")
         return finish_step(world.ports, run, Step.VALIDATED, "Validate")
 
+    def begin(run: Run) -> None:
+        world.ports.tracker.begin(run, {"mlops.run_id": run.run_id})
+
     reconcile(world.ports)
-    ended = restore(world.ports, world.judge, number, reason, validate, **options)
+    ended = restore(world.ports, world.judge, number, reason, validate, begin=begin, **options)
     record_promotion(world.ports, ended)
     reconcile(world.ports)
     return ended

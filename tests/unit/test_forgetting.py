@@ -13,6 +13,7 @@ from mlops.runs.history import read_main
 from mlops.runs.promotion import Promotion
 from mlops.runs.reconcile import reconcile
 from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
+from tests.support.auditing import findings
 from tests.support.fakes import FakeProcesses
 from tests.support.faults import Died, FaultPlan, watched
 from tests.support.protocol import World, new_world, train
@@ -116,6 +117,16 @@ class TestAfterwards:
         for again in (0, 1):
             with pytest.raises(NotPromoted, match="forgotten"):
                 train(world.ports, 12.0, _inputs(world), again=again)
+
+    @pytest.mark.parametrize("forward", [False, True])
+    def test_an_audit_finds_nothing_and_says_what_it_cannot_prove(self, forward: bool) -> None:
+        world, dropped = rolled_back(forward=forward)
+        restored(world, 2)
+        forget(world.ports, dropped.run.run_id, "asked by a person")
+        assert not [finding for finding in findings(world) if finding.proved]
+        assert ["whose outputs it restores, is gone" in f.what for f in findings(world)] == [True] * (
+            not forward
+        )
 
     def test_the_request_and_what_was_moved_are_kept(self, world_and_run: tuple[World, str]) -> None:
         world, run_id = world_and_run
