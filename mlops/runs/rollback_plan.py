@@ -11,6 +11,9 @@ from mlops.runs.history import MainState, lineage, promotions, read_main
 from mlops.runs.model import Kind, RollbackRecord
 from mlops.runs.ports import Change, Commit, Lake, Ports
 
+#: Up to so many dropped objects are asked for one by one; for more, all raw data is listed.
+_ASKED_ONE_BY_ONE = 50
+
 
 @dataclass(frozen=True)
 class RollbackPlan:
@@ -103,4 +106,7 @@ def _dropped_runs(lake: Lake, head: str, target: str) -> tuple[str, ...]:
 
 def _dropped_arrivals(lake: Lake, head: str, changes: tuple[Change, ...]) -> dict[str, str]:
     lost = [c.path for c in changes if c.path.startswith(names.RAW) and c.type in {"removed", "changed"}]
-    return {path: lake.stat(head, path).checksum for path in lost}
+    if len(lost) <= _ASKED_ONE_BY_ONE:
+        return {path: lake.stat(head, path).checksum for path in lost}
+    checksums = {stat.path: stat.checksum for stat in lake.list(head, names.RAW)}
+    return {path: checksums[path] for path in lost}

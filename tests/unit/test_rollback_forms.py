@@ -129,6 +129,18 @@ class TestForward:
             world.arrive("2013-03")
         world.arrive("2013-03", again=True)
 
+    @pytest.mark.parametrize("tables", [50, 51])
+    def test_records_every_delivery_that_it_drops(self, world: World, tables: int) -> None:
+        world.run(mae=14.0)
+        delivered = {f"t{n}": f"{n}".encode() for n in range(tables)}
+        ingest(world.ports, Delivery("2013-03", delivered, "test"), passes)
+        plan = plan_rollback(world.ports, "look", 1)
+        assert plan is not None
+        dropped = plan.record.dropped_arrivals
+        head = head_of(world)
+        assert dropped == {path: world.lake.stat(head, path).checksum for path in dropped}
+        assert len(dropped) == tables
+
 
 class TestAfterwards:
     """The dropped commits stay ancestors of main: that they count no more is told by the lineage alone."""
