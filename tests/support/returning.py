@@ -27,7 +27,7 @@ def restored(world: World, number: int, reason: str = "it was right", **options:
         world.ports.tracker.begin(run, {"mlops.run_id": run.run_id})
 
     reconcile(world.ports)
-    ended = restore(world.ports, world.judge, number, reason, validate, begin=begin, **options)
+    ended = restore(world.ports, world.judge, number, reason, validate, **{"begin": begin, **options})
     record_promotion(world.ports, ended)
     reconcile(world.ports)
     return ended
