@@ -61,9 +61,18 @@ class Undisturbed:
     requests: list[str]
 
     def points(self, command: str, *, server: bool) -> list[Point]:
-        """Return all places to kill at: before and after each call."""
-        count = len(self.requests if server else self.calls)
-        return [Point(command, server, at, after) for after in (False, True) for at in range(1, count + 1)]
+        """Return all places to kill at: before each call, and after each that changes something.
+
+        What a call that only reads leaves behind is what the next one finds, before which is killed too.
+        """
+        calls = list(enumerate(self.requests if server else self.calls, 1))
+        before = [Point(command, server, at, after=False) for at, _ in calls]
+        return before + [Point(command, server, at, after=True) for at, call in calls if not reads(call)]
+
+
+def reads(call: str) -> bool:
+    """Tell whether a request, or a call of MLflow's client, changes nothing."""
+    return call.startswith(("GET ", "HEAD ", "mlflow.get_", "mlflow.search_"))
 
 
 @dataclass
@@ -83,7 +92,9 @@ class Zygote:
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(request) + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        answer = self.process.stdout.readline()
+        assert answer, "the warmed process has died"
+        return json.loads(answer)
 
     def world(self, template: Path | None = None) -> World:
         """Return a new world: a copy of a template, or one with nothing in it."""
@@ -102,8 +113,10 @@ class Zygote:
             base = None if scenario is None else self.template("bare" if scenario.bare else "prepared")
             world = self.world(base)
             with world.serving(until=signal.SIGTERM):
-                if scenario is None:
-                    world.done("base", bare=name == "bare")
+                if name == "prepared":
+                    world.warm()
+                elif scenario is None:
+                    world.done("base", bare=True)
                 else:
                     world.done("prepare", command=name)
             self.templates[name] = world.folder
@@ -191,13 +204,23 @@ class World:
 
     def job(self, job: str, **options: Any) -> dict[str, Any]:
         """Return how a job in a process of its own ended."""
+        return self.zygote.ask(do="job", job=job, **self._places(), **options)
+
+    def warm(self) -> None:
+        """Let the warmed process itself make the world in which most commands are given, and be warm then."""
+        self.zygote.ask(do="warm", **self._places())
+
+    def race(self, racers: dict[str, Any], **directions: Any) -> dict[str, Any]:
+        """Return how a race ended: racer to role and options, directed from a seed."""
+        return self.zygote.ask(do="race", racers=racers, directions=directions, **self._places())
+
+    def _places(self) -> dict[str, Any]:
         address = {
             "lakectl": str(self.zygote.lakectl),
             "endpoint": self.endpoint,
             "database": str(self.folder / "mlflow.db"),
         }
-        paths = {"folder": str(self.folder), "stderr": str(self.folder / "stderr")}
-        return self.zygote.ask(do="job", job=job, address=address, **paths, **options)
+        return {"address": address, "folder": str(self.folder), "stderr": str(self.folder / "stderr")}
 
     def done(self, job: str, **options: Any) -> Any:
         """Return what a job came to, which must be no error."""
@@ -258,7 +281,9 @@ def warmed(folder: Path) -> Iterator[Zygote]:
     assert process.stdout is not None
     try:
         assert json.loads(process.stdout.readline()) == {"ready": True}
-        yield Zygote(process, folder, lakectl)
+        zygote = Zygote(process, folder, lakectl)
+        zygote.template("prepared")
+        yield zygote
     finally:
         process.stdin.close()
         process.wait(timeout=30)

@@ -17,7 +17,7 @@ from mlops.adapters import lake_credentials
 from mlops.adapters.lake import Connection, LakeFSLake, connect
 from mlops.adapters.tracking import MLflowTracker
 from mlops.steps.system import SystemClock, SystemProcesses, nonce
-from tests.faults.checks import check_main
+from tests.faults.checks import check_clean, check_whole
 from tests.support.commands import COMMANDS, bare_world, prepared_world
 from tests.support.fakes import FakeJudge, fake_ports
 from tests.support.faults import FaultPlan, Watched
@@ -121,18 +121,18 @@ def give(address: Address, command: str, plan: FaultPlan) -> None:
 
 
 def give_again(address: Address, command: str) -> dict[str, Any]:
-    """Check what is there, give the command, check again, and return the end."""
+    """Check that `main` is whole, give the command, audit all that is there, and return the end."""
     world = real_world(address)
-    check_main(world)
+    check_whole(world)
     COMMANDS[command].command(world)
     return _end(world, command)
 
 
 def end(address: Address, command: str) -> dict[str, Any]:
-    """Check `main` and everything around it, and return what must not depend on crashes."""
+    """Audit all that is there, and return what must not depend on crashes."""
     return _end(real_world(address), command)
 
 
 def _end(world: World, command: str) -> dict[str, Any]:
-    check_main(world)
+    check_clean(world)
     return COMMANDS[command].end(world)

@@ -9,18 +9,24 @@ One JSON request a line on standard input, one JSON answer a line on standard ou
 from __future__ import annotations
 
 import faulthandler
+import functools
 import gc
 import json
 import os
 import signal
+import socket
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mlops.adapters.tracking_store import quieten
 from mlops.runs.errors import MlopsError
-from tests.faults import serving, victims
+from tests.faults import racers, serving, victims
+from tests.faults.turnstile import Director, Racer, Turnstile
 from tests.faults.victims import Address, SigKillPlan
 
 #: Nobody waits for ever: a child that is not done by then is killed, and has said where it was.
@@ -81,6 +87,8 @@ JOBS: dict[str, Job] = {
     "give": _give,
     "again": lambda r: victims.give_again(_address(r), r["command"]),
     "end": lambda r: victims.end(_address(r), r["command"]),
+    "settle": lambda r: racers.settle(_address(r)),
+    "account": lambda r: racers.account(_address(r)),
 }
 
 
@@ -91,8 +99,48 @@ def _job(request: dict[str, Any]) -> dict[str, Any]:
     job = JOBS[request["job"]]
     child = fork(lambda: outcome_of(lambda: job(request), result), request["stderr"], CHILD_S)
     _, status = os.waitpid(child, 0)
-    found = json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
-    return {"status": os.waitstatus_to_exitcode(status), **found}
+    return {"status": os.waitstatus_to_exitcode(status), **_found(result)}
+
+
+def _race(request: dict[str, Any]) -> dict[str, Any]:
+    """Fork a child for each racer, direct them until all have ended, and return how."""
+    folder, field = Path(request["folder"]), request["racers"]
+    pairs = {name: socket.socketpair() for name in field}
+    children: dict[str, int] = {}
+    for name, (role, options) in field.items():
+
+        def work(name: str = name, role: str = role, options: dict[str, Any] = options) -> None:
+            for other, (theirs, mine) in pairs.items():
+                theirs.close()
+                if other != name:
+                    mine.close()
+            turnstile = Turnstile(line=pairs[name][1])
+            race = functools.partial(racers.race, _address(request), role, turnstile, options)
+            outcome_of(race, folder / f"{name}.result")
+
+        children[name] = fork(work, request["stderr"], CHILD_S)
+    for _, mine in pairs.values():
+        mine.close()
+    director = Director([Racer(name, pairs[name][0]) for name in field], **request["directions"])
+    left = director.run()
+    ended_at_s = time.monotonic()
+    for racer in director.racers:
+        if not racer.ended:
+            os.kill(children[racer.name], signal.SIGKILL)
+        racer.line.close()
+    statuses = {name: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for name, child in children.items()}
+    return {
+        "left": left,
+        "statuses": statuses,
+        "ends": {name: _found(folder / f"{name}.result") for name in field},
+        "steps": len(director.trace),
+        "trace": director.trace[-200:],
+        "settled_s": ended_at_s - director.opened_at_s,
+    }
+
+
+def _found(result: Path) -> dict[str, Any]:
+    return json.loads(result.read_text(encoding="utf-8")) if result.exists() else {}
 
 
 def _serve(request: dict[str, Any]) -> dict[str, Any]:
@@ -113,15 +161,29 @@ def _stop(request: dict[str, Any]) -> dict[str, Any]:
     return {"status": os.waitstatus_to_exitcode(status), "was_alive": not child}
 
 
+def _warm(request: dict[str, Any]) -> dict[str, Any]:
+    """Do a whole job in this process itself: what is loaded when it is first used is then there for all."""
+    address = _address(request)
+    victims.make_base(address, bare=False)
+    victims.end(address, "run")
+    assert threading.active_count() == 1, "a fork would lose the other threads"
+    gc.collect()
+    gc.freeze()  # a child's collector then leaves the pages alone that it shares with this process
+    return {"status": 0, "result": None}
+
+
 REQUESTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "warm": _warm,
     "job": _job,
+    "race": _race,
     "serve": _serve,
     "stop": _stop,
 }
 
 
-def warm_up() -> None:
+def import_all() -> None:
     """Import what makes a cold start slow."""
+    quieten()
     import lakefs  # noqa: F401
     import mlflow  # noqa: F401
     import uvicorn.loops.uvloop
@@ -133,13 +195,10 @@ def warm_up() -> None:
     import mlops.lakeserver.hooks.engine
     import mlops.lakeserver.pages.site  # noqa: F401
 
-    gc.collect()
-    gc.freeze()  # a child's collector then leaves the pages alone that it shares with this process
-
 
 def main() -> None:
     """Answer requests until standard input ends."""
-    warm_up()
+    import_all()
     print(json.dumps({"ready": True}), flush=True)  # noqa: T201
     for line in sys.stdin:
         request = json.loads(line)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops.runs import names
+from mlops.runs.arrivals import write_off
 from mlops.runs.decision import decide
 from mlops.runs.errors import ValidationFailed
+from mlops.runs.forgetting import forget
 from mlops.runs.history import read_main
 from mlops.runs.ingest import Delivery, ingest
 from mlops.runs.janitor import sweep
@@ -19,10 +21,11 @@ from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri, reconcile
 from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
 from mlops.runs.setup import set_up
 from tests.support.enforcer import enforce, refuse_direct
-from tests.support.fakes import FakeJudge, fake_ports
+from tests.support.fakes import FakeJudge, fake_ports, inputs
 from tests.support.faults import half_done
 from tests.support.memory_lake import MemoryLake
 from tests.support.protocol import GATE_FILES, World, fails, new_world
+from tests.support.returning import replaced, restored
 
 Command = Callable[[World], object]
 
@@ -57,10 +60,7 @@ def _promoted_but_nothing_followed(world: World) -> None:
     lake.delete_tag(names.CHAMPION_TAG)
     version = tracker.version_of(lake.repository, model_uri(lake.repository, first))
     tracker.set_alias(lake.repository, CHAMPION_ALIAS, version)
-    rules = lake.protection()
-    lake.protect([], rules.version)
-    lake.write(names.MAIN, "stray", b"left behind")
-    lake.protect(rules.patterns, lake.protection().version)
+    lake.protect([], lake.protection().version)
 
 
 def _frozen(world: World) -> None:
@@ -98,6 +98,35 @@ def _litter(world: World) -> None:
 def _sweep(world: World) -> None:
     reconcile(world.ports)
     sweep(world.ports, dry_run=False)
+
+
+def _rolled_back_and_resumed(world: World) -> None:
+    _rolled_back(world)
+    resume(world.ports, "go on")
+
+
+def _run_of(world: World, mae: float) -> str:
+    return names.run_id(inputs({"mae": mae}, world.raw()).digest)
+
+
+def _refused_as_unscorable(world: World) -> None:
+    world.judge.unscorable = "its model file is lost"
+    world.run(mae=13.0)
+
+
+def _replace_unscorable(world: World) -> None:
+    world.judge.unscorable = "its model file is lost"
+    replaced(world, _run_of(world, 13.0))
+
+
+def _forget(world: World) -> None:
+    reconcile(world.ports)
+    forget(world.ports, _run_of(world, 12.0), "asked by a person")
+
+
+def _write_off(world: World) -> None:
+    reconcile(world.ports)
+    write_off(world.ports, "2013-03", "nobody needs it")
 
 
 def _resume(world: World) -> None:
@@ -155,6 +184,11 @@ COMMANDS: dict[str, Scenario] = {
     ),
     "policy": Scenario(_new_policy),
     "resume": Scenario(_resume, _rolled_back),
+    "restore": Scenario(lambda w: restored(w, 2), _rolled_back_and_resumed),
+    "restore, refused": Scenario(lambda w: restored(w, 1)),
+    "replace unscorable": Scenario(_replace_unscorable, _refused_as_unscorable),
+    "write off": Scenario(_write_off, _rolled_back),
+    "forget": Scenario(_forget, _rolled_back_and_resumed),
     "sweep": Scenario(_sweep, _litter, branches=True),
 }
 
@@ -187,10 +221,7 @@ def end_of(world: World) -> dict[str, Any]:
         "objects": {s.path: s.checksum for s in objects if s.path not in differ},
         "history": [commit.metadata.get("kind", "") for commit in world.lake.log(state.head)],
         "champion": [state.champion.number, state.champion.run_id] if state.champion else None,
-        "sequence": sorted(tag for tag in state.tags if names.event_number(tag) is not None),
-        "looks": sorted(tag for tag in state.tags if tag.startswith("decision-")),
-        "revoked": sorted(tag for tag in state.tags if tag.startswith("revoked-")),
-        "hold": state.on_hold,
+        "tags": sorted(state.tags),
         "frozen": state.rollback is not None,
         "champion tag": _champion_of(world, champion_at),
         "alias": alias is not None

@@ -1,0 +1,154 @@
+"""Inside a forked child: what racers do, and what must be so when all of them have ended."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mlops.runs import names
+from mlops.runs.decision import decide
+from mlops.runs.history import read_json, read_main, since
+from mlops.runs.lifecycle import attempts_of, is_over, load_run, open_run
+from mlops.runs.model import Champion, RollbackRecord, Run, Step
+from mlops.runs.ports import Lake
+from mlops.runs.promotion import Promotion, promote
+from mlops.runs.reconcile import reconcile, record_promotion
+from mlops.runs.rollback import resume, rollback
+from tests.faults.checks import check_clean
+from tests.faults.turnstile import Turnstile, TurnstileClock
+from tests.faults.victims import Address, real_world
+from tests.support.protocol import World
+
+Role = Callable[..., dict[str, Any]]
+
+
+def race(address: Address, role: str, turnstile: Turnstile, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Play a role in a race, and return how it ended."""
+    world = real_world(address, turnstile)
+    world.ports = dataclasses.replace(world.ports, clock=TurnstileClock(turnstile))
+    return ROLES[role](world, turnstile, **options)
+
+
+def _promoter(world: World, turnstile: Turnstile, mae: float) -> dict[str, Any]:
+    """Decide, wait for the others, promote."""
+    reconcile(world.ports)
+    run = decide(world.ports, world.judge, world.train(mae)).run
+    before = world.judge.evaluations
+    turnstile.barrier()
+    ended = promote(world.ports, world.judge, run)
+    record_promotion(world.ports, ended)
+    reconcile(world.ports)
+    return told(ended) | {"scored_again": world.judge.evaluations - before}
+
+
+def told(ended: Promotion) -> dict[str, Any]:
+    """Return how a promotion ended, as JSON types."""
+    return {
+        "number": ended.number,
+        "commit": ended.merge_commit,
+        "run_id": ended.run.run_id,
+        "outcome": str(ended.decision.verdict.outcome),
+        "decided_again": ended.decided_again,
+    }
+
+
+def _roller(
+    world: World, turnstile: Turnstile, to: int | None, forward: bool, resumes: bool
+) -> dict[str, Any]:
+    """Roll back, and perhaps let promotions go on at once."""
+    turnstile.barrier()
+    reconcile(world.ports)
+    record = rollback(world.ports, "racing", to, forward=forward)
+    reconcile(world.ports)
+    if resumes:
+        resume(world.ports, "racing")
+    return {"to": record.to_number if record else 0}
+
+
+def _deliverer(world: World, turnstile: Turnstile, arrival: str) -> dict[str, Any]:
+    turnstile.barrier()
+    ended = world.arrive(arrival)
+    return {"commit": ended.commit, "arrival": arrival}
+
+
+ROLES: dict[str, Role] = {"promoter": _promoter, "roller": _roller, "deliverer": _deliverer}
+
+
+def settle(address: Address) -> dict[str, str]:
+    """Do what people do after a race: lift the hold, go on with what is unfinished; then check everything.
+
+    Returns:
+        Per run that was unfinished what it came to: ``promoted``, ``refused``, or ``dropped`` where a
+        rollback dropped the commit that it forked from.
+    """
+    world = real_world(address)
+    check_clean(world)
+    reconcile(world.ports)
+    resume(world.ports, "the race is over")
+    ends = {run.run_id: _finished(world, run) for run in _unfinished(world.lake)}
+    assert reconcile(world.ports) == []
+    check_clean(world)
+    return ends
+
+
+def _finished(world: World, run: Run) -> str:
+    head = world.lake.head(names.MAIN)
+    if not since(world.lake, head, run.fork).reached:
+        return "dropped"
+    opened = open_run(world.ports, lambda _head: run.inputs)
+    assert opened.reached(Step.DECIDED)
+    ended = promote(world.ports, world.judge, opened)
+    record_promotion(world.ports, ended)
+    reconcile(world.ports)
+    return "promoted" if ended.number else "refused"
+
+
+def account(address: Address) -> dict[str, Any]:
+    """Return what the record says: promotions and rollbacks by number, with what they replaced or dropped."""
+    world = real_world(address)
+    lake, state = world.lake, read_main(world.lake)
+    promotions: dict[str, Any] = {}
+    rollbacks: dict[str, Any] = {}
+    for tag, commit in state.tags.items():
+        if names.is_promotion_tag(tag):
+            champion = Champion.from_json(read_json(lake, commit, names.CHAMPION))
+            promotions[str(champion.number)] = {
+                "commit": commit,
+                "run_id": champion.run_id,
+                "replaced": champion.compared_to.number,
+                "replaced_sha256": champion.compared_to.champion_sha256,
+            }
+        elif names.is_rollback_tag(tag):
+            record = RollbackRecord.from_json(read_json(lake, commit, names.ROLLBACK))
+            rollbacks[str(record.number)] = dataclasses.asdict(record)
+    return {
+        "promotions": promotions,
+        "rollbacks": rollbacks,
+        "history": [commit.id for commit in lake.log(state.head)],
+        "raw": [stat.path for stat in lake.list(state.head, names.RAW)],
+        "unfinished": [run.run_id for run in _unfinished(lake)],
+        "trained": _trained(lake),
+        "protected": list(lake.protection().patterns),
+        "staged": [change.path for change in lake.staged(names.MAIN)],
+    }
+
+
+def _unfinished(lake: Lake) -> list[Run]:
+    """Return the runs that are neither promoted nor refused nor rolled back, by their last attempts."""
+    state = read_main(lake)
+    ids = sorted({p.run_id for p in map(names.parse_run_branch, lake.branches("run-")) if p})
+    latest = [load_run(lake, attempts_of(lake, run_id)[-1]) for run_id in ids]
+    return [run for run in latest if run is not None and not is_over(lake, state, run)]
+
+
+def _trained(lake: Lake) -> dict[str, int]:
+    """Return per run how often it was trained, over all attempts."""
+    found: dict[str, set[str]] = {}
+    for branch in lake.branches("run-"):
+        for commit in lake.log(branch):
+            if commit.metadata.get("kind") != "run":
+                break
+            if commit.metadata["step"] == Step.TRAINED and not commit.message.startswith("Open attempt"):
+                found.setdefault(commit.metadata["run_id"], set()).add(commit.id)
+    return {run_id: len(commits) for run_id, commits in found.items()}

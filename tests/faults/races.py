@@ -1,0 +1,171 @@
+"""Races of separate processes, and what must be so afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.faults.harness import Zygote, warmed
+
+PROMOTERS = 8
+
+#: So many steps after the barrier has opened the last of the others joins in, at the latest.
+LATEST_STEPS = 2500
+
+#: How a racer may end that did not get what it wanted; everything else is a defect.
+LAWFUL = {
+    "promoter": {"OnHold", "Frozen", "Unlawful", "NotPromoted"},
+    "roller": {"InputError"},
+    "deliverer": {"Frozen"},
+}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a race came to.
+
+    Attributes:
+        seed: Its seed.
+        steps: Calls that were let through.
+        promoted: Promotions during the race.
+        decided_again: Decisions that were made again.
+        errors: Racers that ended with an error, by name.
+        settled_s: Time from the opening of the barrier until the last racer had ended, seconds.
+    """
+
+    seed: int
+    steps: int
+    promoted: int
+    decided_again: int
+    errors: dict[str, str]
+    settled_s: float
+
+    @property
+    def line(self) -> str:
+        """The race in one line."""
+        errors = ", ".join(f"{count} {name}" for name, count in sorted(Counter(self.errors.values()).items()))
+        return (
+            f"race {self.seed:2}: {self.steps} calls in {self.settled_s:.1f} s, {self.promoted} promoted, "
+            f"{self.decided_again} decided again; errors: {errors or 'none'}"
+        )
+
+
+def line_up(seed: int) -> dict[str, Any]:
+    """Return eight promoters, two rollbacks and two deliveries, as a seed has it."""
+    rng = random.Random(seed)
+    maes = [11.5 - 0.5 * n for n in range(PROMOTERS)]
+    rng.shuffle(maes)
+    field: dict[str, Any] = {f"promoter-{n}": ("promoter", {"mae": mae}) for n, mae in enumerate(maes)}
+    for n in range(2):
+        options = {
+            "to": rng.choice([None, None, 1, 2]),
+            "forward": rng.random() < 0.5,
+            "resumes": rng.random() < 0.5,
+        }
+        field[f"roller-{n}"] = ("roller", options)
+        field[f"deliverer-{n}"] = ("deliverer", {"arrival": f"2013-{n + 3:02d}"})
+    return field
+
+
+def directions(seed: int) -> dict[str, Any]:
+    """Return how a race is directed: strictly one by one, or in groups that overlap; and who comes late."""
+    rng = random.Random(seed)
+    late = [f"{role}-{n}" for role in ("roller", "deliverer") for n in range(2)]
+    delays = {name: rng.randrange(LATEST_STEPS) for name in late}
+    return {"seed": seed, "width": rng.choice([1, 1, 3]), "delays": delays}
+
+
+def race(zygote: Zygote, seed: int) -> Told:
+    """Run one race and check what came of it."""
+    world = zygote.world(zygote.template("prepared"))
+    field = line_up(seed)
+    with world.serving():
+        answer = world.race(field, **directions(seed))
+        shown = f"seed {seed}: {field}\n{answer}\n{world.told()}"
+        _ended(field, answer, shown)
+        ends = world.done("settle")
+        account = world.done("account")
+    shown += f"\n{ends}\n{account}"
+    check(field, answer["ends"], ends, account, shown)
+    world.verify()
+    shutil.rmtree(world.folder)
+    return _told(seed, answer)
+
+
+def _ended(field: dict[str, Any], answer: dict[str, Any], shown: str) -> None:
+    assert not answer["left"], f"somebody waits for ever\n{shown}"
+    assert set(answer["statuses"].values()) == {0}, shown
+    for name, (role, _) in field.items():
+        end = answer["ends"][name]
+        assert "result" in end or end["error"] in LAWFUL[role], f"{name} ended with {end}\n{shown}"
+
+
+def check(
+    field: dict[str, Any], ended: dict[str, Any], ends: dict[str, str], account: dict[str, Any], shown: str
+) -> None:
+    """Raise `AssertionError` unless nothing was lost, and nobody replaced what another had replaced."""
+    results = {name: end["result"] for name, end in ended.items() if "result" in end}
+    kept = set(account["history"])
+    dropped_runs = {run for record in account["rollbacks"].values() for run in record["dropped_runs"]}
+    dropped_paths = {path for record in account["rollbacks"].values() for path in record["dropped_arrivals"]}
+    for name, result in results.items():
+        if field[name][0] == "promoter" and result["number"]:
+            assert account["promotions"][str(result["number"])]["run_id"] == result["run_id"], shown
+            assert result["commit"] in kept or result["run_id"] in dropped_runs, f"{name} was lost\n{shown}"
+            assert result["decided_again"] <= result["scored_again"], shown
+        if field[name][0] == "deliverer":
+            path = f"raw/flights/{result['arrival']}.parquet"
+            assert path in account["raw"] or path in dropped_paths, f"{name} was lost\n{shown}"
+    one_winner_each(account, shown)
+    assert set(account["trained"].values()) == {1}, f"trained again\n{shown}"
+    assert account["unfinished"] == sorted(run for run, end in ends.items() if end == "dropped"), shown
+    assert account["protected"] == ["main"], shown
+    assert account["staged"] == [], shown
+
+
+def one_winner_each(account: dict[str, Any], shown: str) -> None:
+    """Raise `AssertionError` if two replaced one champion, and no rollback brought it back between."""
+    winners: dict[str, list[int]] = {}
+    for number in sorted(map(int, account["promotions"])):
+        replaced = account["promotions"][str(number)]["replaced_sha256"]
+        winners.setdefault(replaced, []).append(number)
+    for numbers in winners.values():
+        for first, second in itertools.pairwise(numbers):
+            replaced = account["promotions"][str(first)]["replaced"]
+            back = [r for r in account["rollbacks"].values() if first < r["number"] < second]
+            assert any(r["to_number"] == replaced for r in back), f"{first} and {second}\n{shown}"
+
+
+def _told(seed: int, answer: dict[str, Any]) -> Told:
+    results = [end["result"] for end in answer["ends"].values() if "result" in end]
+    promoters = [result for result in results if "number" in result]
+    return Told(
+        seed=seed,
+        steps=answer["steps"],
+        promoted=sum(result["number"] > 0 for result in promoters),
+        decided_again=sum(result["decided_again"] for result in promoters),
+        errors={name: end["error"] for name, end in answer["ends"].items() if "error" in end},
+        settled_s=answer["settled_s"],
+    )
+
+
+def settle_racing_promoters(folder: Path, promoters: int = PROMOTERS) -> float:
+    """Return how long promoters that have all decided against one champion take until all are done, in s.
+
+    They are separate processes on an embedded server and MLflow's own store, and go on without being directed
+    once the last one has decided.
+    """
+    with warmed(folder) as zygote:
+        world = zygote.world(zygote.template("prepared"))
+        field = {f"p{n}": ("promoter", {"mae": 11.5 - 0.5 * n}) for n in range(promoters)}
+        with world.serving():
+            answer = world.race(field, seed=promoters, free=True)
+            _ended(field, answer, f"{answer}\n{world.told()}")
+            ends = world.done("settle")
+            check(field, answer["ends"], ends, world.done("account"), str(answer))
+        return answer["settled_s"]
