@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import gc
+import os
 import statistics
 import time
 from collections import defaultdict
@@ -27,8 +29,16 @@ def interleaved(repetitions: int, sides: Mapping[str, Side], *, first: int = 0) 
     measured: dict[str, list[float]] = {name: [] for name in sides}
     for repetition in range(first, first + repetitions):
         for name in sorted(sides, key=list(sides).index, reverse=repetition % 2 == 1):
+            _settle()
             measured[name].append(sides[name](repetition))
     return measured
+
+
+def _settle() -> None:
+    """Let nobody pay for what the side before left behind: garbage, and pages that are not on disk yet."""
+    gc.collect()
+    if hasattr(os, "sync"):
+        os.sync()
 
 
 def medians(measured: Mapping[str, list[float]]) -> dict[str, float]:

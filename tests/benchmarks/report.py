@@ -24,7 +24,6 @@ class Row:
         other: What it is held against, in the same unit; None where the figure stands for itself.
         bound: The most that the ratio may be or, without ``other``, the figure itself; None for rows that
             only inform.
-        note: What a reader needs to know, for the table.
     """
 
     name: str
@@ -32,7 +31,6 @@ class Row:
     unit: str
     other: float | None = None
     bound: float | None = None
-    note: str = ""
 
     @property
     def ratio(self) -> float | None:
@@ -87,7 +85,6 @@ def print_table(rows: Sequence[Row], console: Console) -> None:
     for title in ("ours", "other", "unit", "ratio", "bound"):
         table.add_column(title, justify="left" if title == "unit" else "right", no_wrap=True)
     table.add_column("holds")
-    table.add_column("note", overflow="fold")
     for row in rows:
         table.add_row(*cells(row), style="bold red" if row.holds is False else None)
     console.print(table)
@@ -103,7 +100,6 @@ def cells(row: Row) -> list[str]:
         _number(row.ratio),
         _number(row.bound),
         {None: "", True: "yes", False: "NO"}[row.holds],
-        row.note,
     ]
 
 

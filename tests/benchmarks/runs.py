@@ -82,8 +82,8 @@ def _rows(figures: Mapping[str, float], compared: Compared) -> list[Row]:
     whole_s, promoting_s = figures["ours"], statistics.median(compared.promoting_s)
     bound = max(SHARE, AT_LEAST_S / whole_s)
     return [
-        Row(f"(a) a run of {MONTHS} months, against a plain script", whole_s, "s", figures["other"], RATIO),
-        Row("(e) decide, promote, tags and MLflow, against the whole run", promoting_s, "s", whole_s, bound),
+        Row(f"(a) run of {MONTHS} months against a plain script", whole_s, "s", figures["other"], RATIO),
+        Row("(e) decide, promote, tags, MLflow, of that run", promoting_s, "s", whole_s, bound),
         Row("ingest of one month, gated", statistics.median(compared.ingest_s), "s"),
     ]
 

@@ -34,8 +34,8 @@ def measure(_folder: Path, scale: Scale, tell: Callable[[str], None]) -> list[Ro
         )
     )
     return [
-        Row("mlops --help, against Python alone", help_s["ours"], "s", help_s["other"]),
-        Row("imports of a run, against the plain script's", imports_s["ours"], "s", imports_s["other"]),
+        Row("mlops --help against Python alone", help_s["ours"], "s", help_s["other"]),
+        Row("imports of a run against the plain script's", imports_s["ours"], "s", imports_s["other"]),
     ]
 
 

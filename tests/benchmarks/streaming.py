@@ -45,9 +45,7 @@ def _rows(
     taken_s = seconds(call)
     size = f"{size_mib / 1024:g} GiB" if size_mib >= 1024 else f"{size_mib:g} MiB"
     peaks = [
-        Row(
-            f"(d) memory above idle, {word} of {size}: {who}", memory.above_idle_mib(), "MiB", bound=LIMIT_MIB
-        )
+        Row(f"(d) {who} above idle, {word} of {size}", memory.above_idle_mib(), "MiB", bound=LIMIT_MIB)
         for who, memory in watched.items()
     ]
     return [*peaks, Row(f"{word} of {size} with the adapter", size_mib / taken_s, "MiB/s")]
