@@ -38,7 +38,13 @@ def becoming_collectable(lake: Lake, found: Iterable[Sweepable]) -> dict[str, Co
     found = list(found)
     state = read_main(lake)
     main = list(lake.log(state.head))
-    kept = {commit.id for commit in main} | set(state.tags.values())
+    kept = {commit.id for commit in main}
+    for tag, commit in state.tags.items():
+        if names.is_rollback_tag(tag):
+            left = _until(lake, commit, kept)
+            main += left  # it was on main once
+            kept |= {entry.id for entry in left}
+    kept |= set(state.tags.values())
     for ref in [entry.commit for entry in found if not entry.over] + _evidence(lake, found, state.tags):
         kept |= {commit.id for commit in _until(lake, ref, kept - {ref})}
     merged = {commit.metadata.get("evidence_commit", ""): commit.id for commit in main}

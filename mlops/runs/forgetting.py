@@ -73,12 +73,15 @@ _TRACKED = ("MLflow keeps its run: parameters, metrics and links, no rows",)
 def _check(ports: Ports, state: MainState, run_id: str) -> None:
     if state.rollback is not None:
         raise Frozen("a rollback is under way", where=names.MAIN, todo="run `mlops reconcile` to finish it")
-    if state.champion is not None and state.champion.run_id == run_id:
-        raise InputError(
-            "main holds what this run made", where=run_id, todo="promote another one or roll back first"
-        )
-    if names.parse_run_id(run_id) is None:
+    parts = names.parse_run_id(run_id)
+    if parts is None:
         raise InputError("not the id of a run", where=run_id, todo="`mlops log` lists runs")
+    if state.champion is not None and state.champion.run_id.startswith(parts.inputs):
+        raise InputError(
+            f"main holds what came of the same inputs, as {state.champion.run_id}",
+            where=run_id,
+            todo="promote another one or roll back first",
+        )
     for branch in attempts_of(ports.lake, run_id):
         run = load_run(ports.lake, branch)
         if run is not None and not is_over(ports.lake, state, run) and is_alive(ports, run.lease):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlops.runs import names, rollback_forward
+from mlops.runs.arrivals import dropped_arrivals
 from mlops.runs.errors import NotFound
 from mlops.runs.history import MainState, read_main
 from mlops.runs.lifecycle import attempts_of, is_alive, is_over, load_run
@@ -29,12 +31,23 @@ class Sweepable:
     why: str
 
 
+@dataclass(frozen=True)
+class _Rolled:
+    """Rollbacks: branches of those under way; path and checksum of deliveries dropped, to the number."""
+
+    under_way: set[str]
+    dropped: Mapping[tuple[str, str], int]
+
+
 def survey(ports: Ports) -> list[Sweepable]:
     """Return every branch but `main` with a judgement, ascending by name; nothing is changed."""
     state = read_main(ports.lake)
-    announced = {entry.branch for entry in rollback_forward.announced(ports.lake, state) if entry.owed}
+    known = _Rolled(
+        {entry.branch for entry in rollback_forward.announced(ports.lake, state) if entry.owed},
+        {(entry.path, entry.checksum): entry.number for entry in dropped_arrivals(ports.lake, state)},
+    )
     return [
-        _judge(ports, state, branch, commit, announced)
+        _judge(ports, state, branch, commit, known)
         for branch, commit in ports.lake.branches().items()
         if branch != names.MAIN
     ]
@@ -53,15 +66,15 @@ def sweep(ports: Ports, *, dry_run: bool) -> list[Sweepable]:
     return found
 
 
-def _judge(ports: Ports, state: MainState, branch: str, commit: str, announced: set[str]) -> Sweepable:
+def _judge(ports: Ports, state: MainState, branch: str, commit: str, rolled: _Rolled) -> Sweepable:
     if names.parse_run_branch(branch):
         over, why = _run(ports, state, branch)
     elif branch.startswith("ingest-"):
-        over, why = _ingest(ports.lake, state, ports.lake.commit_of(commit), branch)
+        over, why = _ingest(ports.lake, state, ports.lake.commit_of(commit), branch, rolled)
     elif branch.startswith("promote-"):
         over, why = _promote(ports, state, branch)
     elif branch.startswith(names.ROLLBACK_BRANCHES):
-        over = state.rollback is None and branch not in announced
+        over = state.rollback is None and branch not in rolled.under_way
         why = "its rollback is over" if over else "its rollback is under way"
     elif branch.startswith(("policy-", "setup-")):
         over, why = True, "it is merged at once or not at all"
@@ -101,7 +114,7 @@ def _kept(lake: Lake, state: MainState, run: Run) -> bool:
     return state.tags.get(metadata.get("decision_tag", "")) == evidence
 
 
-def _ingest(lake: Lake, state: MainState, head: Commit, branch: str) -> tuple[bool, str]:
+def _ingest(lake: Lake, state: MainState, head: Commit, branch: str, rolled: _Rolled) -> tuple[bool, str]:
     if head.metadata.get("kind") != "ingest-validation":
         return False, "its arrival has not been validated"
     if head.metadata.get("outcome") != "passed":
@@ -112,6 +125,9 @@ def _ingest(lake: Lake, state: MainState, head: Commit, branch: str) -> tuple[bo
         for change in lake.diff(state.head, data.id, names.RAW)
         if change.path.endswith(f"/{head.metadata.get('arrival')}.parquet")
     ]
+    numbers = {rolled.dropped.get((path, lake.stat(data.id, path).checksum), 0) for path in waiting}
+    if numbers and 0 not in numbers:
+        return True, f"its arrival was dropped by rollback {max(numbers)}, whose record keeps it"
     return not waiting, f"{branch} differs from main" if waiting else "its arrival is on main"
 
 

@@ -12,16 +12,14 @@ import pandas as pd
 from mlops.adapters import model_files, policy_files, tables
 from mlops.runs import names
 from mlops.runs.errors import Corrupt, InputError, NotFound
-from mlops.runs.evidence import Contender, Decision, Policy
+from mlops.runs.evidence import Decision, Policy
 from mlops.runs.model import Champion, ObjectRecord, Run
 from mlops.runs.ports import Evaluation
 from mlops.runs.promotion import records
 from mlops.steps import pages
-from mlops.steps.scoring import ChampionUnscorable, predict, score
+from mlops.steps.scoring import ChampionUnscorable, score
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from mlops.steps.workspace import Workspace
 
 
@@ -66,7 +64,7 @@ class CommittedJudge:
             holdout,
             candidate=self._model(candidate, records(self._workspace.lake, candidate, (names.MODEL,))),
             candidate_train=self._training_rows(candidate),
-            champion=self._champion_model(scored),
+            champion=self.promoted_model(scored) if scored else None,
             champion_train=self._training_rows(scored[0]) if scored else None,
             timed=timed,
         )
@@ -77,28 +75,12 @@ class CommittedJudge:
             holdout_source=source,
         )
 
-    def policy(self, data: bytes) -> Policy:
-        """Return the policy that the content of ``gate/policy.yaml`` describes."""
-        return policy_files.parse_policy(data)
-
-    def predict(self, champion: tuple[str, Champion], rows: pd.DataFrame) -> np.ndarray:
-        """Return what a promoted model predicts for rows, in units of the target.
+    def promoted_model(self, champion: tuple[str, Champion]) -> Any:
+        """Return the model of a promotion, given as a commit with it and the record there.
 
         Raises:
-            ChampionUnscorable: The model cannot be loaded or does not take these rows.
+            ChampionUnscorable: It cannot be loaded.
         """
-        return predict(self._workspace.spec, self._champion_model(champion), rows, Contender.CHAMPION)
-
-    def page(self, run: Run, decision: Decision) -> bytes:
-        """Return ``reports/run.md``."""
-        return pages.run_page(self._workspace, run, decision)
-
-    def _training_rows(self, commit: str) -> pd.DataFrame:
-        return self._workspace.frames.read(commit, names.TRAIN)
-
-    def _champion_model(self, champion: tuple[str, Champion] | None) -> Any:
-        if champion is None:
-            return None
         commit, record = champion
         try:
             return self._model(commit, tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
@@ -106,6 +88,17 @@ class CommittedJudge:
             raise ChampionUnscorable(
                 error.what, where=f"promotion {record.number}", todo=error.todo
             ) from error
+
+    def policy(self, data: bytes) -> Policy:
+        """Return the policy that the content of ``gate/policy.yaml`` describes."""
+        return policy_files.parse_policy(data)
+
+    def page(self, run: Run, decision: Decision) -> bytes:
+        """Return ``reports/run.md``."""
+        return pages.run_page(self._workspace, run, decision)
+
+    def _training_rows(self, commit: str) -> pd.DataFrame:
+        return self._workspace.frames.read(commit, names.TRAIN)
 
     def _model(self, commit: str, objects: tuple[ObjectRecord, ...]) -> Any:
         with tempfile.TemporaryDirectory() as folder:

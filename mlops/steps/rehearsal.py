@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops.runs import names
 from mlops.runs.errors import Corrupt, InputError, NotFound
@@ -14,6 +14,7 @@ from mlops.runs.evidence import Contender, Decision
 from mlops.runs.history import champion_of, promotions, read_json, read_main
 from mlops.runs.rollback_plan import plan_rollback
 from mlops.steps.judging import CommittedJudge
+from mlops.steps.scoring import predict
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,9 +60,13 @@ def changed_predictions(workspace: Workspace, plan: RollbackPlan) -> ChangedPred
 
 
 def _predictions(workspace: Workspace, rows_at: str, model_at: str) -> np.ndarray:
-    champion = champion_of(workspace.lake.read(model_at, names.CHAMPION), model_at)
-    rows = workspace.frames.read(rows_at, names.HOLDOUT)
-    return CommittedJudge(workspace).predict((model_at, champion), rows)
+    model, rows = _model(workspace, model_at), workspace.frames.read(rows_at, names.HOLDOUT)
+    return predict(workspace.spec, model, rows, Contender.CHAMPION)
+
+
+def _model(workspace: Workspace, commit: str) -> Any:
+    champion = champion_of(workspace.lake.read(commit, names.CHAMPION), commit)
+    return CommittedJudge(workspace).promoted_model((commit, champion))
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,10 @@ def rehearse(workspace: Workspace, to: int | None = None) -> Rehearsal:
         with _timed(seconds, "compare it with what was promoted"):
             if head != target or lake.diff(target, head):
                 raise Corrupt("the branch is not what was promoted", where=branch)
-        with _timed(seconds, "load the model and score its holdout"):
-            rows, mae = _scored(workspace, head)
+        with _timed(seconds, "load the libraries and the model"):
+            model = _model(workspace, head)
+        with _timed(seconds, "score its holdout"):
+            rows, mae = _scored(workspace, model, head)
         objects = len(lake.list(head))
     finally:
         with _timed(seconds, "remove the branch"), suppress(NotFound):
@@ -127,12 +134,13 @@ def _target(workspace: Workspace, to: int | None) -> tuple[int, str]:
     return champion.number, newest.id
 
 
-def _scored(workspace: Workspace, commit: str) -> tuple[int, float]:
+def _scored(workspace: Workspace, model: Any, commit: str) -> tuple[int, float]:
     import numpy as np
 
-    then = _predictions(workspace, commit, commit)
-    target = workspace.frames.read(commit, names.HOLDOUT)[workspace.spec.target].to_numpy(dtype="float64")
-    return len(target), float(np.abs(then - target).mean())
+    rows = workspace.frames.read(commit, names.HOLDOUT)
+    found = predict(workspace.spec, model, rows, Contender.CHAMPION)
+    target = rows[workspace.spec.target].to_numpy(dtype="float64")
+    return len(target), float(np.abs(found - target).mean())
 
 
 @contextmanager

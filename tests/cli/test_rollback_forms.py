@@ -192,7 +192,7 @@ class TestRehearse:
         answer = real_models("rehearse", PIPELINE, "--json")
 
         assert (answer.document["to_number"], answer.document["rows"]) == (1, 100)
-        assert len(answer.document["seconds"]) == 5
+        assert len(answer.document["seconds"]) == 6
         after = (real_models.head, real_models.world.lake.branches(), real_models.world.lake.tags())
         assert after == before
         assert "came back on a scratch branch" in real_models("rehearse", PIPELINE, "--to", "2").out

@@ -70,7 +70,7 @@ class TestRehearse:
         assert told.to_number == 2
         assert told.rows == 100
         assert told.mae > 0
-        assert len(told.seconds) == 5
+        assert len(told.seconds) == 6
         assert told.objects == len(workspace.lake.list(told.to_commit))
 
     def test_changes_nothing(self, workspace: Workspace) -> None:

@@ -14,7 +14,7 @@ from mlops.runs.ingest import Delivery, ingest
 from mlops.runs.janitor import survey, sweep
 from mlops.runs.lifecycle import fail, open_run
 from mlops.runs.promotion import promote
-from mlops.runs.rollback import plan_rollback
+from mlops.runs.rollback import plan_rollback, rollback
 from mlops.runs.rollback_forward import go_forward
 from tests.support.fakes import FakeProcesses
 from tests.support.protocol import World, fails, new_world
@@ -84,6 +84,17 @@ def test_nothing_of_it_leads_to_main_s_own_objects(world: World) -> None:
     with pytest.raises(ValidationFailed):
         ingest(world.ports, Delivery("2013-09", {"flights": b"broken"}, "test"), fails)
     assert not any(branch.startswith("ingest-2013_09") for branch in found(world))
+
+
+@pytest.mark.parametrize("forward", [False, True])
+def test_the_branch_of_an_arrival_that_was_dropped_goes_and_its_data_stays(
+    world: World, forward: bool
+) -> None:
+    world.arrive("2013-03")
+    rollback(world.ports, "it was wrong", 1, forward=forward)
+    entry = next(e for e in survey(world.ports) if e.branch.startswith("ingest-2013_03"))
+    assert (entry.over, entry.why) == (True, "its arrival was dropped by rollback 2, whose record keeps it")
+    assert found(world)[entry.branch].objects == 1  # the validation alone
 
 
 class TestRollbackBranches:

@@ -122,6 +122,9 @@ class TestAfterwards:
     def test_an_audit_finds_nothing_and_says_what_it_cannot_prove(self, forward: bool) -> None:
         world, dropped = rolled_back(forward=forward)
         restored(world, 2)
+        with pytest.raises(InputError, match="main holds"):
+            forget(world.ports, dropped.run.run_id, "asked by a person")
+        world.run(mae=10.0)
         forget(world.ports, dropped.run.run_id, "asked by a person")
         assert not [finding for finding in findings(world) if finding.proved]
         assert ["whose outputs it restores, is gone" in f.what for f in findings(world)] == [True] * (
