@@ -15,9 +15,9 @@ from mlops.runs.errors import Conflict, ProtocolMisuse, bounded
 from mlops.runs.evidence import Decision, Finding, Outcome, Paired, Reason, Verdict
 from mlops.runs.history import MainState, parse_json, read_json, read_main
 from mlops.runs.json_values import nulled
-from mlops.runs.lifecycle import finish_step
+from mlops.runs.lifecycle import finish_step, promotion_of
 from mlops.runs.model import Champion, Run, Step
-from mlops.runs.ports import Evaluation, Judge, Ports
+from mlops.runs.ports import Commit, Evaluation, Judge, Lake, Ports
 
 #: Other runs may claim the same look first; each loss means that one of them got on.
 _CLAIM_ROUNDS = 50
@@ -52,11 +52,19 @@ def current(ports: Ports, run: Run) -> Decided:
     return Decided(run, evidence, decision)
 
 
+def promoted_by(lake: Lake, run: Run, merge: Commit) -> Decided:
+    """Return the decision by which a commit of `main` promoted a run; not every attempt need have made it."""
+    decision = Decision.from_json(read_json(lake, merge.id, names.DECISION))
+    return Decided(run, merge.metadata["evidence_commit"], decision)
+
+
 def decide(ports: Ports, judge: Judge, run: Run, *, replace_unscorable: str = "") -> Decided:
     """Compare a trained run with the champion on `main` now, and put the decision on record.
 
     Afterwards the evidence is a commit of the run's branch, tagged ``decision-<holdout>-<k>``. A decision
-    that was committed but not tagged when a process died is tagged now if its look is still free.
+    that was committed but not tagged when a process died is tagged now if its look is still free. A run that
+    is on `main` by now (an earlier attempt's merge may land late) is not compared with itself: the decision
+    that it was promoted by is returned.
 
     Args:
         ports: The outside.
@@ -67,6 +75,9 @@ def decide(ports: Ports, judge: Judge, run: Run, *, replace_unscorable: str = ""
     """
     for _ in range(_CLAIM_ROUNDS):
         state = read_main(ports.lake)
+        landed = promotion_of(ports.lake, state, run)
+        if landed is not None:
+            return promoted_by(ports.lake, run, landed)
         decided = _committed(ports, state, run, replace_unscorable) or _evaluate(
             ports, judge, state, run, replace_unscorable
         )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.decision import Decided, current, decide, still_stands
+from mlops.runs.decision import Decided, current, decide, promoted_by, still_stands
 from mlops.runs.digest import document
 from mlops.runs.errors import Conflict, Frozen, MainMoved, NotPromoted, OnHold, Unlawful
 from mlops.runs.evidence import Decision, Reason
@@ -62,13 +62,13 @@ def promote(
         Unlawful: The run's branch changes what judges it, or it forked from a commit that was dropped.
         MainMoved: `main` moved in every round.
     """
-    decided, again = current(ports, run), 0
+    decided, again = _on_record(ports, run), 0
     for _ in range(rounds):
         state = read_main(ports.lake)
         landed = promotion_of(ports.lake, state, run)
         if landed is not None:
             number = int(landed.metadata["number"])
-            return _ended(decided, again, landed.id, number)
+            return _ended(promoted_by(ports.lake, run, landed), again, landed.id, number)
         _refuse_revoked(state, run)
         before, decided = decided, decide(ports, judge, decided.run, replace_unscorable=replace_unscorable)
         again += before.evidence_commit != decided.evidence_commit
@@ -84,6 +84,17 @@ def promote(
     raise MainMoved(
         f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run the same command again"
     )
+
+
+def _on_record(ports: Ports, run: Run) -> Decided:
+    """Return the decision on the run; this attempt has none where an earlier one's merge landed late."""
+    if not run.reached(Step.DECIDED):
+        state = read_main(ports.lake)
+        landed = promotion_of(ports.lake, state, run)
+        if landed is not None:
+            return promoted_by(ports.lake, run, landed)
+        _refuse_revoked(state, run)  # it landed and was rolled back
+    return current(ports, run)
 
 
 def _ended(decided: Decided, again: int, merge_commit: str = "", number: int = 0) -> Promotion:

@@ -8,10 +8,9 @@ leave an old champion behind.
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 
 from mlops.runs import names
-from mlops.runs.errors import Conflict, InputError, MainMoved, NotFound, Unlawful
+from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved, NotFound, Unlawful
 from mlops.runs.history import MainState, promotions, read_main
 from mlops.runs.ports import Commit, Lake, Ports
 from mlops.runs.promotion import Promotion
@@ -55,8 +54,12 @@ def _finish_forward(ports: Ports, state: MainState, done: list[str]) -> bool:
         record = entry.record
         if entry.owed:
             # From `main` as it is now: it may have moved since. There may be nothing left to go back to.
-            with suppress(InputError):
+            try:
                 rollback(ports, record.reason, record.to_number, forward=True)
+            except Frozen:
+                return True  # that rollback is finished first; this one is still announced
+            except InputError:
+                pass
             done.append(f"finished the rollback to promotion {record.to_number} by a new commit")
         drop(ports.lake, entry.branch)
     return bool(found)

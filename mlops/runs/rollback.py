@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from mlops.runs import names
 from mlops.runs.digest import document
-from mlops.runs.errors import Conflict, LakeDenied, MainMoved, NotFound
+from mlops.runs.errors import Conflict, Frozen, LakeDenied, MainMoved, NotFound
 from mlops.runs.history import read_main
 from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Kind, RollbackRecord
@@ -51,12 +51,17 @@ def rollback(
 
     Raises:
         InputError: There is no such promotion.
+        Frozen: Another rollback is under way.
         MainMoved: `main` moved in every round.
     """
     for _ in range(rounds):
         plan = plan_rollback(ports, reason, to, forward=forward)
         if plan is None:
             return None
+        if plan.state.rollback is not None:
+            raise Frozen(
+                "another rollback is under way", where=names.MAIN, todo="run `mlops reconcile` to finish it"
+            )
         if forward:
             to = plan.record.to_number  # once the hold is set, the one before is not looked for again
         try:

@@ -171,6 +171,8 @@ def tracked(workspace: Workspace, run: Run, tags: Mapping[str, str]) -> Run:
 
 
 def _refused(workspace: Workspace, run: Run) -> Promotion | None:
+    if not run.reached(Step.DECIDED):
+        return None  # an earlier attempt's merge landed late: nothing was left to decide
     decided = current(workspace.ports, run)
     if decided.decision.verdict.promotes or not lifecycle.is_over(
         workspace.lake, read_main(workspace.lake), run
