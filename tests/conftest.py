@@ -1,7 +1,11 @@
 """How the tests of all kinds run: the same examples every time, on every machine."""
 
-import os
+from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 _SLOW_MACHINES = [HealthCheck.too_slow]
@@ -24,3 +28,17 @@ settings.register_profile(
     suppress_health_check=_SLOW_MACHINES,
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+#: What these tell the next test's libraries must not depend on which test ran before it.
+_WATCHED = ("MLOPS_", "MLFLOW_", "DAGSTER_", "LAKECTL_", "LAKEFS_")
+
+
+@pytest.fixture(autouse=True)
+def environment_is_left_as_found() -> Iterator[None]:
+    before = _watched()
+    yield
+    assert _watched() == before, "the test changed the environment of the tests after it"
+
+
+def _watched() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(_WATCHED)}

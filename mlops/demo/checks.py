@@ -47,15 +47,14 @@ def _alias(workspace: Workspace, commit: str) -> bool:
 
 def _predicts(settings: Settings, workspace: Workspace, head: str) -> bool:
     """Load the model as a plain user of MLflow would, and compare its predictions with the recorded ones."""
-    import mlflow
     import numpy as np
     from mlflow.sklearn import load_model
 
     spec = workspace.spec
     holdout = workspace.frames.read(head, names.HOLDOUT)
     recorded = workspace.frames.read(head, names.PREDICTIONS)
-    mlflow.set_tracking_uri(settings.tracking_uri)
-    with _in_environment(lake_credentials.environment(settings.lake_credentials())):
+    variables = lake_credentials.environment(settings.lake_credentials())
+    with _in_environment({**variables, "MLFLOW_TRACKING_URI": settings.tracking_uri}):
         model: Any = load_model(f"models:/{spec.name}@{CHAMPION_ALIAS}")
     key = list(spec.key)
     joined = holdout.assign(again=model.predict(holdout[list(spec.model_input)])).merge(recorded, on=key)
