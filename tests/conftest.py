@@ -29,8 +29,8 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
-#: What these tell the next test's libraries must not depend on which test ran before it.
-_WATCHED = ("MLOPS_", "MLFLOW_", "DAGSTER_", "LAKECTL_", "LAKEFS_")
+#: Which servers are talked to and where is written must not depend on which test ran before.
+_WATCHED = ("MLOPS_", "LAKECTL_", "LAKEFS_", "DAGSTER_HOME", "MLFLOW_TRACKING_", "MLFLOW_REGISTRY_")
 
 
 @pytest.fixture(autouse=True)

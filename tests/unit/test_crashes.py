@@ -20,6 +20,8 @@ from tests.support.fakes import FakeProcesses
 from tests.support.faults import Died, FaultPlan, watched
 from tests.support.protocol import World
 
+pytestmark = pytest.mark.slow
+
 KILLED: dict[str, list[int]] = {}
 
 

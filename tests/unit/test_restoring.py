@@ -262,6 +262,7 @@ def _replacing() -> tuple[World, Callable[[World], object]]:
     return world, lambda world: replaced(world, refused.run.run_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("prepare", [_restoring, _refused_restoring, _replacing])
 def test_killed_at_every_call_and_run_again_ends_as_if_undisturbed(prepare: Prepare, after: bool) -> None:
