@@ -9,7 +9,8 @@ import typer
 
 from mlops.cli import way_back_app
 from mlops.cli.lake_app import lake_app
-from mlops.cli.options import Json, Lake, Pipeline, Reason, StateDir
+from mlops.cli.options import Json, Lake, Pipeline, StateDir
+from mlops.cli.policy_app import policy_app
 from mlops.cli.results import Result
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="May this model and this data go live, and can we take it back?",
 )
+app.add_typer(policy_app, name="policy")
 app.add_typer(lake_app, name="lake")
 
 
@@ -63,20 +65,6 @@ def ingest(
     from mlops.cli.commands import data
 
     return data.ingest(context.obj, pipeline, arrivals, file or [], again=again)
-
-
-@app.command()
-def policy(
-    context: typer.Context,
-    pipeline: Pipeline,
-    reason: Reason = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
-    json: Json = False,
-) -> Result:
-    """Bring policy, suites and enforcer of the code to main."""
-    from mlops.cli.commands import setup
-
-    return setup.policy(context.obj, pipeline, reason, dry_run=dry_run)
 
 
 @app.command("run")

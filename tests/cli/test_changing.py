@@ -178,7 +178,7 @@ class TestSweep:
     [
         ("sweep", PIPELINE, "--yes"),
         ("resume", PIPELINE, "--reason", "found it"),
-        ("policy", PIPELINE, "--reason", "a better rule"),
+        ("policy", "apply", PIPELINE, "--reason", "a better rule"),
         ("reconcile", PIPELINE),
     ],
 )
@@ -205,18 +205,18 @@ class TestPolicy:
         monkeypatch.setattr(repository, "gate_files", lambda _pipeline: tiny.gate_files())
 
     def test_brings_what_judges_in_one_commit_with_a_reason(self, mlops: Desk) -> None:
-        answer = mlops("policy", PIPELINE, "--reason", "a better rule", "--json")
+        answer = mlops("policy", "apply", PIPELINE, "--reason", "a better rule", "--json")
 
         commit = mlops.world.lake.commit_of("main")
         assert answer.document["commit"] == commit.id
         assert (commit.metadata["kind"], commit.metadata["reason"]) == ("policy", "a better rule")
         assert mlops.world.lake.read("main", names.POLICY) == tiny.gate_files()[names.POLICY]
-        assert "nothing to do" in mlops("policy", PIPELINE, "--reason", "again").out
+        assert "nothing to do" in mlops("policy", "apply", PIPELINE, "--reason", "again").out
 
     def test_only_shows_what_would_change(self, mlops: Desk) -> None:
         before = mlops.head
 
-        answer = mlops("policy", PIPELINE, "--dry-run")
+        answer = mlops("policy", "apply", PIPELINE, "--dry-run")
 
         assert f"{names.POLICY} would change" in answer.out
         assert mlops.head == before

@@ -146,7 +146,7 @@ def typo_in_a_policy(stage: Stage) -> tuple[str, ...]:
 def typo_in_the_code(stage: Stage) -> tuple[str, ...]:
     files = {**gate_files(), names.POLICY: b"metrics: mae\n"}
     stage.patch.setattr(repository, "gate_files", lambda _pipeline: files)
-    return ("policy", PIPELINE, "--reason", "a better rule")
+    return ("policy", "apply", PIPELINE, "--reason", "a better rule")
 
 
 def lake_disk_full(stage: Stage) -> tuple[str, ...]:
@@ -180,7 +180,7 @@ def main_moved(stage: Stage) -> tuple[str, ...]:
     stage.patch.setattr(LakeFSLake, "merge", merge)
     files = {**gate_files(), names.POLICY: b"metric: rmse\n"}
     stage.patch.setattr(repository, "gate_files", lambda _pipeline: files)
-    return ("policy", PIPELINE, "--reason", "a better rule")
+    return ("policy", "apply", PIPELINE, "--reason", "a better rule")
 
 
 def run_alive_elsewhere(stage: Stage) -> tuple[str, ...]:
