@@ -13,8 +13,8 @@ from functools import cached_property
 from mlops.runs import names
 from mlops.runs.audit_rollback import Rollback, rollback_findings, rollbacks_on_record
 from mlops.runs.audit_subject import AuditFinding, Lineage
+from mlops.runs.audit_tags import decision_findings, restored_findings, squatted_bars, squatted_numbers
 from mlops.runs.audit_tracker import RECONCILE, RESTORE, Witness, tracker_findings
-from mlops.runs.errors import NotFound
 from mlops.runs.forgetting import NOTE
 from mlops.runs.history import Event, event_of, kind_of, parse_json, read_optional
 from mlops.runs.model import Kind
@@ -64,9 +64,10 @@ class Record:
         return rollbacks_on_record(self.lake, self.tags)
 
     @cached_property
-    def dropped(self) -> dict[str, int]:
-        """Commits that a rollback dropped, to its number."""
-        return {commit.id: n for n, rollback in self.rollbacks.items() for commit in rollback.dropped}
+    def known(self) -> dict[str, Commit]:
+        """The commits of the history of `main`, and those that a rollback on record dropped, by id."""
+        dropped = {commit.id: commit for rollback in self.rollbacks.values() for commit in rollback.dropped}
+        return dropped | {commit.id: commit for commit in self.history}
 
     @cached_property
     def revoked_inputs(self) -> dict[str, int]:
@@ -87,6 +88,11 @@ class Record:
                 found |= dict.fromkeys(parse_json(data, tag)["tags"], commit)
         return found
 
+    @cached_property
+    def own_tags(self) -> dict[str, str]:
+        """The tags but for those that were moved to a request to forget."""
+        return {tag: at for tag, at in self.tags.items() if self.moved.get(tag) != at}
+
     def forgotten(self, run_id: str = "") -> bool:
         """Tell whether a run, or any at all, was forgotten on request."""
         tag = f"{FORGOTTEN}{run_id}"
@@ -102,12 +108,14 @@ def record_findings(
     yield from _sequence(record)
     yield from _promotions(record)
     yield from rollback_findings(record.lake, record.rollbacks, record.lineage)
+    yield from squatted_numbers(record.lake, record.own_tags, record.known, record.rollbacks)
+    yield from squatted_bars(record.lake, record.own_tags, record.rollbacks)
+    yield from restored_findings(record.lake, record.own_tags)
     yield from _revoked(record)
     yield from _decisions(record)
     yield from _champion(record)
     standing = [commit for commit in history if commit.id in record.lineage]
-    explained = {commit.id for commit in history} | set(record.dropped)
-    yield from tracker_findings(ports, standing, explained, witness)
+    yield from tracker_findings(ports, standing, record.known.keys(), witness)
 
 
 def _main_itself(record: Record) -> Iterator[AuditFinding]:
@@ -153,10 +161,8 @@ def _promotions(record: Record) -> Iterator[AuditFinding]:
                 yield AuditFinding(commit.id, "I12", f"it is not tagged as {event.tag}", RECONCILE)
         elif at != event.commit:
             yield AuditFinding(commit.id, "I12", f"{event.tag} names another commit, {at[:12]}", RESTORE)
-    on_main = {commit.id for commit in record.history}
-    for tag, at in record.tags.items():
-        known = at in on_main or at in record.dropped or record.moved.get(tag) == at
-        if names.is_promotion_tag(tag) and not known:
+    for tag, at in record.own_tags.items():
+        if names.is_promotion_tag(tag) and at not in record.known:
             what = f"{tag} is not on main, and no rollback took it off"
             yield AuditFinding(at, "I12", what, RESTORE)
 
@@ -194,33 +200,24 @@ def _barred(record: Record, commit: Commit) -> Iterator[AuditFinding]:
 def _decisions(record: Record) -> Iterator[AuditFinding]:
     """Prove that every look at a holdout was counted, and every promotion's decision is among them."""
     looks: dict[str, set[int]] = defaultdict(set)
+    promotions = [commit for commit in record.history if kind_of(commit) is Kind.PROMOTION]
+    promoted = {commit.metadata.get("evidence_commit") for commit in promotions}
     for tag, at in record.tags.items():
         look = names.parse_decision_tag(tag)
         if look is not None:
             looks[look.holdout].add(look.look)
-            if record.moved.get(tag) != at:
-                yield from _decision(record.lake, tag, at)
+            if tag in record.own_tags:
+                yield from decision_findings(record.lake, tag, at, promoted=at in promoted)
     for holdout, seen in looks.items():
         missing = sorted(set(range(1, max(seen) + 1)) - seen)
         if missing:
             what = f"look {missing[0]} at holdout {holdout} is missing from the record"
             yield AuditFinding("", "I9", what, LOST, proved=not record.forgotten())
     tagged = {at for tag, at in record.tags.items() if names.parse_decision_tag(tag)}
-    for commit in record.history:
-        run_id = commit.metadata.get("run_id", "")
-        evidence = commit.metadata.get("evidence_commit")
-        if kind_of(commit) is Kind.PROMOTION and evidence not in tagged and not record.forgotten(run_id):
+    for commit in promotions:
+        run_id, evidence = commit.metadata.get("run_id", ""), commit.metadata.get("evidence_commit")
+        if evidence not in tagged and not record.forgotten(run_id):
             yield AuditFinding(commit.id, "I9", "its decision is not on record by a tag", RESTORE)
-
-
-def _decision(lake: Lake, tag: str, at: str) -> Iterator[AuditFinding]:
-    try:
-        named = lake.commit_of(at).metadata.get("decision_tag")
-    except NotFound:
-        yield AuditFinding(at, "I9", f"the commit of {tag} is gone", LOST, proved=False)
-        return
-    if named != tag:
-        yield AuditFinding(at, "I9", f"{tag} names a commit that is not this decision", RESTORE)
 
 
 def _champion(record: Record) -> Iterator[AuditFinding]:

@@ -16,7 +16,7 @@ from mlops.runs.policy import apply_policy
 from mlops.runs.promotion import promote
 from mlops.runs.reconcile import reconcile, record_promotion
 from mlops.runs.rollback import resume, rollback
-from tests.support.auditing import audited, findings, texts
+from tests.support.auditing import MemoryWitness, NumberProver, audited, findings, texts
 from tests.support.forgeries import FORGERIES
 from tests.support.forging import Candidate
 from tests.support.protocol import World, new_world
@@ -350,8 +350,6 @@ def test_a_tracker_that_is_down_is_named(world: World) -> None:
         def seen_versions(self, _: str) -> list[object]:
             raise TrackerUnavailable("no answer")
 
-    from tests.support.auditing import NumberProver
-
     steps = list(audit(world.ports, NumberProver(), Down()))  # type: ignore[arg-type]
     assert [(f.invariant, f.proved) for step in steps for f in step.findings] == [("I15", False)]
 
@@ -373,3 +371,22 @@ def test_a_state_that_is_read_stays_the_same(world: World) -> None:
     before = (world.lake.tags(), world.lake.branches(), read_main(world.lake))
     findings(world, rescore=True)
     assert before == (world.lake.tags(), world.lake.branches(), read_main(world.lake))
+
+
+def test_what_comes_while_it_works_is_audited_too(world: World) -> None:
+    steps = audit(world.ports, NumberProver(), MemoryWitness(world.ports.tracker))  # type: ignore[arg-type]
+    next(steps)
+    world.run(mae=10.0)
+    rest = list(steps)
+    assert texts([f for step in rest for f in step.findings]) == []
+    assert world.lake.head(names.MAIN) in {step.commit.id for step in rest if step.commit}
+    assert rest[-1].position == rest[-1].total
+
+
+def test_what_goes_while_it_works_is_no_finding(world: World) -> None:
+    steps = audit(world.ports, NumberProver(), MemoryWitness(world.ports.tracker))  # type: ignore[arg-type]
+    next(steps)
+    world.roll_back()
+    resume(world.ports, "go on")
+    world.run(mae=10.0)
+    assert texts([f for step in steps for f in step.findings]) == []

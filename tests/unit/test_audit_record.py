@@ -11,7 +11,7 @@ from mlops.runs import names
 from mlops.runs.digest import document
 from mlops.runs.history import read_main
 from mlops.runs.reconcile import model_uri, reconcile
-from mlops.runs.rollback import freeze, plan_rollback, resume
+from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
 from tests.support.auditing import findings, texts
 from tests.support.memory_lake import Entry, MemoryLake
 from tests.support.protocol import World, new_world
@@ -358,3 +358,70 @@ def test_links_with_the_tracker(world: World, name: str) -> None:
     spoil, invariant, words = TRACKER[name]
     spoil(world)
     says(world, invariant, words)
+
+
+# --- tags of what never was
+
+
+def _recorded(world: World, **changes: object) -> str:
+    """Return a commit of a branch with the record of a rollback that nobody carried out."""
+    lake, tags = lake_of(world), lake_of(world).tags()
+    plan = plan_rollback(world.ports, "never", to=1)
+    assert plan is not None
+    record = dataclasses.replace(plan.record, **changes)
+    lake.create_branch("by-hand", tags[PROMOTED[1]])
+    lake.write("by-hand", names.ROLLBACK, document(record.to_json()))
+    return lake.commit("by-hand", "by hand", {"kind": "rollback-record"})
+
+
+@pytest.mark.parametrize("forward", [False, True])
+def test_a_rollback_that_nobody_carried_out(world: World, forward: bool) -> None:
+    # Nothing dropped: nothing that main stands on contradicts it.
+    head = world.lake.head(names.MAIN)
+    at = _recorded(
+        world, to_commit=head, from_commit=head, dropped_runs=(), dropped_arrivals={}, forward=forward
+    )
+    lake_of(world).create_tag(names.rollback_tag(3), at)
+    says(world, "I12", "rolledback-000003 names a commit by which main was not rolled back")
+
+
+def test_a_promotion_tag_at_another_commit_of_main(world: World) -> None:
+    lake_of(world).create_tag(names.promotion_tag(3), world.lake.head(names.MAIN))
+    says(world, "I12", "promotion-000003 names a commit that is not that promotion")
+
+
+def test_a_run_that_nobody_dropped_is_barred(world: World) -> None:
+    lake_of(world).create_tag(names.revoked_tag("0" * 12), world.lake.head(names.MAIN))
+    says(world, "I7", "which no rollback dropped")
+
+
+def test_a_hold_that_no_rollback_set(world: World) -> None:
+    lake_of(world).create_tag(names.HOLD_TAG, world.lake.head(names.MAIN))
+    says(world, "I12", "on hold, which no rollback set")
+
+
+def test_a_look_that_nobody_took(world: World) -> None:
+    lake = lake_of(world)
+    lake.create_branch("by-hand", world.lake.head(names.MAIN))
+    tag = names.decision_tag("f" * 64, 1)
+    at = lake.commit("by-hand", "by hand", {"decision_tag": tag}, allow_empty=True)
+    lake.create_tag(tag, at)
+    says(world, "I9", f"{tag} names a commit that is not this decision")
+
+
+def test_a_return_that_no_run_asked_for(world: World) -> None:
+    lake_of(world).create_tag(names.restored_tag("0" * 12 + "r1"), world.lake.head(names.MAIN))
+    says(world, "I7", "names no run that brings old outputs back")
+
+
+def test_what_two_rollbacks_took_off_one_after_the_other_is_explained(world: World) -> None:
+    """A rollback made forward, itself taken off main by others, is still known to have been."""
+    world.run(mae=10.0)
+    for options in ({"forward": True, "to": 2}, {"forward": True, "to": 1}):
+        reconcile(world.ports)
+        assert rollback(world.ports, "it was wrong", **options) is not None  # type: ignore[arg-type]
+        reconcile(world.ports)
+    resume(world.ports, "go on")
+    world.run(mae=11.0)
+    world.roll_back(to=1)
+    assert texts(findings(world)) == []

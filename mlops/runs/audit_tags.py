@@ -1,0 +1,147 @@
+"""What is asked of every tag that looks like a record: that what it names is what it says.
+
+Tags cost nothing to make, and each of these is believed by somebody: a number that is taken stops the
+sequence, a look that nobody took raises the bar for the next, a run that nobody dropped cannot come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mlops.runs import names
+from mlops.runs.audit_rollback import Rollback
+from mlops.runs.audit_subject import AuditFinding
+from mlops.runs.errors import Corrupt, MlopsError, NotFound
+from mlops.runs.evidence import Decision, Paired
+from mlops.runs.history import event_of, is_forward, kind_of, read_json
+from mlops.runs.lifecycle import run_of
+from mlops.runs.model import Kind, RollbackRecord, Step
+from mlops.runs.ports import Commit, Lake
+
+#: Kind of the commit on which a rollback made forward is recorded.
+_RECORD = "rollback-record"
+
+SQUATTED = "find out who made the tag; only the server's administrator can delete it"
+
+
+def squatted_numbers(
+    lake: Lake, tags: Mapping[str, str], known: Mapping[str, Commit], rollbacks: Mapping[int, Rollback]
+) -> Iterator[AuditFinding]:
+    """Yield the numbers that were taken by a tag of something else.
+
+    Args:
+        lake: The repository.
+        tags: Tag name to commit id; without those that were moved to a request to forget.
+        known: The commits of the history of `main`, and those that rollbacks dropped, by id.
+        rollbacks: Number to rollback on record.
+    """
+    for tag, at in tags.items():
+        event = event_of(known[at]) if at in known else None
+        if names.is_promotion_tag(tag) and at in known and (event is None or event.tag != tag):
+            yield AuditFinding(at, "I12", f"{tag} names a commit that is not that promotion", SQUATTED)
+    for number, rollback in rollbacks.items():
+        record = rollback.record
+        if record is not None and not _made(lake, lake.commit_of(rollback.tagged), record, known, rollbacks):
+            tag = names.rollback_tag(number)
+            what = f"{tag} names a commit by which main was not rolled back"
+            yield AuditFinding(rollback.tagged, "I12", what, SQUATTED)
+
+
+def _made(
+    lake: Lake,
+    commit: Commit,
+    record: RollbackRecord,
+    known: Mapping[str, Commit],
+    rollbacks: Mapping[int, Rollback],
+) -> bool:
+    """Tell whether a tagged commit froze `main` for a rollback, or recorded one that a new commit made."""
+    if commit.parents != (record.from_commit,):
+        return False
+    if not record.forward:
+        said = (commit.metadata.get("number"), commit.metadata.get("expected_head"))
+        return kind_of(commit) is Kind.ROLLBACK and said == (str(record.number), record.from_commit)
+    if commit.metadata.get("kind") != _RECORD:
+        return False
+    if any(_carried_out(found, commit.id) for found in known.values()):
+        return True
+    # What came of it was left behind by another such rollback, and both were taken off by a reset.
+    left = (other.record.from_commit for other in rollbacks.values() if other.record)
+    return any(_carried_out(found, commit.id) for at in left for found in lake.log(at))
+
+
+def _carried_out(commit: Commit, recorded: str) -> bool:
+    return is_forward(commit) and commit.metadata.get("record_commit") == recorded
+
+
+def squatted_bars(
+    lake: Lake, tags: Mapping[str, str], rollbacks: Mapping[int, Rollback]
+) -> Iterator[AuditFinding]:
+    """Yield runs and promotions that are stopped although no rollback stopped them."""
+    dropped = {run_id for rollback in rollbacks.values() for run_id in rollback.dropped_runs}
+    for tag, at in tags.items():
+        run_id = names.parse_revoked_tag(tag)
+        if run_id and run_id not in dropped:
+            record = _record(lake, at)
+            if record is None or run_id not in record.dropped_runs:
+                yield AuditFinding(at, "I7", f"{tag} bars a run which no rollback dropped", SQUATTED)
+        if tag == names.HOLD_TAG and _record(lake, at) is None:
+            todo = "find out who stops promotions; `mlops resume --reason …` lets them go on"
+            yield AuditFinding(at, "I12", "promotions are on hold, which no rollback set", todo)
+
+
+def _record(lake: Lake, at: str) -> RollbackRecord | None:
+    try:
+        return RollbackRecord.from_json(read_json(lake, at, names.ROLLBACK))
+    except (Corrupt, NotFound):
+        return None
+
+
+def decision_findings(lake: Lake, tag: str, at: str, *, promoted: bool) -> Iterator[AuditFinding]:
+    """Yield what is wrong with the tag of a decision.
+
+    Args:
+        lake: The repository.
+        tag: The tag.
+        at: The commit that it names.
+        promoted: Whether a promotion on `main` rests on that commit; then what it holds is proved there.
+    """
+    try:
+        commit = lake.commit_of(at)
+    except NotFound:
+        yield AuditFinding(at, "I9", f"the commit of {tag} is gone", "note it", proved=False)
+        return
+    if commit.metadata.get("decision_tag") != tag or not (promoted or _decides(lake, commit, tag)):
+        yield AuditFinding(at, "I9", f"{tag} names a commit that is not this decision", SQUATTED)
+
+
+def _decides(lake: Lake, commit: Commit, tag: str) -> bool:
+    """Tell whether a commit is the decision of a run at the look that its tag names."""
+    try:
+        run = run_of(commit)
+        decision = Decision.from_json(read_json(lake, commit.id, names.DECISION))
+        paired = Paired.from_json(read_json(lake, commit.id, names.PAIRED))
+    except (Corrupt, NotFound):
+        return False
+    named = names.decision_tag(paired.holdout_digest, decision.verdict.look)
+    return run.step is Step.DECIDED and decision.run_id == run.run_id and named == tag
+
+
+def restored_findings(lake: Lake, tags: Mapping[str, str]) -> Iterator[AuditFinding]:
+    """Yield the requests to bring old outputs back that no run made."""
+    for tag, at in tags.items():
+        run_id = _restored(tag)
+        if not run_id:
+            continue
+        try:
+            run = run_of(lake.commit_of(at))
+            made = run.run_id == run_id and run.restores > 0
+        except MlopsError:
+            made = False
+        if not made:
+            what = f"{tag} names no run that brings old outputs back"
+            yield AuditFinding(at, "I7", what, SQUATTED)
+
+
+def _restored(tag: str) -> str:
+    prefix = names.restored_tag("")
+    return tag.removeprefix(prefix) if tag.startswith(prefix) else ""
