@@ -6,10 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
+from mlops.lakeserver.auth import Credentials
 from mlops.lakeserver.credentials import FILE_NAME, QUICKSTART, CredentialsUnusable, find
 from mlops.lakeserver.server import DEFAULT_LISTEN, ListenRefused, Options, Server
 from mlops.lakeserver.store.database import FormatMismatch
 from mlops.lakeserver.store.lock import StoreInUse
+
+
+class ImportRefused(ValueError):
+    """The folder to import from is none."""
 
 
 def _arguments() -> argparse.Namespace:
@@ -38,7 +43,31 @@ def _arguments() -> argparse.Namespace:
         action="store_true",
         help="use lakeFS's published quickstart credentials (on this machine only)",
     )
+    parser.add_argument(
+        "--allow-import",
+        type=Path,
+        metavar="FOLDER",
+        help="let clients import files of this folder, by paths as local:///FOLDER/file (none)",
+    )
     return parser.parse_args()
+
+
+def _options(args: argparse.Namespace, credentials: Credentials) -> Options:
+    durable = args.durability == "full"
+    return Options(
+        args.data, credentials, args.listen, durable=durable, import_from=_folder(args.allow_import)
+    )
+
+
+def _folder(path: Path | None) -> Path | None:
+    """The folder, which is there.
+
+    Raises:
+        ImportRefused: it is not.
+    """
+    if path is not None and not path.is_dir():
+        raise ImportRefused(f"{path} is not a folder: nothing can be imported from there")
+    return path
 
 
 def main() -> int:
@@ -46,8 +75,8 @@ def main() -> int:
     args = _arguments()
     try:
         credentials = QUICKSTART if args.quickstart else find(args.credentials or args.data / FILE_NAME)
-        server = Server(Options(args.data, credentials, args.listen, durable=args.durability == "full"))
-    except (CredentialsUnusable, ListenRefused, StoreInUse, FormatMismatch, OSError) as error:
+        server = Server(_options(args, credentials))
+    except (CredentialsUnusable, ImportRefused, ListenRefused, StoreInUse, FormatMismatch, OSError) as error:
         sys.stderr.write(f"lake server: {error}\n")
         return 1
     sys.stdout.write(f"lake server: {server.url} (data in {args.data})\n")

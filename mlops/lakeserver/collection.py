@@ -59,7 +59,8 @@ def collect(
 ) -> Collected:
     """Removes what no branch, tag, uncommitted object or young commit leads to; says what, and how much.
 
-    Branches of open pull requests are branches. It may run while the server works.
+    Branches of open pull requests are branches. Read-only repositories keep every commit: a restore writes
+    commits there before their branches. It may run while the server works.
 
     Args:
         store: where it is removed.
@@ -138,6 +139,7 @@ class _Marks:
         }
         waiting = list(execute("SELECT rid, commit_id FROM branches"))
         waiting += execute("SELECT rid, commit_id FROM tags")
+        waiting += execute("SELECT rid, c.id FROM commits c JOIN repositories USING (rid) WHERE read_only")
         waiting += [key for key, (_, created_ns) in rows.items() if created_ns >= self._young_since_ns]
         kept: set[CommitKey] = set()
         while waiting:

@@ -19,6 +19,21 @@ TABLE = HERE / "COVERAGE.md"
 LIST = HERE / "client_operations.txt"
 NOTES = HERE / "coverage_notes.md"
 
+#: Why an operation is not built, by what its path begins with; the first that fits.
+REASONS = (
+    ("/auth/", "One user, whose key is in a file: there is nobody else to give rights to."),
+    ("/oidc/", "No login by other services."),
+    ("/sts/", "No login by other services."),
+    ("/setup_comm_prefs", "Nobody is written to."),
+    ("/usage-report", "Nothing is counted."),
+    ("staging/pmpu", "No presigned addresses on a local block store; lakeFS has none there either."),
+    ("/gc/", "For lakeFS's own collector, which works on object stores; here `mlops lake gc` collects."),
+    ("branch_protection", "Old form of `settings/branch_protection`, which is built."),
+    ("/metadata/", "lakeFS's range files for readers of its object store; trees are kept otherwise here."),
+    ("/symlink", "For Hive tables on an object store."),
+    ("stage_allowed", "Tells whether a user may write; the one user may."),
+)
+
 _CALL = re.compile(r"self\.api_client\.call_api\(\s*'([^']+)',\s*'([A-Z]+)'")
 _NAME = re.compile(r"def (\w+)_with_http_info\(")
 
@@ -59,6 +74,18 @@ def client_operations() -> list[Operation]:
     return sorted(found.values(), key=lambda operation: (operation.tags[0], operation.name))
 
 
+def reason(operation: Operation) -> str:
+    """Why the operation is not built.
+
+    Raises:
+        KeyError: nobody said so.
+    """
+    for part, text in REASONS:
+        if part in operation.path:
+            return text
+    raise KeyError(operation.path)
+
+
 def render_list(operations: list[Operation]) -> str:
     """The list from which the server knows what it leaves out."""
     return "".join(
@@ -86,17 +113,17 @@ def render_table(operations: list[Operation]) -> str:
         lines += [
             f"## {tag}",
             "",
-            "| operation | request | built | what it does, and what it does not |",
+            "| operation | request | built | what it does and does not, or why it is left out |",
             "|---|---|---|---|",
         ]
         for operation in operations:
             if operation.tags[0] != tag:
                 continue
             route = built.get((operation.method, operation.path))
-            text = " ".join((inspect.getdoc(route.handler) or "").split()) if route else ""
+            text = (inspect.getdoc(route.handler) or "") if route else reason(operation)
             lines.append(
                 f"| {operation.name} | `{operation.method} {operation.path}` "
-                f"| {'yes' if route else '501'} | {text} |"
+                f"| {'yes' if route else '501'} | {' '.join(text.split())} |"
             )
         lines.append("")
     return "\n".join(lines)

@@ -42,6 +42,7 @@ class Options:
         new_id: ids for pull requests and runs of hooks; None for lakeFS's kind.
         files: what stands between the store and the file system.
         hooks: whether hooks are run.
+        import_from: the folder of which files may be imported; None for no folder.
     """
 
     data: Path
@@ -52,6 +53,7 @@ class Options:
     new_id: Callable[[], str] | None = None
     files: Files | None = None
     hooks: bool = True
+    import_from: Path | None = None
 
 
 class Server:
@@ -71,7 +73,9 @@ class Server:
         self._options = options
         self._store = Store(options.data, durable=options.durable, files=options.files)
         self.credentials = options.credentials
-        self.lake = Lake(self._store, clock=options.clock, new_id=options.new_id)
+        self.lake = Lake(
+            self._store, clock=options.clock, new_id=options.new_id, import_from=options.import_from
+        )
         try:
             self._uvicorn = self._prepare()
             self._socket = _bound(host, port)
@@ -132,6 +136,7 @@ class Server:
         """Lets go of everything."""
         self._description.unlink(missing_ok=True)
         self._application.close()
+        self.lake.tasks.close()
         if self.lake.hooks is not None:
             self.lake.hooks.close()
         self._socket.close()

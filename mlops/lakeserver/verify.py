@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from mlops.lakeserver.entries import IDENTITY_BYTES, decode, digest_of, identity
 from mlops.lakeserver.errors import LakeError
 from mlops.lakeserver.nodes import EMPTY_ID, NO_TREE, Node, node_id
+from mlops.lakeserver.records import commit
 from mlops.lakeserver.store import Store
 
 _CHUNK_BYTES = 1 << 20
@@ -87,12 +88,22 @@ class _Check:
         rows = self._connection.execute("SELECT rid, id, tree, parents FROM commits")
         known = {(row[0], row[1]) for row in self._connection.execute("SELECT rid, id FROM commits")}
         for rid, commit_id, tree, parents in rows:
+            if not self._is_whole(rid, commit_id):
+                yield f"commit {commit_id.hex()}: it is not what was committed"
             if tree not in self._nodes:
                 yield f"commit {commit_id.hex()}: its tree {tree.hex()} is missing"
             for at in range(0, len(parents), _ID_BYTES):
                 parent = parents[at : at + _ID_BYTES]
                 if (rid, parent) not in known:
                     yield f"commit {commit_id.hex()}: its parent {parent.hex()} is missing"
+
+    def _is_whole(self, rid: int, commit_id: bytes) -> bool:
+        """Whether the commit's id is the hash of what it says."""
+        try:
+            found = commit(self._connection.execute, rid, commit_id)
+        except (ValueError, TypeError, AttributeError):
+            return False
+        return found is not None and found.id == commit_id
 
     def refs(self) -> Iterator[str]:
         for kind in ("branches", "tags"):

@@ -37,7 +37,7 @@ def test_every_operation_has_one_place() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "name"),
     [
-        ("POST", "R/dump", "dump_submit"),
+        ("POST", "R/gc/prepare_commits", "prepare_garbage_collection_commits"),
         ("GET", "R/metadata/meta_range/x", "get_meta_range"),
         ("GET", "/auth/users", "list_users"),
         ("POST", "R/branches/main/staging/pmpu", "create_presign_multipart_upload"),

@@ -97,9 +97,23 @@ def remove_commit(store: Store) -> str:
     return "v1"
 
 
+def change_message(store: Store) -> str:
+    commit_id = one(store, "SELECT commit_id FROM tags")[0]
+    change(store, "UPDATE commits SET message = message || '!' WHERE id = ?", commit_id)
+    return commit_id.hex()
+
+
+def damage_metadata(store: Store) -> str:
+    commit_id = one(store, "SELECT commit_id FROM tags")[0]
+    change(store, "UPDATE commits SET metadata = substr(metadata, 2) WHERE id = ?", commit_id)
+    return commit_id.hex()
+
+
 @pytest.mark.parametrize(
     "damage",
     [
+        change_message,
+        damage_metadata,
         damage_file,
         shorten_file,
         remove_file,

@@ -18,7 +18,6 @@ _STORAGE = {
     "default_namespace_prefix": "local://",
     "pre_sign_support": False,
     "pre_sign_support_ui": False,
-    "import_support": False,
     "import_validity_regex": "^local://",
     "pre_sign_multipart_upload": False,
 }
@@ -30,12 +29,12 @@ def health_check(_: Request) -> Response:
     return no_content()
 
 
-def get_config(_: Request) -> Response:
-    """Shows what the server supports: a local block store, no presigned addresses, no import."""
+def get_config(request: Request) -> Response:
+    """Shows what the server supports: a local block store, no presigned addresses, import if allowed."""
     return json_response(
         {
             "version_config": _VERSION,
-            "storage_config": _STORAGE,
+            "storage_config": _storage(request),
             "storage_config_list": [],
             "ui_config": {},
             "capabilities_config": {},
@@ -43,9 +42,13 @@ def get_config(_: Request) -> Response:
     )
 
 
-def get_storage_config(_: Request) -> Response:
+def get_storage_config(request: Request) -> Response:
     """Shows the storage part of the configuration."""
-    return json_response(_STORAGE)
+    return json_response(_storage(request))
+
+
+def _storage(request: Request) -> dict[str, object]:
+    return _STORAGE | {"import_support": request.lake.import_from is not None}
 
 
 def get_lake_fs_version(_: Request) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlops.lakeserver import shapes
 from mlops.lakeserver.bodies import Body
 from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE
-from mlops.lakeserver.errors import BadRequest, Forbidden, LakeError, NotBuilt, PreconditionFailed
+from mlops.lakeserver.errors import BadRequest, LakeError, NotBuilt, PreconditionFailed
 from mlops.lakeserver.operations import linking
 from mlops.lakeserver.wire import Request, Response, json_response
 
@@ -77,11 +77,6 @@ def stage_object(request: Request) -> Response:
     if not shape["metadata"]:
         del shape["metadata"]
     return json_response(shape, 201)
-
-
-def import_start(_: Request) -> Response:
-    """Refuses, as lakeFS does on a local block store unless told otherwise."""
-    raise Forbidden("import is not supported for this storage")
 
 
 def if_absent(request: Request) -> bool:

@@ -6,12 +6,14 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, Forbidden, NotFound
 from mlops.lakeserver.ids import NewestFirstIds
 from mlops.lakeserver.names import check_repository
+from mlops.lakeserver.operations.tasks import Tasks
 from mlops.lakeserver.records import Branch, Commit, Execute, Repository
 from mlops.lakeserver.refs import INVALID_REF, RefExpression, is_full_hash, is_hash, parse
 from mlops.lakeserver.store import Store
@@ -45,9 +47,11 @@ class Lake:
         clock: seconds since 1970.
         new_nonce: ten bytes that make a physical address its own.
         new_id: ids for pull requests and runs of hooks, of which newer ones come first.
+        import_from: the folder of which files may be imported; None for no folder.
 
     Attributes:
         hooks: runs the hooks; None runs none.
+        tasks: what goes on in the background.
     """
 
     def __init__(
@@ -57,12 +61,15 @@ class Lake:
         clock: Callable[[], float],
         new_nonce: Callable[[], bytes] = lambda: secrets.token_bytes(10),
         new_id: Callable[[], str] | None = None,
+        import_from: Path | None = None,
     ) -> None:
         self.store = store
         self.clock = clock
         self.new_nonce = new_nonce
         self.new_id = new_id or NewestFirstIds(clock)
         self.hooks: HookEngine | None = None
+        self.import_from = import_from
+        self.tasks = Tasks(self.now_utc, self.new_id)
 
     def now(self) -> int:
         """Unix seconds."""

@@ -107,9 +107,9 @@ def get_metadata(lake: Lake, name: str) -> dict[str, str]:
     return json.loads(row[0]) if row else {}
 
 
-def set_metadata(lake: Lake, name: str, new: dict[str, str]) -> None:
+def set_metadata(lake: Lake, name: str, new: dict[str, str], *, force: bool = False) -> None:
     """`new` is noted too, in place of what was noted under the same keys."""
-    _change_metadata(lake, name, lambda metadata: metadata | new)
+    _change_metadata(lake, name, lambda metadata: metadata | new, force=force)
 
 
 def delete_metadata(lake: Lake, name: str, keys: list[str]) -> None:
@@ -119,9 +119,11 @@ def delete_metadata(lake: Lake, name: str, keys: list[str]) -> None:
     )
 
 
-def _change_metadata(lake: Lake, name: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
+def _change_metadata(
+    lake: Lake, name: str, change: Callable[[dict[str, str]], dict[str, str]], *, force: bool = False
+) -> None:
     def work(tx: Transaction) -> None:
-        repo = writable(tx.execute, name, force=False)
+        repo = writable(tx.execute, name, force)
         row = tx.execute("SELECT metadata FROM repositories WHERE rid = ?", (repo.rid,)).fetchone()
         text = json.dumps(change(json.loads(row[0])), ensure_ascii=False)
         tx.execute("UPDATE repositories SET metadata = ? WHERE rid = ?", (text, repo.rid))
