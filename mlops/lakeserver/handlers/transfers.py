@@ -96,7 +96,7 @@ async def get_object(request: Request) -> Response:
     etag = f'"{entry.checksum}"'
     if request.header(b"if-none-match") == etag:
         return Response(304)
-    headers = [*_object_headers(entry, etag), *_SAFE_HEADERS]
+    headers = [*_object_headers(entry, etag), _disposition(entry), *_SAFE_HEADERS]
     status, start, end = 200, 0, entry.size_bytes - 1
     asked = request.header(b"range")
     if asked is not None:
@@ -147,9 +147,36 @@ def _object_headers(entry: Entry, etag: str) -> list[Header]:
     ]
 
 
+# What a browser shows without running anything; lakeFS has HTML, SVG, XML and JavaScript among these.
+_SHOWN_INLINE = frozenset(
+    [
+        "image/jpeg",
+        "image/jpg",
+        "image/png",
+        "image/gif",
+        "image/webp",
+        "application/pdf",
+        "text/plain",
+        "text/markdown",
+        "text/x-markdown",
+        "text/css",
+        "application/json",
+        "video/mp4",
+        "video/webm",
+        "audio/mpeg",
+        "audio/wav",
+        "audio/webm",
+    ]
+)
+
+
+def _disposition(entry: Entry) -> Header:
+    kind = entry.content_type.partition(";")[0].strip().lower()
+    return (b"content-disposition", b"inline" if kind in _SHOWN_INLINE else b"attachment")
+
+
 # What users stored is never run as a page of this server.
 _SAFE_HEADERS: tuple[Header, ...] = (
-    (b"content-disposition", b"inline"),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"SAMEORIGIN"),
     (b"content-security-policy", b"default-src 'none'"),
