@@ -1,0 +1,115 @@
+"""The guards of the gallery, and how exactly one of them is taken away.
+
+The server's guards go by a gate without one of its named checks; a command's or the judge's by a port in
+which just this is answered otherwise; the audit's by leaving one invariant out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops.runs import names
+from mlops.runs.errors import ProtocolMisuse
+
+if TYPE_CHECKING:
+    from mlops.runs.ports import Judge, Lake, Ports
+
+Files = Mapping[str, bytes]
+
+TAGS = f"{names.ACTIONS}tags.yaml"
+DIRECT = f"{names.ACTIONS}direct.yaml"
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _leave(_lake: Lake) -> None:
+    return
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One guard, and what is there instead of it while it is disabled.
+
+    Attributes:
+        name: What it is, for people.
+        actions: Returns the files that judge, without it.
+        server: Takes it away from the server, once all is there that the story begins with.
+        ports: Returns the outside of a command that lacks it.
+        judge: Returns a judge that lacks it.
+        invariant: What the audit does not ask without it; empty for guards that are not the audit's.
+        rescore: Whether it is the audit's scoring again; then the audit asks everything else without it.
+    """
+
+    name: str
+    actions: Callable[[Files], Files] = _same
+    server: Callable[[Lake], None] = _leave
+    ports: Callable[[Ports], Ports] = _same
+    judge: Callable[[Judge], Judge] = _same
+    invariant: str = ""
+    rescore: bool = False
+
+    @property
+    def audits(self) -> bool:
+        """Whether it finds what has happened, rather than stops it."""
+        return bool(self.invariant) or self.rescore
+
+
+def check(hook: str, name: str) -> Guard:
+    """Return the guard that is one named check in a list of the gate's scripts."""
+    return Guard(f"check {name} of the hook {hook}", actions=lambda files: _without_check(files, hook, name))
+
+
+def hook(name: str) -> Guard:
+    """Return the guard that is a whole hook of the gate."""
+    return Guard(f"hook {name} of the gate", actions=lambda files: _without_hook(files, name))
+
+
+def event(file: str, name: str) -> Guard:
+    """Return the guard that is a file of actions being asked at an event."""
+    pattern = rf"^  {re.escape(name)}:\n(?:    .*\n)*"
+    return Guard(
+        f"{name} of {file.removeprefix(names.ACTIONS)}", actions=lambda files: _cut(files, file, pattern)
+    )
+
+
+def protection() -> Guard:
+    """Return the guard that is the protection of `main`."""
+    return Guard("protection of main", server=lift_protection)
+
+
+def lift_protection(lake: Lake) -> None:
+    """Take away the rules that protect branches, as an administrator can."""
+    lake.protect([], lake.protection().version)
+
+
+def invariant(name: str) -> Guard:
+    """Return the guard that is an invariant which the audit asks for."""
+    return Guard(f"audit of {name}", invariant=name)
+
+
+def rescoring() -> Guard:
+    """Return the guard that is the audit's scoring again."""
+    return Guard("audit --rescore", rescore=True)
+
+
+def _without_check(files: Files, hook_name: str, name: str) -> Files:
+    before = rf"^  - id: {re.escape(hook_name)}\n(?:(?!  - id: ).*\n)*?        local GUARDS = {{\n"
+    others = r'(?:          "\w+",\n)*?'
+    pattern = rf'(?P<kept>{before}{others})          "{re.escape(name)}",\n'
+    return _cut(files, names.ENFORCER, pattern, kept=r"\g<kept>")
+
+
+def _without_hook(files: Files, name: str) -> Files:
+    return _cut(files, names.ENFORCER, rf"^  - id: {re.escape(name)}\n(?:(?!  - id: ).*\n)*")
+
+
+def _cut(files: Files, path: str, pattern: str, kept: str = "") -> Files:
+    text, count = re.subn(pattern, kept, files[path].decode(), flags=re.MULTILINE)
+    if count != 1:
+        raise ProtocolMisuse(f"found {count} times what should be left out", where=path)
+    return {**files, path: text.encode()}

@@ -1,0 +1,120 @@
+"""Judges and lakes that answer one thing otherwise; everything else is asked of the real ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from mlops.runs import names
+from mlops.runs.digest import document
+from mlops.runs.evidence import Outcome
+
+if TYPE_CHECKING:
+    from mlops.runs.evidence import Decision, Policy
+    from mlops.runs.model import Champion, Run
+    from mlops.runs.ports import Change, Commit, Evaluation, Judge, Lake, Ports
+
+
+@dataclasses.dataclass(frozen=True)
+class MeddlingJudge:
+    """A judge that changes what another one found, or judges by another policy.
+
+    Attributes:
+        honest: The other one.
+        change: Returns what it says that it found.
+        policy_instead: The policy it judges by; None for the one on `main`.
+    """
+
+    honest: Judge
+    change: Callable[[Evaluation], Evaluation] = lambda found: found
+    policy_instead: Policy | None = None
+
+    def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
+        """Return what the honest judge found, changed."""
+        return self.change(self.honest.evaluate(run, candidate, champion))
+
+    def policy(self, data: bytes) -> Policy:
+        """Return the policy to judge by."""
+        return self.policy_instead or self.honest.policy(data)
+
+    def page(self, run: Run, decision: Decision) -> bytes:
+        """Return the page of a decision."""
+        return self.honest.page(run, decision)
+
+
+class _LakeBut:
+    """A lake with some operations replaced."""
+
+    def __init__(self, lake: Lake, **instead: Any) -> None:
+        self._lake = lake
+        self._instead = instead
+
+    def __getattr__(self, name: str) -> Any:
+        return self._instead[name] if name in self._instead else getattr(self._lake, name)
+
+
+def _with_lake(ports: Ports, **instead: Any) -> Ports:
+    return dataclasses.replace(ports, lake=cast("Lake", _LakeBut(ports.lake, **instead)))
+
+
+def blind_to_forward_rollbacks(ports: Ports) -> Ports:
+    """Return an outside whose history does not tell which commits a rollback by a new commit dropped."""
+
+    def log(ref: str) -> Iterator[Commit]:
+        for commit in ports.lake.log(ref):
+            kept = {key: value for key, value in commit.metadata.items() if key != "forward"}
+            yield dataclasses.replace(commit, metadata=kept)
+
+    return _with_lake(ports, log=log)
+
+
+def blind_to_what_judges(ports: Ports) -> Ports:
+    """Return an outside in which no difference of the files that judge is ever seen."""
+
+    def diff(left: str, right: str, prefix: str = "") -> list[Change]:
+        changes = ports.lake.diff(left, right, prefix)
+        return [change for change in changes if not change.path.startswith((names.GATE, names.ACTIONS))]
+
+    return _with_lake(ports, diff=diff)
+
+
+def forging_decisions(ports: Ports) -> Ports:
+    """Return an outside that writes every decision down as one that promotes."""
+
+    def write(branch: str, path: str, data: bytes, *rest: Any) -> None:
+        if path == names.DECISION:
+            decision = json.loads(data)
+            decision["verdict"]["outcome"] = str(Outcome.PROMOTE)
+            data = document(decision)
+        ports.lake.write(branch, path, data, *rest)
+
+    return _with_lake(ports, write=write)
+
+
+def fabricated(found: Evaluation) -> Evaluation:
+    """Return an evaluation in which the candidate is nearly always right; all digests follow from it."""
+    from mlops.adapters import tables
+    from mlops.runs.evidence import Contender
+    from mlops.steps.scoring import TARGET, metrics, series
+
+    frame = tables.read_parquet(found.predictions, where=names.PREDICTIONS)
+    missed = frame[Contender.CANDIDATE] - frame[TARGET]
+    frame = frame.assign(**{Contender.CANDIDATE: frame[TARGET] + missed / 10})
+    contenders = [c for c in Contender if found.paired.has_champion or c is not Contender.CHAMPION]
+    paired = dataclasses.replace(found.paired, series=series(frame, {}, contenders))
+    return dataclasses.replace(
+        found, paired=paired, predictions=tables.to_parquet(frame), metrics=metrics(paired)
+    )
+
+
+def taken_on_trust(judge: Judge) -> Judge:
+    """Return a judge that does not compute whether training and holdout rows overlap: it takes them apart."""
+
+    def trust(found: Evaluation) -> Evaluation:
+        until = found.paired.champion_trained_until
+        paired = dataclasses.replace(found.paired, train_overlap=0, candidate_trained_until=until)
+        return dataclasses.replace(found, paired=paired)
+
+    return MeddlingJudge(judge, trust)

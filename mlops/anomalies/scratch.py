@@ -1,0 +1,77 @@
+"""The scratch store of the gallery: a lake server of its own, and a new repository for every play."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops.adapters import lake_servers
+from mlops.anomalies import points
+from mlops.anomalies.scene import Scene
+from mlops.pipelines import PIPELINES
+from mlops.runs import names
+from mlops.runs.ports import Ports
+from mlops.runs.setup import set_up
+from mlops.steps import repository
+from mlops.steps.links import Links
+from mlops.steps.system import SystemClock, SystemProcesses, nonce
+from mlops.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlops.adapters.lake_connection import Connection
+    from mlops.anomalies.model import Anomaly
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A scratch store whose server runs.
+
+    Attributes:
+        folder: Where everything lies.
+        connection: The server.
+    """
+
+    folder: Path
+    connection: Connection
+
+    def scene(self, anomaly: Anomaly, *, disabled: bool) -> Scene:
+        """Return a new repository for an anomaly, set up with all guards or without the anomaly's own."""
+        name = f"{anomaly.name}-{'without' if disabled else 'guarded'}"
+        workspace = self._workspace(name)
+        files = {**_actions(), **points.gate_files()}
+        set_up(workspace.ports, anomaly.guard.actions(files) if disabled else files)
+        return Scene(workspace, anomaly.guard, disabled)
+
+    def _workspace(self, name: str) -> Workspace:
+        from mlops.adapters.lake import LakeFSLake
+        from mlops.adapters.tracking import MLflowTracker
+
+        repository.create_repository(self.connection, name)
+        lake = LakeFSLake(self.connection, name)
+        uri = f"sqlite:///{(self.folder / 'mlflow.db').absolute().as_posix()}"
+        ports = Ports(lake, MLflowTracker(uri, name), SystemClock(), SystemProcesses(), nonce)
+        return Workspace(points.spec(name), lake, ports, Links(self.connection.endpoint, name))
+
+
+def _actions() -> dict[str, bytes]:
+    """Return the server's actions as they are shipped; they are the same for every pipeline."""
+    files = repository.gate_files(next(iter(PIPELINES)))
+    return {path: data for path, data in files.items() if path.startswith(names.ACTIONS)}
+
+
+@contextmanager
+def scratch_store(folder: Path) -> Iterator[Scratch]:
+    """Give an empty store in a folder of its own; afterwards its server is stopped and the folder is gone."""
+    from mlops.adapters.lake import connect
+
+    lake_servers.stop(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield Scratch(folder, connect(lake_servers.start_embedded(folder)))
+    finally:
+        lake_servers.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
