@@ -1,4 +1,4 @@
-"""Bringing what follows from `main` in line with it: unfinished rollbacks, tags, MLflow, protection.
+"""Bringing what follows from `main` in line with it: unfinished rollbacks, stray changes, tags, MLflow.
 
 Tags, registered versions and aliases are caches of `main`'s head; nothing is ever decided from them. Whoever
 writes one reads `main` again afterwards and repeats until nothing has changed, so that a slow writer cannot
@@ -8,18 +8,22 @@ leave an old champion behind.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from mlops.runs import names
 from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved, NotFound, Unlawful
 from mlops.runs.history import MainState, promotions, read_main
-from mlops.runs.ports import Commit, Lake, Ports
+from mlops.runs.ports import Change, Commit, Lake, Ports
 from mlops.runs.promotion import Promotion
-from mlops.runs.rollback import carry_out, protect_main, rollback
+from mlops.runs.protection import drop_staged, protect_main
+from mlops.runs.rollback import carry_out, rollback
 from mlops.runs.rollback_forward import announced, drop
 from mlops.runs.tagging import tag_events
 
 #: MLflow's name for what `main` holds.
 CHAMPION_ALIAS = "champion"
+
+_SHOWN = 3
 
 
 def reconcile(ports: Ports, *, rounds: int = 20) -> list[str]:
@@ -34,9 +38,11 @@ def reconcile(ports: Ports, *, rounds: int = 20) -> list[str]:
     for _ in range(rounds):
         state = read_main(ports.lake)
         if state.rollback is not None:
+            done += _dropped(ports.lake.staged(names.MAIN))  # `carry_out` does that on its way
             carry_out(ports, state.head, state.rollback)
             done.append(f"finished rollback {state.rollback.number} to promotion {state.rollback.to_number}")
             continue
+        done += _dropped(drop_staged(ports))  # first: while anything is staged, nothing can be merged
         if _finish_forward(ports, state, done):
             continue
         done += _align(ports, state)
@@ -45,6 +51,12 @@ def reconcile(ports: Ports, *, rounds: int = 20) -> list[str]:
     raise MainMoved(
         f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run `mlops reconcile` again"
     )
+
+
+def _dropped(stray: Sequence[Change]) -> list[str]:
+    paths = [change.path for change in stray]
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return [f"dropped what was staged on main: {', '.join(paths[:_SHOWN])}{more}"] if paths else []
 
 
 def _finish_forward(ports: Ports, state: MainState, done: list[str]) -> bool:

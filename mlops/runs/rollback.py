@@ -17,7 +17,8 @@ from mlops.runs.errors import Conflict, Frozen, LakeDenied, MainMoved, NotFound
 from mlops.runs.history import read_main
 from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Kind, RollbackRecord
-from mlops.runs.ports import Lake, Ports
+from mlops.runs.ports import Ports
+from mlops.runs.protection import CACHE_S, RETRY_S, protect_main, unprotect_main
 from mlops.runs.rollback_forward import drop, go_forward
 from mlops.runs.rollback_plan import RollbackPlan, plan_rollback
 from mlops.runs.tagging import ensure_tag, tag_dropped, tag_events
@@ -31,13 +32,6 @@ __all__ = [
     "resume",
     "rollback",
 ]
-
-#: lakeFS caches protection rules for 3 to 6 s; after that an unprotected branch accepts a reset.
-_PROTECTION_CACHE_S = 8.0
-_RETRY_S = 0.25
-
-#: Rules are replaced as a whole, if nobody else has changed them since they were read.
-_RULE_ROUNDS = 20
 
 
 def rollback(
@@ -116,7 +110,7 @@ def _reset(ports: Ports, frozen: str, record: RollbackRecord) -> None:
     """
     lake, waited = ports.lake, 0.0
     while lake.head(names.MAIN) == frozen:
-        _unprotect(lake)
+        unprotect_main(lake)
         # Looked at again after that: whoever finishes protects `main`, so that what follows is denied here.
         if lake.head(names.MAIN) != frozen:
             return
@@ -124,34 +118,10 @@ def _reset(ports: Ports, frozen: str, record: RollbackRecord) -> None:
             lake.discard(names.MAIN)
             lake.hard_reset(names.MAIN, record.to_commit)
         except LakeDenied:
-            if waited >= _PROTECTION_CACHE_S:
+            if waited >= CACHE_S:
                 raise
-            ports.clock.sleep(_RETRY_S)
-            waited += _RETRY_S
-
-
-def _unprotect(lake: Lake) -> None:
-    rules = lake.protection()
-    rest = [pattern for pattern in rules.patterns if pattern != names.MAIN]
-    if len(rest) != len(rules.patterns):
-        with suppress(Conflict):  # the rules have changed: what is forbidden now is tried again
-            lake.protect(rest, rules.version)
-
-
-def protect_main(lake: Lake) -> bool:
-    """Make sure that `main` is protected; return whether it had to be.
-
-    Raises:
-        Conflict: Others keep changing the rules.
-    """
-    for _ in range(_RULE_ROUNDS):
-        rules = lake.protection()
-        if names.MAIN in rules.patterns:
-            return False
-        with suppress(Conflict):
-            lake.protect([*rules.patterns, names.MAIN], rules.version)
-            return True
-    raise Conflict("others keep changing the rules", where="branch protection", todo="try again")
+            ports.clock.sleep(RETRY_S)
+            waited += RETRY_S
 
 
 def resume(ports: Ports, reason: str) -> bool:

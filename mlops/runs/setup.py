@@ -8,7 +8,7 @@ from mlops.runs import names
 from mlops.runs.errors import ConfigError, MainMoved, NotFound, Unlawful
 from mlops.runs.model import Kind
 from mlops.runs.ports import Lake, Ports
-from mlops.runs.rollback import protect_main
+from mlops.runs.protection import protect_main
 
 
 def set_up(ports: Ports, files: Mapping[str, bytes]) -> bool:

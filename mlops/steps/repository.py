@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from mlops.runs import names
 from mlops.runs.errors import ConfigError, Conflict
-from mlops.runs.setup import set_up
+from mlops.runs.reconcile import reconcile
+from mlops.runs.setup import is_set_up, set_up
 
 if TYPE_CHECKING:
     from mlops.adapters.lake_connection import Connection
@@ -53,4 +54,6 @@ def create_repository(connection: Connection, name: str, storage_namespace: str 
 
 def initialise(ports: Ports, pipeline: str) -> bool:
     """Put gate and enforcer on `main`, prove the enforcer alive, protect `main`; return if any was new."""
+    if is_set_up(ports.lake):
+        reconcile(ports)
     return set_up(ports, gate_files(pipeline))
