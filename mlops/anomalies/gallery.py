@@ -12,6 +12,7 @@ from mlops.anomalies.answers import of_error, of_verdict
 from mlops.anomalies.model import Act, Anomaly, Answer, Shown
 from mlops.runs.errors import InputError, MlopsError
 from mlops.runs.promotion import Promotion
+from mlops.settings import LakeMode
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene
@@ -50,14 +51,16 @@ def chosen(only: Sequence[str]) -> tuple[Anomaly, ...]:
     return tuple(a for a in ANOMALIES if not only or a.name.startswith(tuple(only)))
 
 
-def gallery(anomalies: Sequence[Anomaly], folder: Path) -> Iterator[Shown]:
+def gallery(
+    anomalies: Sequence[Anomaly], folder: Path, lake: LakeMode = LakeMode.EMBEDDED
+) -> Iterator[Shown]:
     """Play anomalies one after the other, each in two repositories of a scratch store in ``folder``.
 
-    What lies in the folder is removed, before and afterwards.
+    What lies in the folder is removed, before and afterwards; the store's server is of the kind ``lake``.
     """
     from mlops.anomalies.scratch import scratch_store
 
-    with scratch_store(folder) as scratch:
+    with scratch_store(folder, lake) as scratch:
         for anomaly in anomalies:
             yield show(scratch, anomaly)
 

@@ -16,6 +16,7 @@ from mlops.pipelines import PIPELINES
 from mlops.runs import names
 from mlops.runs.ports import Ports
 from mlops.runs.setup import set_up
+from mlops.settings import LakeMode
 from mlops.steps import repository
 from mlops.steps.links import Links
 from mlops.steps.system import SystemClock, SystemProcesses, nonce
@@ -64,14 +65,20 @@ def _actions() -> dict[str, bytes]:
 
 
 @contextmanager
-def scratch_store(folder: Path) -> Iterator[Scratch]:
-    """Give an empty store in a folder of its own; afterwards its server is stopped and the folder is gone."""
+def scratch_store(folder: Path, lake: LakeMode = LakeMode.EMBEDDED) -> Iterator[Scratch]:
+    """Give an empty store in a folder of its own; afterwards its server is stopped and the folder is gone.
+
+    Args:
+        folder: Where it lies; what was there is removed first.
+        lake: Which server is started: the embedded one or the lakeFS program.
+    """
     from mlops.adapters.lake import connect
 
     lake_servers.stop(folder)
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        yield Scratch(folder, connect(lake_servers.start_embedded(folder)))
+        start = lake_servers.start_lakefs if lake is LakeMode.LAKEFS else lake_servers.start_embedded
+        yield Scratch(folder, connect(start(folder)))
     finally:
         lake_servers.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)

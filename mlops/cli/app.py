@@ -235,6 +235,25 @@ def demo(
     return story.demo(context.obj, months)
 
 
+@app.command()
+def anomalies(
+    context: typer.Context,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="NAME", help="Show what starts with this name; may be repeated."),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Only list them.")] = False,
+    json: Json = False,
+) -> Result:
+    """Show what each guard stops, on scratch repositories.
+
+    Each anomaly is played without its guard first, then with it. Exit code 41: a guard does not do its work.
+    """
+    from mlops.cli.commands import anomalies as gallery
+
+    return gallery.anomalies(context.obj, only or [], only_list=list_)
+
+
 @app.command("settings")
 def settings_(context: typer.Context, json: Json = False) -> Result:
     """List the settings, with their variables."""
