@@ -2,7 +2,10 @@
 
 A leaf holds objects, a node above it holds the nodes below, each under its last key. A node's id is the hash
 of all of it, and where nodes end depends on the keys alone, so equal content has equal ids in whatever order
-it was made. Columns lie together, so that little is copied when few items are asked for.
+it was made. Columns lie together, so that little is copied when few items are asked for, and a changed item
+can be written over the old one.
+
+Trees of the store's first format had narrower nodes above the leaves (version 1); leaves are as they were.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ from mlops.lakeserver.entries import IDENTITY_BYTES
 from mlops.lakeserver.errors import StorageDamaged
 
 LEAF_SPREAD = 16
-NODE_SPREAD = 16
+NODE_SPREAD = 64
 
 _HEADER = struct.Struct(">BBI")
-_VERSION = 1
+_LEAF_VERSION = 1
+_NODE_VERSION = 2
 
 
 class Item(NamedTuple):
@@ -40,23 +44,27 @@ class Item(NamedTuple):
 class Node:
     """A decoded node; its items are cut out of the body when asked for."""
 
-    __slots__ = ("_body", "_identities_at", "_value_starts", "id", "keys", "level")
+    __slots__ = ("_identities_at", "_own_keys", "_value_starts", "body", "id", "keys", "level", "narrow")
 
     def __init__(self, node_id: bytes, body: bytes) -> None:
         self.id = node_id
+        self.body = body
+        self._own_keys = True
+        if len(body) < _HEADER.size:
+            raise StorageDamaged(f"tree node {node_id.hex()} is truncated")
+        version, self.level, count = _HEADER.unpack_from(body)
+        if version != _LEAF_VERSION and (version != _NODE_VERSION or not self.level):
+            raise StorageDamaged(f"tree node {node_id.hex()} has unknown version {version}")
+        self.narrow = self.level > 0 and version == _LEAF_VERSION
+        values_at = _HEADER.size + 2 * count
         try:
-            version, self.level, count = _HEADER.unpack_from(body)
-            lengths = struct.unpack_from(f">{count}H{count}I", body, _HEADER.size)
+            starts = _starts(body, "H", count, _HEADER.size, values_at + 4 * count)
+            value_starts = _starts(body, "I", count, values_at, starts[-1] + IDENTITY_BYTES * count)
         except struct.error:
             raise StorageDamaged(f"tree node {node_id.hex()} is truncated") from None
-        if version != _VERSION:
-            raise StorageDamaged(f"tree node {node_id.hex()} has unknown version {version}")
-        at = _HEADER.size + 6 * count
-        starts = list(accumulate(lengths[:count], initial=at))
-        self.keys: list[bytes] = [body[start:end] for start, end in pairwise(starts)]
         self._identities_at = starts[-1]
-        self._value_starts = list(accumulate(lengths[count:], initial=starts[-1] + IDENTITY_BYTES * count))
-        self._body = body
+        self.keys: list[bytes] = [body[start:end] for start, end in pairwise(starts)]
+        self._value_starts = value_starts
         if self._value_starts[-1] != len(body):
             raise StorageDamaged(f"tree node {node_id.hex()} is truncated")
 
@@ -66,19 +74,32 @@ class Node:
     def identity(self, index: int) -> bytes:
         """What the key at `index` stands for."""
         at = self._identities_at + IDENTITY_BYTES * index
-        return self._body[at : at + IDENTITY_BYTES]
+        return self.body[at : at + IDENTITY_BYTES]
 
     def differences(self, other: Node, start: int) -> list[int] | None:
         """From `start` on, where two nodes of equal keys differ; None where their keys are not equal."""
-        if self.keys != other.keys:
+        if self.keys is not other.keys and self.keys != other.keys:
             return None
-        return [
-            index for index in range(start, len(self.keys)) if self.identity(index) != other.identity(index)
-        ]
+        found: list[int] = []
+        waiting = [(start, len(self.keys))]
+        while waiting:
+            low, high = waiting.pop()
+            if self._identities(low, high) == other._identities(low, high):
+                continue
+            if high - low == 1:
+                found.append(low)
+            else:
+                middle = (low + high) // 2
+                waiting += [(middle, high), (low, middle)]
+        return found
+
+    def _identities(self, low: int, high: int) -> bytes:
+        at = self._identities_at
+        return self.body[at + IDENTITY_BYTES * low : at + IDENTITY_BYTES * high]
 
     def value(self, index: int) -> bytes:
         """The value stored with the key at `index`."""
-        return self._body[self._value_starts[index] : self._value_starts[index + 1]]
+        return self.body[self._value_starts[index] : self._value_starts[index + 1]]
 
     def item(self, index: int) -> Item:
         """All of it."""
@@ -87,6 +108,24 @@ class Node:
     def items(self, start: int = 0) -> list[Item]:
         """All items from `start` on."""
         return [self.item(index) for index in range(start, len(self.keys))]
+
+    def patched(self, changes: Sequence[tuple[int, bytes, bytes]]) -> Node | None:
+        """This node with other identities and values at some indexes; None where a value's length changes."""
+        body = bytearray(self.body)
+        for index, identity, value in changes:
+            start, end = self._value_starts[index], self._value_starts[index + 1]
+            if end - start != len(value):
+                return None
+            at = self._identities_at + IDENTITY_BYTES * index
+            body[at : at + IDENTITY_BYTES] = identity
+            body[start:end] = value
+        node = Node.__new__(Node)
+        node.body = bytes(body)
+        node.id = node_id(node.body)
+        node._own_keys = False
+        node.level, node.narrow, node.keys = self.level, self.narrow, self.keys
+        node._identities_at, node._value_starts = self._identities_at, self._value_starts
+        return node
 
     @property
     def object_count(self) -> int:
@@ -98,7 +137,21 @@ class Node:
     @property
     def size_bytes(self) -> int:
         """About what it costs to keep."""
-        return 2 * len(self._body) + 100 * len(self.keys) + 200
+        return len(self.body) + (140 if self._own_keys else 60) * len(self.keys) + 300
+
+
+def _starts(body: bytes, code: str, count: int, lengths_at: int, first: int) -> Sequence[int]:
+    """Where the parts of a column begin, of which the first begins at `first`, and where the last one ends.
+
+    Their lengths are `count` numbers of the struct code at `lengths_at`; most often they are all equal.
+    """
+    width = 2 if code == "H" else 4
+    one = body[lengths_at : lengths_at + width]
+    if count and body[lengths_at : lengths_at + width * count] == one * count:
+        length = int.from_bytes(one, "big")
+        if length:
+            return range(first, first + length * count + 1, length)
+    return list(accumulate(struct.unpack_from(f">{count}{code}", body, lengths_at), initial=first))
 
 
 class NodeReader(Protocol):
@@ -112,8 +165,8 @@ class NodeReader(Protocol):
 class NodeStore(NodeReader, Protocol):
     """Where nodes come from and go to."""
 
-    def put(self, node_id: bytes, body: bytes) -> None:
-        """Keeps the node."""
+    def put(self, node_id: bytes, body: bytes, decoded: Node | None = None) -> None:
+        """Keeps the node; `decoded` is the same, where it is at hand."""
         ...
 
 
@@ -122,7 +175,7 @@ def encode(level: int, items: Sequence[Item]) -> tuple[bytes, bytes]:
     count = len(items)
     body = b"".join(
         (
-            _HEADER.pack(_VERSION, level, count),
+            _HEADER.pack(_NODE_VERSION if level else _LEAF_VERSION, level, count),
             struct.pack(f">{count}H", *[len(item.key) for item in items]),
             struct.pack(f">{count}I", *[len(item.value) for item in items]),
             *[item.key for item in items],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from mlops.lakeserver.nodes import (
     EMPTY_BODY,
@@ -16,13 +15,9 @@ from mlops.lakeserver.nodes import (
     boundary_level,
     encode,
 )
+from mlops.lakeserver.patches import Draft, Edit, patch
 
-
-class Edit(NamedTuple):
-    """What a key shall stand for: an item, or nothing (None) any more."""
-
-    key: bytes
-    item: Item | None
+__all__ = ["Edit", "apply", "build", "find", "object_count", "scan"]
 
 
 def find(nodes: NodeReader, root: bytes, key: bytes) -> Item | None:
@@ -62,11 +57,41 @@ def apply(nodes: NodeStore, root: bytes, edits: Sequence[Edit]) -> bytes:
 
     An edit to an object of equal identity changes nothing, not even its time.
     """
-    level, top = 0, nodes.get(root).level
+    draft = Draft(nodes)
+    if draft.get(root).narrow:
+        edits = [edit for edit in edits if _is_effective(draft, root, edit)]
+        root = _widened(draft, root) if edits else root
+    top, remaining = patch(draft, root, edits)
+    if remaining:
+        top = _restructured(draft, top, remaining)
+    draft.flush()
+    return top
+
+
+def _is_effective(nodes: NodeReader, root: bytes, edit: Edit) -> bool:
+    found = find(nodes, root, edit.key)
+    return (found and found.identity) != (edit.item and edit.item.identity)
+
+
+def _widened(draft: Draft, root: bytes) -> bytes:
+    """The tree of the same leaves as one of the store's first format."""
+    parents, waiting = [], [draft.get(root)]
+    while waiting:
+        node = waiting.pop()
+        if node.level == 1:
+            parents += node.items()
+        else:
+            waiting += [draft.get(node.identity(index)) for index in reversed(range(len(node)))]
+    return _grow(draft, 0, parents)
+
+
+def _restructured(draft: Draft, root: bytes, edits: Sequence[Edit]) -> bytes:
+    """The tree that `root` becomes by `edits`, which may move where nodes end."""
+    level, top = 0, draft.get(root).level
     while edits:
-        edits = _rewrite_level(nodes, root, level, edits)
+        edits = _rewrite_level(draft, root, level, edits)
         if level == top:
-            return _grow(nodes, level, [edit.item for edit in edits if edit.item is not None])
+            return _grow(draft, level, [edit.item for edit in edits if edit.item is not None])
         level += 1
     return root
 
@@ -82,7 +107,7 @@ def build(nodes: NodeStore, items: Iterable[Item], batch: int = 20_000) -> bytes
     return apply(nodes, root, edits) if edits else root
 
 
-def _rewrite_level(nodes: NodeStore, root: bytes, level: int, edits: Sequence[Edit]) -> list[Edit]:
+def _rewrite_level(nodes: Draft, root: bytes, level: int, edits: Sequence[Edit]) -> list[Edit]:
     """Rewrites the nodes of one level that `edits` touch; returns what that changes in the level above."""
     changed: dict[bytes, Item | None] = {}
     at = 0
@@ -95,6 +120,7 @@ def _rewrite_level(nodes: NodeStore, root: bytes, level: int, edits: Sequence[Ed
             _merge(node, edits[at:end], level, items, cuts)
             if node.keys:
                 changed[node.keys[-1]] = None
+                nodes.drop(node.id)
             at = end
             if last or not items or (cuts and cuts[-1] == len(items)):
                 break
@@ -130,7 +156,7 @@ def _keep(node: Node, start: int, stop: int, level: int, items: list[Item], cuts
         cuts.append(len(items))
 
 
-def _write(nodes: NodeStore, level: int, items: list[Item], cuts: list[int]) -> list[Item]:
+def _write(nodes: Draft, level: int, items: list[Item], cuts: list[int]) -> list[Item]:
     """Puts the nodes that `items` make, and returns the items by which the level above knows them."""
     parents, start = [], 0
     for end in cuts if cuts and cuts[-1] == len(items) else [*cuts, len(items)]:
@@ -145,7 +171,7 @@ def _write(nodes: NodeStore, level: int, items: list[Item], cuts: list[int]) -> 
     return parents
 
 
-def _grow(nodes: NodeStore, level: int, items: list[Item]) -> bytes:
+def _grow(nodes: Draft, level: int, items: list[Item]) -> bytes:
     """The root above `items`, which stand for all nodes of a level; no root has a single node below it."""
     if not items:
         nodes.put(EMPTY_ID, EMPTY_BODY)

@@ -30,7 +30,10 @@ class MemoryNodes:
         self.read += 1
         return Node(node_id, self.bodies[node_id])
 
-    def put(self, node_id: bytes, body: bytes) -> None:
+    def put(self, node_id: bytes, body: bytes, decoded: Node | None = None) -> None:
+        if decoded is not None:
+            assert (decoded.id, decoded.body) == (node_id, body)
+            assert decoded.items() == Node(node_id, body).items()
         self.bodies[node_id] = body
 
 
@@ -207,13 +210,35 @@ def test_pages_join_to_the_whole_list(paths: set[str], prefix: str, delimiter: s
         assert isinstance(row, CommonPrefix) or row.key.decode() in paths
 
 
+def old_tree_of(store: MemoryNodes, model: Model) -> bytes:
+    """As the first format of the store had it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(node_module, "NODE_SPREAD", 4)
+        patch.setattr(node_module, "_NODE_VERSION", 1)
+        return tree_of(store, model)
+
+
+@given(MODELS, CHANGES)
+def test_a_tree_of_the_first_format_is_read_and_becomes_as_others_when_it_is_changed(
+    model: Model, changes: dict[bytes, bytes | None]
+) -> None:
+    store = MemoryNodes()
+    old, new = old_tree_of(store, model), changed(model, changes)
+    assert model_of(store, old) == model
+    assert not list(two_way(store, old, tree_of(store, model)))
+    differing = [change.key for change in two_way(store, old, tree_of(store, new))]
+    assert differing == sorted(key for key in model.keys() | new.keys() if model.get(key) != new.get(key))
+    after = trees.apply(store, old, edits(changes))
+    assert after == (tree_of(store, new) if new != model else old)
+
+
 def big_model(count: int) -> Model:
     return {b"data/part-%06d" % number: b"%d" % number for number in range(count)}
 
 
 def test_a_change_writes_and_reads_little(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node_module, "LEAF_SPREAD", 16)
-    monkeypatch.setattr(node_module, "NODE_SPREAD", 16)
+    monkeypatch.setattr(node_module, "NODE_SPREAD", 64)
     store = MemoryNodes()
     root = tree_of(store, big_model(20_000))
     before, store.read = len(store.bodies), 0

@@ -41,7 +41,9 @@ def keep_commit(lake: Lake, repo: Repository, new: Commit, nodes: NewNodes) -> b
         nodes.write(tx)
         return records.add_commit(tx.execute, repo.rid, new)
 
-    return lake.store.write(work)
+    commit_id = lake.store.write(work)
+    nodes.written()
+    return commit_id
 
 
 def move_head(
@@ -75,7 +77,9 @@ def move_head(
             records.note_commit_of_run(tx.execute, repo.rid, pre_run_id, commit_id)
         return commit_id
 
-    return lake.store.write(work)
+    commit_id = lake.store.write(work)
+    nodes.written()
+    return commit_id
 
 
 def set_head(tx: Transaction, repo: Repository, branch: str, commit_id: bytes, tree: bytes) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlops.lakeserver.errors import LakeError, StorageDamaged, StorageFull
-from mlops.lakeserver.store.schema import APPLICATION_ID, FORMAT_VERSION, TABLES
+from mlops.lakeserver.store.schema import APPLICATION_ID, FORMAT_VERSION, TABLES, UPGRADED_VERSIONS
 
 _BUSY_TIMEOUT_S = 30.0
 _CACHE_KIB = 4_096
@@ -21,14 +21,14 @@ class FormatMismatch(Exception):
 
 
 class Database:
-    """The metadata file of a store, created if it is not there.
+    """The metadata file of a store, created if it is not there, upgraded where it is of an older version.
 
     Args:
         path: the SQLite file.
         durable: whether a commit waits for the disk.
 
     Raises:
-        FormatMismatch: the file is something else, or of another version.
+        FormatMismatch: the file is something else, or of a version that cannot be upgraded.
     """
 
     def __init__(self, path: Path, *, durable: bool = True) -> None:
@@ -74,6 +74,8 @@ class Database:
             )
         elif application != APPLICATION_ID:
             raise FormatMismatch(f"{self._path} is not a lake store")
+        elif version in UPGRADED_VERSIONS:
+            self.writer.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
         elif version != FORMAT_VERSION:
             raise FormatMismatch(
                 f"{self._path} has store format {version}, this version reads {FORMAT_VERSION}: "

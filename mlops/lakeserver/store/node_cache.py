@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
 from mlops.lakeserver.errors import StorageDamaged
 from mlops.lakeserver.nodes import EMPTY_BODY, EMPTY_ID, EMPTY_NODE, NO_TREE, Node
@@ -15,19 +16,45 @@ from mlops.lakeserver.store.writer import Transaction
 CACHE_BYTES = 64 << 20
 
 
-class NodeCache:
-    """Reads nodes; safe to use from many threads.
+class _Shelf:
+    """Decoded nodes up to a number of bytes; what was not asked for the longest goes first."""
 
-    Args:
-        capacity_bytes: about how much memory decoded nodes may take.
-    """
-
-    def __init__(self, database: Database, capacity_bytes: int = CACHE_BYTES) -> None:
-        self._database = database
+    def __init__(self, capacity_bytes: int) -> None:
         self._capacity = capacity_bytes
         self._used = 0
         self._lock = threading.Lock()
         self._nodes: OrderedDict[bytes, Node] = OrderedDict()
+
+    def get(self, node_id: bytes) -> Node | None:
+        node = self._nodes.get(node_id)
+        if node is not None:
+            with suppress(KeyError):  # another thread may just have dropped it
+                self._nodes.move_to_end(node_id)
+        return node
+
+    def keep(self, nodes: Iterable[Node]) -> None:
+        with self._lock:
+            for node in nodes:
+                if node.id not in self._nodes:
+                    self._nodes[node.id] = node
+                    self._used += node.size_bytes
+            while self._used > self._capacity:
+                _, dropped = self._nodes.popitem(last=False)
+                self._used -= dropped.size_bytes
+
+
+class NodeCache:
+    """Reads nodes; safe to use from many threads.
+
+    Args:
+        capacity_bytes: about how much memory decoded nodes may take; half of it is for those above the
+            leaves, so that reading many leaves does not drive them out.
+    """
+
+    def __init__(self, database: Database, capacity_bytes: int = CACHE_BYTES) -> None:
+        self._database = database
+        self._inner = _Shelf(capacity_bytes // 2)
+        self._leaves = _Shelf(capacity_bytes // 2)
 
     def get(self, node_id: bytes) -> Node:
         """The node of that id.
@@ -35,7 +62,9 @@ class NodeCache:
         Raises:
             StorageDamaged: there is none, or it cannot be read.
         """
-        node = self._nodes.get(node_id)
+        node = self._inner.get(node_id)
+        if node is None:
+            node = self._leaves.get(node_id)
         if node is not None:
             return node
         if node_id in (NO_TREE, EMPTY_ID):
@@ -44,18 +73,13 @@ class NodeCache:
         if row is None:
             raise StorageDamaged(f"tree node {node_id.hex()} is missing")
         node = Node(node_id, row[0])
-        self._keep(node)
+        (self._inner if node.level else self._leaves).keep((node,))
         return node
 
-    def _keep(self, node: Node) -> None:
-        with self._lock:
-            if node.id in self._nodes:
-                return
-            self._nodes[node.id] = node
-            self._used += node.size_bytes
-            while self._used > self._capacity:
-                _, dropped = self._nodes.popitem(last=False)
-                self._used -= dropped.size_bytes
+    def keep(self, nodes: Collection[Node]) -> None:
+        """Has the nodes at hand for a while."""
+        self._inner.keep(node for node in nodes if node.level)
+        self._leaves.keep(node for node in nodes if not node.level)
 
 
 class Removed(Exception):
@@ -88,6 +112,7 @@ class NewNodes:
         self._removals_before = removals_before
         self._bodies: dict[bytes, bytes] = {}
         self._decoded: dict[bytes, Node] = {}
+        self._pending = True
 
     def get(self, node_id: bytes) -> Node:
         """The node of that id, new or stored."""
@@ -99,9 +124,19 @@ class NewNodes:
             node = self._decoded[node_id] = Node(node_id, body)
         return node
 
-    def put(self, node_id: bytes, body: bytes) -> None:
+    def put(self, node_id: bytes, body: bytes, decoded: Node | None = None) -> None:
         """Keeps a new node."""
         self._bodies[node_id] = body
+        if decoded is not None:
+            self._decoded[node_id] = decoded
+
+    def written(self) -> None:
+        """They are in the store for good: `write` has only to see that nothing was removed since.
+
+        Whoever reads the tree soon finds them decoded.
+        """
+        self._pending = False
+        self._cache.keep(self._decoded.values())
 
     def write(self, tx: Transaction) -> None:
         """Writes them all as part of the transaction.
@@ -111,5 +146,7 @@ class NewNodes:
         """
         if removals(tx.execute) != self._removals_before:
             raise Removed
+        if not self._pending:
+            return
         tx.execute("INSERT OR IGNORE INTO nodes (id, body) VALUES (?, ?)", (EMPTY_ID, EMPTY_BODY))
-        tx.executemany("INSERT OR IGNORE INTO nodes (id, body) VALUES (?, ?)", self._bodies.items())
+        tx.executemany("INSERT OR IGNORE INTO nodes (id, body) VALUES (?, ?)", sorted(self._bodies.items()))

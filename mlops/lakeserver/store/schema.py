@@ -1,6 +1,8 @@
 """The tables of a store, and the version of their form."""
 
-FORMAT_VERSION = 1
+# 2: nodes above a tree's leaves may be wider; trees of version 1 are rewritten when they are next changed.
+FORMAT_VERSION = 2
+UPGRADED_VERSIONS = (1,)
 APPLICATION_ID = 0x6C616B65
 
 TABLES = """
