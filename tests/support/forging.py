@@ -11,13 +11,14 @@ import itertools
 import json
 from typing import Any
 
+from mlops.anomalies.by_hand import champion_record, promotion_metadata
 from mlops.runs import gate, names
 from mlops.runs.decision import current, decide
 from mlops.runs.digest import document, sha256
 from mlops.runs.evidence import Decision, Outcome, Paired, Policy
 from mlops.runs.history import read_main
 from mlops.runs.json_values import nulled
-from mlops.runs.promotion import _champion, records
+from mlops.runs.promotion import records
 from tests.support.protocol import World
 
 _COUNT = itertools.count()
@@ -29,19 +30,13 @@ class Candidate:
     def __init__(self, world: World, mae: float = 12.0) -> None:
         self.world, self.lake = world, world.lake
         run = decide(world.ports, world.judge, world.train(mae=mae, nth=next(_COUNT))).run
-        self.run, self.branch, self.head = run, run.branch, world.lake.head(names.MAIN)
-        decided = current(world.ports, run)
-        champion = _champion(world.lake, read_main(world.lake), decided)
+        decided, state = current(world.ports, run), read_main(world.lake)
+        self.run, self.branch, self.head = run, run.branch, state.head
+        champion = champion_record(world.lake, state, decided)
         self.champion: dict[str, Any] = json.loads(document(champion.to_json()))
         self.decision: dict[str, Any] = decided.decision.to_json()
         self.paired: dict[str, Any] = losses_of(world, run.head)
-        self.metadata = {
-            "kind": "promotion",
-            "expected_head": self.head,
-            "run_id": run.run_id,
-            "evidence_commit": decided.evidence_commit,
-            "number": str(self.champion["number"]),
-        }
+        self.metadata = promotion_metadata(state, champion)
 
     @property
     def verdict(self) -> dict[str, Any]:
