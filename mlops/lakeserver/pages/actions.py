@@ -7,7 +7,7 @@ from starlette.responses import Response
 from mlops.lakeserver.errors import NotFound
 from mlops.lakeserver.operations import actions, repositories
 from mlops.lakeserver.pages.layout import next_page, page, short
-from mlops.lakeserver.pages.markup import Part, address, link, table, tag
+from mlops.lakeserver.pages.markup import Part, address, facts, link, table, tag
 from mlops.lakeserver.pages.visit import Visit
 
 _PER_PAGE = 100
@@ -33,10 +33,11 @@ def list_runs(visit: Visit) -> Response:
     after = address(repo.id, "actions", branch=branch, commit=commit_id, after=result.next_offset)
     return page(
         "Actions",
-        shown if rows else tag("p", "No hook has run yet."),
+        shown if rows else tag("p", "No hook has run yet.", class_="quiet"),
         next_page(after, result),
         user=visit.user,
         repository=repo.id,
+        tab="actions",
     )
 
 
@@ -45,12 +46,12 @@ def show_run(visit: Visit) -> Response:
     repo = repositories.get(visit.lake, visit.repository)
     run = actions.get_run(visit.lake, repo.id, visit.request.path_params["run"])
     result = actions.hooks_page(visit.lake, repo.id, run["run_id"], visit.query("after"), _PER_PAGE)
-    known: list[list[Part]] = [
-        ["Status", tag("span", run["status"], class_=run["status"])],
-        ["Branch", run["branch"]],
-        ["Commit", _commit(repo.id, run["commit_id"])],
-        ["Began", _when(run["start_time"])],
-        ["Ended", _when(run["end_time"])],
+    known: list[tuple[str, Part]] = [
+        ("Status", tag("span", run["status"], class_=run["status"])),
+        ("Branch", run["branch"]),
+        ("Commit", _commit(repo.id, run["commit_id"])),
+        ("Began", _when(run["start_time"])),
+        ("Ended", _when(run["end_time"])),
     ]
     hooks: list[Part] = [
         [
@@ -65,11 +66,12 @@ def show_run(visit: Visit) -> Response:
     ]
     return page(
         f"Run of {run['event_type']}",
-        table(["What", "Value"], known),
+        facts(known),
         hooks,
         next_page(address(repo.id, "actions", run["run_id"], after=result.next_offset), result),
         user=visit.user,
         repository=repo.id,
+        tab="actions",
     )
 
 
@@ -77,10 +79,16 @@ def _output(visit: Visit, repository: str, run_id: str, hook_run_id: str) -> Par
     try:
         output = actions.hook_output(visit.lake, repository, run_id, hook_run_id)
     except NotFound:
-        return tag("p", "It was skipped.", class_="muted")
+        return tag("p", "It was skipped.", class_="quiet")
     if not output:
-        return tag("p", "It wrote nothing.", class_="muted")
-    return tag("pre", output[:_OUTPUT_BYTES].decode(errors="replace"), tabindex="0")
+        return tag("p", "It wrote nothing.", class_="quiet")
+    return tag(
+        "pre",
+        output[:_OUTPUT_BYTES].decode(errors="replace"),
+        tabindex="0",
+        role="region",
+        aria_label="What it wrote",
+    )
 
 
 def _commit(repository: str, commit_id: str) -> Part:

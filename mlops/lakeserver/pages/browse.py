@@ -7,13 +7,16 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from mlops.lakeserver.entries import decode
+from mlops.lakeserver.errors import NotFound
 from mlops.lakeserver.operations import objects, repositories
 from mlops.lakeserver.operations.paging import CommonPrefix
 from mlops.lakeserver.pages.layout import moment, next_page, page, ref_form, size
-from mlops.lakeserver.pages.markup import Part, address, link, table, tag
+from mlops.lakeserver.pages.markdown import Place
+from mlops.lakeserver.pages.markup import Part, address, facts, link, table, tag
 from mlops.lakeserver.pages.previews import preview
 from mlops.lakeserver.pages.visit import Visit
 
+README = "README.md"
 _PER_PAGE = 200
 
 
@@ -26,7 +29,9 @@ def list_repositories(visit: Visit) -> Response:
     ]
     after = f"/repositories?{urlencode({'after': result.next_offset})}"
     shown = (
-        table(["Repository", "Default branch", "Created"], rows) if rows else tag("p", "There is none yet.")
+        table(["Repository", "Default branch", "Created"], rows)
+        if rows
+        else tag("p", "There is none yet.", class_="quiet")
     )
     return page("Repositories", shown, next_page(after, result), user=visit.user)
 
@@ -48,7 +53,9 @@ def list_objects(visit: Visit) -> Response:
             entry = decode(item.value)
             target = address(repo.id, "object", ref=ref, path=key)
             rows.append([link(target, name), size(entry.size_bytes), moment(entry.mtime)])
-    shown = table(["Name", "Size", "Modified"], rows) if rows else tag("p", "Nothing is here.")
+    shown = (
+        table(["Name", "Size", "Modified"], rows) if rows else tag("p", "Nothing is here.", class_="quiet")
+    )
     after = address(repo.id, "objects", ref=ref, path=path, after=result.next_offset)
     return page(
         f"Objects of {ref}",
@@ -56,19 +63,30 @@ def list_objects(visit: Visit) -> Response:
         _trail(repo.id, ref, path),
         shown,
         next_page(after, result),
+        _readme(visit, Place(repo.id, ref, f"{path}{README}")) if not path or path.endswith("/") else None,
         user=visit.user,
         repository=repo.id,
+        tab="objects",
     )
+
+
+def _readme(visit: Visit, place: Place) -> Part:
+    """What a folder says of itself, if it does."""
+    try:
+        _, entry = objects.stat(visit.lake, place.repository, place.ref, place.path)
+        return [tag("h2", README), preview(visit.lake, entry, place)]
+    except NotFound:
+        return None
 
 
 def _trail(repository: str, ref: str, path: str) -> Part:
     """Links to the folders above `path`."""
-    parts: list[Part] = [link(address(repository, "objects", ref=ref), repository)]
+    parts: list[Part] = [link(address(repository, "objects", ref=ref), ref)]
     done = ""
     for name in path.split("/")[:-1]:
         done += f"{name}/"
         parts += [" / ", link(address(repository, "objects", ref=ref, path=done), name)]
-    return tag("p", parts)
+    return tag("p", parts, role="navigation", aria_label="Folders")
 
 
 def show_object(visit: Visit) -> Response:
@@ -76,20 +94,25 @@ def show_object(visit: Visit) -> Response:
     repo = repositories.get(visit.lake, visit.repository)
     ref, path = visit.query("ref") or repo.default_branch, visit.query("path")
     _, entry = objects.stat(visit.lake, repo.id, ref, path)
-    raw = f"/api/v1{address(repo.id, 'refs', ref, 'objects', path=path)}"
-    known: list[list[Part]] = [
-        ["Size", size(entry.size_bytes)],
-        ["Modified", moment(entry.mtime)],
-        ["Content type", entry.content_type],
-        ["Checksum (MD5)", tag("code", entry.checksum)],
-        *[[key, value] for key, value in entry.metadata.items()],
+    place = Place(repo.id, ref, path)
+    name = path.rpartition("/")[2]
+    known: list[tuple[str, Part]] = [
+        ("Ref", ref),
+        ("Path", path),
+        ("Size", size(entry.size_bytes)),
+        ("Modified", moment(entry.mtime)),
+        ("Content type", entry.content_type),
+        ("Checksum (MD5)", tag("code", entry.checksum)),
+        *entry.metadata.items(),
     ]
     return page(
-        path,
+        name or path,
         _trail(repo.id, ref, path),
-        tag("p", link(raw, "Download", class_="button", download=path.rpartition("/")[2])),
-        preview(visit.lake, entry, path, raw),
-        table(["What", "Value"], known),
+        tag("p", link(place.raw(path), "Download", class_="button", download=name)),
+        preview(visit.lake, entry, place),
+        tag("h2", "About this object"),
+        facts(known),
         user=visit.user,
         repository=repo.id,
+        tab="objects",
     )

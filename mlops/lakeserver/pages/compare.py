@@ -7,10 +7,11 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from mlops.lakeserver import shapes
+from mlops.lakeserver.nodes import Item
 from mlops.lakeserver.operations import branches, repositories
 from mlops.lakeserver.operations.paging import CommonPrefix
 from mlops.lakeserver.pages.layout import next_page, page, size
-from mlops.lakeserver.pages.markup import Part, address, link, table, tag
+from mlops.lakeserver.pages.markup import Part, address, link, table, tag, wide
 from mlops.lakeserver.pages.tables import difference
 from mlops.lakeserver.pages.visit import Visit
 
@@ -35,12 +36,20 @@ def compare(visit: Visit) -> Response:
     )
     target = address(repo.id, "compare")
     shown = (
-        changes(visit, base, source, target, prefix) if source else tag("p", "Name the ref to compare with.")
+        changes(visit, base, source, target, prefix)
+        if source
+        else tag("p", "Name the ref to compare with.", class_="quiet")
     )
-    opened = address(repo.id, "pulls", "create", source=source, destination=base)
-    offer = tag("p", link(opened, "Open a pull request", class_="button")) if source else None
+    opened = address(repo.id, "pulls", "create", ref=base, compare=source)
+    offer = tag("p", link(opened, "Open a pull request", class_="button"))
     return page(
-        f"Compare {source or '…'} with {base}", form, offer, shown, user=visit.user, repository=repo.id
+        f"Compare {source} with {base}" if source else "Compare",
+        form,
+        offer if source and source != base else None,
+        shown,
+        user=visit.user,
+        repository=repo.id,
+        tab="compare",
     )
 
 
@@ -58,27 +67,41 @@ def changes(visit: Visit, base: str, source: str, target: str, prefix: str = "")
         amount=_PER_PAGE,
     )
     if not result.results:
-        return tag(
-            "p", f"{source} changes nothing in {base}." if not prefix else f"Nothing changes below {prefix}."
-        )
+        said = f"{source} changes nothing in {base}." if not prefix else f"Nothing changes below {prefix}."
+        return tag("p", said, class_="quiet")
     rows: list[list[Part]] = []
     tables_left = _TABLES
     for item in result.results:
         shape = shapes.diff(item)
         kind, path = shape["type"], shape["path"]
-        ref = base if kind == "removed" else source
-        name: Part = path
+        shown: Part = path
         if not isinstance(item, CommonPrefix):
-            name = link(address(visit.repository, "object", ref=ref, path=path), path)
-        left, right = (None, None) if isinstance(item, CommonPrefix) else (item.left, item.right)
-        rows_changed = ""
-        if left and right and path.endswith(".parquet") and tables_left:
-            tables_left -= 1
-            rows_changed = difference(visit.lake, left, right)
-        shown = [name, tag("div", rows_changed, class_="muted")] if rows_changed else name
+            ref = base if kind == "removed" else source
+            shown = link(address(visit.repository, "object", ref=ref, path=path), path)
+            if item.left and item.right and path.endswith(".parquet") and tables_left:
+                tables_left -= 1
+                shown = [shown, _table_changes(visit, item.left, item.right)]
         rows.append(
             [tag("span", kind.replace("_", " "), class_=kind), shown, size(shape.get("size_bytes", 0))]
         )
     query = {"ref": base, "compare": source, "prefix": prefix, "after": result.next_offset}
     after = f"{target}?{urlencode({key: value for key, value in query.items() if value})}"
-    return [table(["Change", "Object", "Size"], rows), next_page(after, result)]
+    return [table(["Change", "Object", "Size"], rows, text=1), next_page(after, result)]
+
+
+def _table_changes(visit: Visit, left: Item, right: Item) -> Part:
+    """How a changed table differs: its rows and columns in short, and the first rows of both kinds."""
+    found = difference(visit.lake, left, right)
+    if found is None:
+        return None
+    said = tag("div", "; ".join(found.summary), class_="quiet")
+    if not found.rows:
+        return said
+    head = tag("tr", [tag("th", name, scope="col") for name in ("row", *found.columns)])
+    body = [
+        tag("tr", tag("th", tag("span", kind, class_=kind), scope="row"), [tag("td", cell) for cell in row])
+        for kind, row in found.rows
+    ]
+    grid = tag("table", tag("thead", head), tag("tbody", body))
+    more = f" (the first {len(found.rows)})" if len(found.rows) < found.changed_rows else ""
+    return [said, tag("details", tag("summary", f"Changed rows{more}"), wide(grid, "Changed rows"))]

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from mlops.lakeserver import shapes
 from mlops.lakeserver.operations import branches, commits, history, repositories, tags
 from mlops.lakeserver.pages.layout import moment, next_page, page, ref_form, short, size
-from mlops.lakeserver.pages.markup import Part, address, link, outside_link, table, tag
+from mlops.lakeserver.pages.markup import Part, address, facts, link, outside_link, table, tag
 from mlops.lakeserver.pages.visit import Visit
 from mlops.lakeserver.records import Commit
 
@@ -37,10 +37,11 @@ def list_commits(visit: Visit) -> Response:
     return page(
         f"Commits of {ref}",
         ref_form(address(repo.id, "commits"), "Ref", ref),
-        table(["Commit", "Message", "By", "When"], rows),
+        table(["Commit", "Message", "By", "When"], rows, text=1),
         next_page(address(repo.id, "commits", ref=ref, after=result.next_offset), result),
         user=visit.user,
         repository=repo.id,
+        tab="commits",
     )
 
 
@@ -52,36 +53,38 @@ def show_commit(visit: Visit) -> Response:
         [link(address(visit.repository, "commits", parent.hex()), short(parent.hex())), " "]
         for parent in commit.parents
     ]
-    known: list[list[Part]] = [
-        ["Id", tag("code", name)],
-        ["By", commit.committer],
-        ["When", moment(commit.created)],
-        ["Parents", parents],
+    known: list[tuple[str, Part]] = [
+        ("Id", tag("code", name)),
+        ("By", commit.committer),
+        ("When", moment(commit.created)),
+        ("Parents", parents),
     ]
+    first, _, rest = commit.message.strip().partition("\n")
+    metadata: list[tuple[str, Part]] = sorted(commit.metadata.items())
+    browse = link(address(visit.repository, "objects", ref=name), "Browse its objects", class_="button")
     return page(
-        commit.message or name[:12],
-        _buttons(commit),
-        table(["What", "Value"], known),
+        first or name[:12],
+        tag("p", rest.strip(), class_="prose") if rest.strip() else None,
+        tag("div", browse, _buttons(commit), class_="row"),
+        facts(known),
         tag("h2", "Metadata"),
-        table(["Key", "Value"], [[key, value] for key, value in sorted(commit.metadata.items())]),
+        facts(metadata) if metadata else tag("p", "None.", class_="quiet"),
         tag("h2", "Changes"),
         _changes(visit, name, commit),
-        tag("p", link(address(visit.repository, "objects", ref=name), "Browse its objects", class_="button")),
         user=visit.user,
         repository=visit.repository,
+        tab="commits",
     )
 
 
 def _buttons(commit: Commit) -> Part:
     found = [(_BUTTON.fullmatch(key), value) for key, value in sorted(commit.metadata.items())]
-    return tag(
-        "p", [[outside_link(value, f"Open {match['label']} UI"), " "] for match, value in found if match]
-    )
+    return [outside_link(value, f"Open {match['label']} UI") for match, value in found if match]
 
 
 def _changes(visit: Visit, name: str, commit: Commit) -> Part:
     if not commit.parents:
-        return tag("p", "It is the first commit.")
+        return tag("p", "It is the first commit.", class_="quiet")
     result = branches.diff_page(
         visit.lake,
         visit.repository,
@@ -94,7 +97,7 @@ def _changes(visit: Visit, name: str, commit: Commit) -> Part:
         amount=_PER_PAGE,
     )
     if not result.results:
-        return tag("p", "None.")
+        return tag("p", "None.", class_="quiet")
     rows: list[list[Part]] = []
     for item in result.results:
         shape = shapes.diff(item)
@@ -108,7 +111,7 @@ def _changes(visit: Visit, name: str, commit: Commit) -> Part:
             ]
         )
     after = address(visit.repository, "commits", name, after=result.next_offset)
-    return [table(["Change", "Object", "Size"], rows), next_page(after, result)]
+    return [table(["Change", "Object", "Size"], rows, text=1), next_page(after, result)]
 
 
 def list_branches(visit: Visit) -> Response:
@@ -138,6 +141,7 @@ def list_branches(visit: Visit) -> Response:
         ),
         user=visit.user,
         repository=repo.id,
+        tab="branches",
     )
 
 
@@ -154,8 +158,9 @@ def list_tags(visit: Visit) -> Response:
     ]
     return page(
         "Tags",
-        table(["Tag", "Commit"], rows) if rows else tag("p", "There is none yet."),
+        table(["Tag", "Commit"], rows) if rows else tag("p", "There is none yet.", class_="quiet"),
         next_page(address(repo.id, "tags", prefix=visit.query("prefix"), after=result.next_offset), result),
         user=visit.user,
         repository=repo.id,
+        tab="tags",
     )

@@ -36,7 +36,7 @@ def form(target: str, problem: str = "") -> Response:
                 autocomplete="current-password",
             ),
         ),
-        tag("button", "Log in"),
+        tag("button", "Log in", class_="go"),
     ]
     return page(
         "Log in",

@@ -57,17 +57,38 @@ def outside_link(target: str, *content: Part) -> Markup:
     """A link to a web address from somebody's metadata; only text where it is something else."""
     if not target.startswith(("http://", "https://")):
         return tag("span", *content)
-    return tag("a", *content, href=target, rel="noopener noreferrer nofollow")
+    return tag("a", *content, href=target, rel="noopener noreferrer nofollow", class_="button go")
 
 
-def table(head: list[str], rows: list[list[Part]]) -> Markup:
-    """A table."""
+def table(head: list[str], rows: list[list[Part]], *, text: int = 0) -> Markup:
+    """A list with columns; column `text` may be long, and takes the place that the others leave.
+
+    The roles say what the list is also where, on a narrow screen, its rows are no longer laid out as a table.
+    """
+    kinds = ["text" if at == text else None for at in range(len(head))]
+    cells = [
+        tag("tr", [tag("td", cell, class_=kinds[at], role="cell") for at, cell in enumerate(row)], role="row")
+        for row in rows
+    ]
+    heading = [tag("th", name, scope="col", role="columnheader") for name in head]
     return tag(
-        "div",
-        tag(
-            "table",
-            tag("thead", tag("tr", [tag("th", text, scope="col") for text in head])),
-            tag("tbody", [tag("tr", [tag("td", cell) for cell in row]) for row in rows]),
-        ),
-        class_="wide",
+        "table",
+        tag("thead", tag("tr", heading, role="row"), role="rowgroup"),
+        tag("tbody", cells, role="rowgroup"),
+        class_="list",
+        role="table",
     )
+
+
+def facts(known: list[tuple[str, Part]]) -> Markup:
+    """What is known of one thing: names and values."""
+    rows = [
+        tag("tr", tag("th", name, scope="row", role="rowheader"), tag("td", value, role="cell"), role="row")
+        for name, value in known
+    ]
+    return tag("table", tag("tbody", rows, role="rowgroup"), class_="facts", role="table")
+
+
+def wide(shown: Markup, label: str) -> Markup:
+    """A box in which what is too wide for the page is moved from side to side, also with the keyboard."""
+    return tag("div", shown, class_="wide", tabindex="0", role="region", aria_label=label)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from mlops.lakeserver.entries import Entry
 from mlops.lakeserver.operations import objects
 from mlops.lakeserver.operations.lake import Lake
-from mlops.lakeserver.pages.markup import Markup, Part, table, tag
+from mlops.lakeserver.pages import markdown
+from mlops.lakeserver.pages.markdown import Place
+from mlops.lakeserver.pages.markup import Markup, Part, tag, wide
 
 if TYPE_CHECKING:
     import pyarrow
@@ -25,23 +27,26 @@ _CELL_CHARS = 200
 _IMAGES = frozenset({"png", "jpg", "jpeg", "gif", "bmp", "webp"})
 
 
+Show = Callable[[BinaryIO, Entry, Place], Part]
+
+
 class NotShown(Exception):
     """The object cannot be shown; the message says why."""
 
 
-def preview(lake: Lake, entry: Entry, path: str, raw: str) -> Part:
-    """The object's contents as HTML; `raw` is the address of its bytes."""
-    ending = path.rpartition(".")[2].lower()
+def preview(lake: Lake, entry: Entry, place: Place) -> Part:
+    """The object's contents as HTML."""
+    ending = place.path.rpartition(".")[2].lower()
     if ending in _IMAGES:
-        return tag("p", tag("img", src=raw, alt=path))
+        return tag("p", tag("img", src=place.raw(place.path), alt=place.path))
     show = _SHOWN.get(ending, _text)
     try:
         data = objects.open_bytes(lake, entry)
         file = io.BytesIO(data) if isinstance(data, bytes) else data
         with file:
-            return show(file, entry)
+            return show(file, entry, place)
     except NotShown as reason:
-        return tag("p", str(reason), class_="muted")
+        return tag("p", str(reason), class_="quiet")
 
 
 def _all_of(file: BinaryIO, entry: Entry, limit: int) -> bytes:
@@ -57,31 +62,29 @@ def _decoded(data: bytes) -> str:
         raise NotShown("It is not text.") from None
 
 
-def _text(file: BinaryIO, entry: Entry) -> Part:
-    return tag("pre", _decoded(_all_of(file, entry, TEXT_BYTES)), tabindex="0")
+def _text(file: BinaryIO, entry: Entry, _: Place) -> Part:
+    return _verbatim(_decoded(_all_of(file, entry, TEXT_BYTES)))
 
 
-def _json(file: BinaryIO, entry: Entry) -> Part:
+def _verbatim(text: str) -> Markup:
+    return tag("pre", text, tabindex="0", role="region", aria_label="Contents")
+
+
+def _json(file: BinaryIO, entry: Entry, _: Place) -> Part:
     text = _decoded(_all_of(file, entry, TEXT_BYTES))
     try:
         text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
-        return [tag("p", "It is not valid JSON.", class_="error"), tag("pre", text, tabindex="0")]
-    return tag("pre", text, tabindex="0")
+        return [tag("p", "It is not valid JSON.", class_="error"), _verbatim(text)]
+    return _verbatim(text)
 
 
-def _markdown(file: BinaryIO, entry: Entry) -> Part:
-    from markdown_it import MarkdownIt
-
-    # Without HTML of its own, and links only to where a link may lead.
-    text = MarkdownIt("js-default", {"html": False, "linkify": False}).render(
-        _decoded(_all_of(file, entry, TEXT_BYTES))
-    )
-    return tag("article", Markup(text), class_="markdown")
+def _markdown(file: BinaryIO, entry: Entry, place: Place) -> Part:
+    return markdown.render(_decoded(_all_of(file, entry, TEXT_BYTES)), place)
 
 
-def _delimited(delimiter: str) -> Callable[[BinaryIO, Entry], Part]:
-    def show(file: BinaryIO, entry: Entry) -> Part:
+def _delimited(delimiter: str) -> Show:
+    def show(file: BinaryIO, entry: Entry, _: Place) -> Part:
         import pyarrow
         from pyarrow import csv as arrow_csv
 
@@ -101,11 +104,14 @@ def _delimited(delimiter: str) -> Callable[[BinaryIO, Entry], Part]:
 def _ragged(data: bytes, delimiter: str) -> Part:
     """Lines as they are, where they do not make a table."""
     lines = list(csv.reader(io.StringIO(_decoded(data[:TEXT_BYTES])), delimiter=delimiter))[: _ROWS + 1]
-    rows: list[list[Part]] = [[cell[:_CELL_CHARS] for cell in line[:_COLUMNS]] for line in lines]
-    return [tag("p", "Its lines do not all have the same columns.", class_="error"), table([], rows)]
+    body = [tag("tr", [tag("td", cell[:_CELL_CHARS]) for cell in line[:_COLUMNS]]) for line in lines]
+    if not lines:
+        raise NotShown("It is empty.")
+    said = tag("p", "Its lines do not all have the same columns.", class_="error")
+    return [said, wide(tag("table", tag("tbody", body)), "Contents")]
 
 
-def _parquet(file: BinaryIO, _: Entry) -> Part:
+def _parquet(file: BinaryIO, _: Entry, __: Place) -> Part:
     import pyarrow
     from pyarrow import parquet
 
@@ -130,7 +136,7 @@ def _columns(schema: pyarrow.Schema, row_count: int, rows: list[dict[str, Any]])
                 "th",
                 name,
                 tag("br"),
-                tag("small", str(schema.types[index])[:60], class_="muted"),
+                tag("small", str(schema.types[index])[:60], class_="quiet"),
                 scope="col",
             )
             for index, name in enumerate(names)
@@ -141,27 +147,18 @@ def _columns(schema: pyarrow.Schema, row_count: int, rows: list[dict[str, Any]])
     shown = f"; the first {len(rows)} rows" if len(rows) < row_count else ""
     if len(names) < len(schema.names):
         shown += f"; the first {len(names)} columns"
-    return [
-        tag("p", counted + shown, class_="muted"),
-        tag(
-            "div",
-            tag("table", tag("thead", head), tag("tbody", body), class_="data"),
-            class_="wide",
-            tabindex="0",
-            role="region",
-            aria_label="Contents",
-        ),
-    ]
+    grid = tag("table", tag("thead", head), tag("tbody", body))
+    return [tag("p", counted + shown, class_="quiet"), wide(grid, "Contents")]
 
 
 def _cell(value: Any) -> Part:
     if value is None:
-        return tag("span", "null", class_="muted")
+        return tag("span", "null", class_="quiet")
     text = str(value)
     return text if len(text) <= _CELL_CHARS else f"{text[:_CELL_CHARS]}…"
 
 
-_SHOWN: dict[str, Callable[[BinaryIO, Entry], Part]] = {
+_SHOWN: dict[str, Show] = {
     "json": _json,
     "md": _markdown,
     "markdown": _markdown,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.responses import RedirectResponse, Response
 
 from mlops.lakeserver.errors import BadRequest, LakeError
 from mlops.lakeserver.operations import pulls, repositories
 from mlops.lakeserver.pages.compare import changes
 from mlops.lakeserver.pages.layout import HEADERS, next_page, page, short
-from mlops.lakeserver.pages.markup import Part, address, link, table, tag
+from mlops.lakeserver.pages.markup import Part, address, facts, link, table, tag
 from mlops.lakeserver.pages.visit import Visit
 
 _PER_PAGE = 100
 _STATUSES = ("open", "closed", "all")
 _MAX_CHARS = 4_000
+_RUN = re.compile(r"hook aborted, run id '(\w+)'")
 
 
 def list_pulls(visit: Visit) -> Response:
@@ -44,10 +47,13 @@ def list_pulls(visit: Visit) -> Response:
         "Pull requests",
         tag("p", link(address(repo.id, "pulls", "create"), "Open a pull request", class_="button")),
         tag("nav", choices, aria_label="Status"),
-        table(["Title", "Branches", "Status", "By", "When"], rows) if rows else tag("p", "There is none."),
+        table(["Title", "Branches", "Status", "By", "When"], rows)
+        if rows
+        else tag("p", "There is none.", class_="quiet"),
         next_page(address(repo.id, "pulls", status=status, after=result.next_offset), result),
         user=visit.user,
         repository=repo.id,
+        tab="pulls",
     )
 
 
@@ -60,7 +66,7 @@ def create_form(visit: Visit, problem: str = "") -> Response:
     repo = repositories.get(visit.lake, visit.repository)
 
     def field(label: str, name: str, default: str = "", **attributes: str | bool) -> Part:
-        value = visit.field(name) or visit.query(name) or default
+        value = visit.field(name) or default
         return tag("label", label, tag("input", name=name, value=value, **attributes))
 
     return page(
@@ -69,21 +75,22 @@ def create_form(visit: Visit, problem: str = "") -> Response:
         tag(
             "form",
             visit.token_field(),
-            field("Into", "destination", repo.default_branch, required=True),
-            field("From", "source", "", required=True),
+            field("Into", "destination", visit.query("ref") or repo.default_branch, required=True),
+            field("From", "source", visit.query("compare"), required=True),
             field("Title", "title", "", required=True, maxlength="255"),
             tag(
                 "label",
                 "Description",
                 tag("textarea", visit.field("description"), name="description", rows="4"),
             ),
-            tag("button", "Open"),
+            tag("button", "Open the pull request", class_="go"),
             method="post",
             action=address(repo.id, "pulls", "create"),
             class_="stack",
         ),
         user=visit.user,
         repository=repo.id,
+        tab="pulls",
         status=400 if problem else 200,
     )
 
@@ -105,34 +112,44 @@ def create(visit: Visit) -> Response:
     return RedirectResponse(address(visit.repository, "pulls", pull_id), 303, HEADERS)
 
 
-def show_pull(visit: Visit, problem: str = "") -> Response:
-    """One pull request: what it would change, and what can be done with it."""
+def show_pull(visit: Visit, problem: LakeError | None = None) -> Response:
+    """One pull request: what it would change, what can be done with it, and why that was refused."""
     repo = repositories.get(visit.lake, visit.repository)
     pull = pulls.get(visit.lake, repo.id, visit.request.path_params["pull"])
     source, destination = pull["source_branch"], pull["destination_branch"]
-    known: list[list[Part]] = [
-        ["Status", tag("span", pull["status"], class_=pull["status"])],
-        ["From", link(address(repo.id, "objects", ref=source), source)],
-        ["Into", link(address(repo.id, "objects", ref=destination), destination)],
-        ["By", pull["author"]],
-        ["Opened", _when(pull["creation_date"])],
+    known: list[tuple[str, Part]] = [
+        ("Status", tag("span", pull["status"], class_=pull["status"])),
+        ("From", link(address(repo.id, "objects", ref=source), source)),
+        ("Into", link(address(repo.id, "objects", ref=destination), destination)),
+        ("By", pull["author"]),
+        ("Opened", _when(pull["creation_date"])),
     ]
     if pull.get("closed_date"):
-        known.append(["Closed", _when(pull["closed_date"])])
+        known.append(("Closed", _when(pull["closed_date"])))
     if pull.get("merged_commit_id"):
         merged = pull["merged_commit_id"]
-        known.append(["Merged as", link(address(repo.id, "commits", merged), short(merged))])
+        known.append(("Merged as", link(address(repo.id, "commits", merged), short(merged))))
     return page(
         pull["title"] or "Pull request",
-        tag("p", problem, class_="error", role="alert") if problem else None,
-        tag("p", pull["description"], class_="text") if pull.get("description") else None,
-        table(["What", "Value"], known),
+        _refusal(repo.id, problem) if problem else None,
+        tag("p", pull["description"], class_="prose") if pull.get("description") else None,
+        facts(known),
         _actions(visit, pull["status"]),
         tag("h2", "Changes") if pull["status"] == pulls.OPEN else None,
         _changes(visit, destination, source) if pull["status"] == pulls.OPEN else None,
         user=visit.user,
         repository=repo.id,
-        status=409 if problem else 200,
+        tab="pulls",
+        status=problem.status if problem else 200,
+    )
+
+
+def _refusal(repository: str, problem: LakeError) -> Part:
+    """Why it was refused; where a hook did it, with the page of its run."""
+    said = tag("p", problem.message.strip(), class_="error prose", role="alert")
+    run = _RUN.search(problem.message)
+    return (
+        [said, tag("p", link(address(repository, "actions", run[1]), "What the hook wrote"))] if run else said
     )
 
 
@@ -145,7 +162,10 @@ def _changes(visit: Visit, destination: str, source: str) -> Part:
 
 def _actions(visit: Visit, status: str) -> Part:
     offered = {"open": (("merge", "Merge"), ("close", "Close")), "closed": (("open", "Open again"),)}
-    buttons = [tag("button", label, name="action", value=action) for action, label in offered.get(status, ())]
+    buttons = [
+        tag("button", label, name="action", value=action, class_="go" if action == "merge" else None)
+        for action, label in offered.get(status, ())
+    ]
     if not buttons:
         return None
     return tag(
@@ -165,5 +185,5 @@ def act(visit: Visit) -> Response:
         else:
             raise BadRequest("this cannot be done with a pull request")
     except LakeError as error:
-        return show_pull(visit, error.message)
+        return show_pull(visit, error)
     return RedirectResponse(address(visit.repository, "pulls", pull_id), 303, HEADERS)

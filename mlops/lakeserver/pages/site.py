@@ -15,10 +15,11 @@ from starlette.routing import Route
 
 from mlops.lakeserver.auth import Authenticator
 from mlops.lakeserver.errors import LakeError
+from mlops.lakeserver.operations import repositories
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.pages import actions, browse, compare, history, login, pulls
-from mlops.lakeserver.pages.layout import HEADERS, STYLE, STYLE_PATH, page
-from mlops.lakeserver.pages.markup import address, tag
+from mlops.lakeserver.pages.layout import HEADERS, STYLE, STYLE_PATH, error_page
+from mlops.lakeserver.pages.markup import Part, address, facts, link
 from mlops.lakeserver.pages.visit import SENT_FROM_HERE, Visit
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -55,11 +56,15 @@ def site(lake: Lake, authenticator: Authenticator) -> Starlette:
         if request.method != "POST":
             return login.form(login.local_target(request.query_params.get("next", login.HOME)))
         if not login.same_origin(request):
-            return page("403", tag("p", "This form was sent from another site."), status=403)
+            return error_page(403, "This form was sent from another site.")
         return await login.log_in(request, authenticator)
 
     async def log_out(request: Request) -> Response:
-        return login.log_out() if login.same_origin(request) else page("403", status=403)
+        return (
+            login.log_out()
+            if login.same_origin(request)
+            else error_page(403, "This form was sent from another site.")
+        )
 
     return Starlette(
         routes=[
@@ -99,11 +104,11 @@ async def _style(_: Request) -> Response:
 async def _refused(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     text = "There is no such page." if status == 404 else "This cannot be done here."
-    return page(str(status), tag("p", text), status=status)
+    return error_page(status, text, link("/repositories", "Repositories"))
 
 
 async def _failed(_: Request, __: Exception) -> Response:
-    return page("500", tag("p", "Something is wrong with the server."), status=500)
+    return error_page(500, "Something is wrong with the server.")
 
 
 class _Guarded:
@@ -123,12 +128,22 @@ class _Guarded:
         fields = await _fields(request) if request.method == "POST" else {}
         if request.method == "POST" and not _sent_from_here(request, fields, token):
             text = "This form was not sent from here, or is too old: open it again."
-            return page("403", tag("p", text, class_="error"), user=user, status=403)
+            return error_page(403, text, user=user)
         try:
             return await run_in_threadpool(self._show, Visit(self._lake, user, request, token, fields))
         except LakeError as error:
-            shown = tag("p", error.message, class_="error")
-            return page(f"{error.status}", shown, user=user, status=error.status)
+            return _refusal(self._lake, request, user, error)
+
+
+def _refusal(lake: Lake, request: Request, user: str, error: LakeError) -> Response:
+    """What was refused, what was asked for, and the way back to where something is."""
+    repository = request.path_params.get("repository", "")
+    try:
+        repositories.get(lake, repository)
+    except LakeError:
+        repository = ""
+    asked: list[tuple[str, Part]] = [(key, value) for key, value in request.query_params.items() if value]
+    return error_page(error.status, error.message, facts(asked), user=user, repository=repository)
 
 
 def _sent_from_here(request: Request, fields: dict[str, str], token: str) -> bool:
