@@ -1,0 +1,188 @@
+"""What actors do: the commands, made of the real functions of the core, and people who meddle."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from mlops.runs import names
+from mlops.runs.decision import current, decide
+from mlops.runs.evidence import Paired
+from mlops.runs.history import read_main
+from mlops.runs.ingest import Delivery, ingest
+from mlops.runs.lifecycle import finish_step, is_over, open_run
+from mlops.runs.model import Champion, Run, RunInputs, Step
+from mlops.runs.policy import apply_policy
+from mlops.runs.ports import Evaluation, Lake, Ports
+from mlops.runs.promotion import Promotion, promote
+from mlops.runs.reconcile import reconcile
+from mlops.runs.rollback import resume, rollback
+from tests.model.program import Program, Segment
+from tests.support.fakes import FakeJudge, inputs, paired
+from tests.support.protocol import passes
+
+# Which tags make a difference to what somebody does; a test shows that showing all changes nothing.
+_EVENTS = ("promotion-", "rolledback-")
+
+
+def _of_a_run(run: Run | None) -> tuple[str, ...]:
+    if run is None:
+        return ("revoked-", "restored-", "decision-")
+    return (f"revoked-{run.run_id[:12]}", f"restored-{run.run_id[:12]}", "decision-")
+
+
+def _of_a_promotion(run: Run) -> tuple[str, ...]:
+    return (*_EVENTS, *_of_a_run(run), "hold")
+
+
+def _only(*prefixes: str) -> Callable[[Any], tuple[str, ...]]:
+    return lambda _value: prefixes
+
+
+_RECORD = frozenset({"tag rolledback-", "tag promotion-", "tag revoked-", "tag hold"})
+_DECISION = frozenset({"tag decision-"})
+_CACHES = _RECORD | {"tag champion", "rules", "tracker", "main", "branch", "staged"}
+#: Answers that a person gets who asks the lake for what it does not do.
+_REFUSALS = frozenset({"Conflict", "LakeDenied", "LakeError", "MainMoved", "NotFound", "Unlawful"})
+_SERVER = frozenset({"rules", "staged"})
+
+
+@lru_cache(maxsize=256)
+def _paired(candidate: float, champion: float | None) -> Paired:
+    """Return the least evidence that the gate can decide on."""
+    full = paired(candidate, champion)
+    absolute = full.series[0]
+    cut = {f: getattr(absolute, f)[:20] for f in ("clusters", "n", "candidate", "champion", "baseline")}
+    return dataclasses.replace(full, rows=2000, series=(dataclasses.replace(absolute, **cut),))
+
+
+class Judge(FakeJudge):
+    """A judge whose models are numbers, with little evidence: it is read and written a thousand times."""
+
+    def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
+        mine = float(self.lake.read(candidate, "model/mae"))
+        theirs = float(self.lake.read(champion[0], "model/mae")) if champion else None
+        return Evaluation(_paired(mine, theirs), f"{mine} {theirs}\n".encode(), {"candidate_mae": mine})
+
+
+def raw_at(lake: Lake, commit: str) -> str:
+    """Return a digest of the raw data at a commit."""
+    return names.RAW + " ".join(f"{s.path}={s.checksum[:6]}" for s in lake.list(commit, names.RAW))
+
+
+def inputs_at(lake: Lake, commit: str, mae: float) -> RunInputs:
+    """Return the inputs of the run whose model has this error, forked at a commit."""
+    return inputs({"mae": mae}, raw_at(lake, commit))
+
+
+def _train(mae: float) -> Callable[[Ports, FakeJudge, Any], Run]:
+    def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Run:
+        run = open_run(ports, lambda commit: inputs_at(ports.lake, commit, mae))
+        if not run.reached(Step.TRAINED):
+            ports.lake.write(run.branch, names.TRAIN, b"train")
+            ports.lake.write(run.branch, names.HOLDOUT, b"holdout")
+            ports.lake.write(run.branch, "model/mae", str(mae).encode())
+            run = finish_step(ports, run, Step.TRAINED, "Train")
+        return run
+
+    return segment
+
+
+def _decide(ports: Ports, judge: FakeJudge, run: Run) -> Run:
+    return run if run.reached(Step.DECIDED) else decide(ports, judge, run).run
+
+
+def _promote(ports: Ports, judge: FakeJudge, run: Run) -> Promotion:
+    decided = current(ports, run) if run.reached(Step.DECIDED) else None
+    if decided and not decided.decision.verdict.promotes and is_over(ports.lake, read_main(ports.lake), run):
+        return Promotion(run, decided.decision, decided.evidence_commit)
+    return promote(ports, judge, run)
+
+
+def _reconcile(ports: Ports, _judge: FakeJudge, value: Any) -> Any:
+    reconcile(ports)
+    return value
+
+
+RECONCILE = Segment("reconcile", _reconcile, _CACHES, _only(""), _SERVER | {"tracker"})
+
+
+def run(name: str, mae: float, *, caches: bool = False, torn: bool = True, **options: Any) -> Program:
+    """Return a process that does a whole run whose model has a mean absolute error of ``mae``."""
+    branch = frozenset({"branch"}) if options.get("shares") else frozenset[str]()
+    segments = (
+        Segment("train", _train(mae), branch, _of_a_run, torn=torn),
+        Segment("decide", _decide, branch | _DECISION, _of_a_run, torn=torn),
+        Segment("promote", _promote, branch | _DECISION | {"main"}, _of_a_promotion, torn=torn),
+    )
+    errors = frozenset({"NotPromoted", "Frozen", "OnHold", "Unlawful", "Fenced"})
+    return Program(name, segments + (RECONCILE,) * caches, errors=errors, **options)
+
+
+def arrive(name: str, arrival: str, data: bytes = b"rows", *, again: bool = False, **options: Any) -> Program:
+    """Return a process that ingests a delivery."""
+
+    def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Any:
+        return ingest(ports, Delivery(arrival, {"flights": data}, "model"), passes, again=again)
+
+    own = Segment("ingest", segment, frozenset({"main"}), _only("rolledback-"))
+    errors = frozenset({"Frozen", "InputError"})
+    return Program(name, (own,), explicit=again, errors=errors, **options)
+
+
+def roll_back(
+    name: str,
+    to: int | None = None,
+    *,
+    forward: bool = False,
+    first: bool = False,
+    caches: bool = False,
+    **options: Any,
+) -> Program:
+    """Return a process that rolls back; ``first`` finishes what was left undone, as the command does."""
+
+    def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Any:
+        return rollback(ports, "it was wrong", to, forward=forward)
+
+    changes = _RECORD | {"main", "rules", "branch", "staged"}
+    own = Segment("roll back", segment, changes, _only(*_EVENTS, "revoked-", "restored-", "hold"), _SERVER)
+    segments = (RECONCILE,) * first + (own,) + (RECONCILE,) * caches
+    return Program(name, segments, errors=frozenset({"InputError", "Frozen"}), **options)
+
+
+def resuming(name: str, **options: Any) -> Program:
+    """Return a process that lifts the hold."""
+
+    def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Any:
+        return resume(ports, "checked")
+
+    return Program(
+        name, (Segment("resume", segment, frozenset({"tag hold"}), _only("rolledback-", "hold")),), **options
+    )
+
+
+def reconciling(name: str, **options: Any) -> Program:
+    """Return a process that brings in line what others left."""
+    return Program(name, (RECONCILE,), **options)
+
+
+def change_policy(name: str, text: bytes = b"metric: mae\nalpha: 0.04\n", **options: Any) -> Program:
+    """Return a process that changes the policy."""
+
+    def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Any:
+        return apply_policy(ports, {names.POLICY: text}, "stricter")[1]
+
+    own = Segment("policy", segment, frozenset({"main"}), _only())
+    return Program(name, (own,), errors=frozenset({"Frozen"}), **options)
+
+
+def by_hand(name: str, act: Callable[[Lake], Any], **options: Any) -> Program:
+    """Return a person who calls the lake directly."""
+
+    def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Any:
+        return act(ports.lake)
+
+    own = Segment("by hand", segment, _CACHES, _only(""), _SERVER)
+    return Program(name, (own,), errors=_REFUSALS, **options)
