@@ -9,7 +9,7 @@ The same models and rows give the same numbers, in whatever order the rows come:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -188,12 +188,24 @@ def _table(
 
 def texts(values: pd.Series) -> list[str]:
     """Return what clusters and slices are called: days as dates, everything else as it prints."""
+    import pandas as pd
     from pandas.api import types
 
     if types.is_datetime64_any_dtype(values):
         days = bool((values == values.dt.normalize()).all())
-        return [value.date().isoformat() if days else value.isoformat() for value in values]
+        return _each(values, lambda value: value.date().isoformat() if days else value.isoformat())
+    if isinstance(values.dtype, pd.StringDtype):
+        return _each(values, lambda value: MISSING if pd.isna(value) else str(value))
     return [MISSING if missing else str(value) for value, missing in zip(values, values.isna(), strict=True)]
+
+
+def _each(values: pd.Series, name: Callable[[Any], str]) -> list[str]:
+    """Return the name of each value; each different one is named once, as there are few."""
+    import numpy as np
+    import pandas as pd
+
+    codes, different = pd.factorize(values, use_na_sentinel=False)
+    return np.asarray([name(value) for value in different], dtype=object)[codes].tolist()
 
 
 def overlap(holdout: pd.DataFrame, trained: Sequence[pd.DataFrame], key: list[str]) -> int:
