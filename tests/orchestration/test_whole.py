@@ -25,6 +25,7 @@ from mlops.runs.errors import LakeUnavailable
 from mlops.runs.history import read_main
 from mlops.runs.lifecycle import attempts_of, load_run
 from mlops.runs.model import Step
+from mlops.runs.promotion import Promotion
 from mlops.settings import Settings
 from mlops.steps import ingesting, repository, training
 from mlops.steps.opening import open_workspace
@@ -58,6 +59,12 @@ def flights(settings: Settings) -> Workspace:
     return workspace
 
 
+@pytest.fixture(scope="module")
+def champion(flights: Workspace, settings: Settings) -> Promotion:
+    """The first run of the job: it beats the baseline."""
+    return execute_run(flights, {"max_iter": 20}, state_dir=settings.state_dir).promotion
+
+
 @pytest.fixture
 def pages(settings: Settings) -> Iterator[str]:
     """Address of Dagster's pages."""
@@ -89,10 +96,9 @@ def ask(address: str, query: str, **variables: Any) -> Any:
         return next(iter(json.load(connection.getresponse())["data"].values()))
 
 
-def test_the_first_run_is_promoted(flights: Workspace, settings: Settings) -> None:
-    done = execute_run(flights, {"max_iter": 20}, state_dir=settings.state_dir)
-    assert done.promotion.number == 1
-    assert read_main(flights.lake).head == done.promotion.merge_commit
+def test_the_first_run_is_promoted(flights: Workspace, champion: Promotion) -> None:
+    assert champion.number == 1
+    assert read_main(flights.lake).head == champion.merge_commit
     assert flights.ports.tracker.alias("flights", "champion") == "1"
 
 
@@ -104,7 +110,11 @@ class Gone(SystemProcesses):
 
 
 def test_a_retry_from_dagster_s_pages_goes_on_with_the_run(
-    flights: Workspace, settings: Settings, pages: str, monkeypatch: pytest.MonkeyPatch
+    flights: Workspace,
+    settings: Settings,
+    champion: Promotion,
+    pages: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def unreachable(*_args: object) -> None:
         raise LakeUnavailable("no answer")
@@ -127,6 +137,7 @@ def test_a_retry_from_dagster_s_pages_goes_on_with_the_run(
     last = load_run(flights.lake, attempts[-1])
     assert last is not None
     assert last.reached(Step.DECIDED)
+    assert read_main(flights.lake).head == champion.merge_commit
 
 
 def _wait(address: str, run_id: str) -> Any:
@@ -138,5 +149,6 @@ def _wait(address: str, run_id: str) -> Any:
         time.sleep(0.2)
 
 
-def test_what_is_written_stays_below_the_state_folder(settings: Settings) -> None:
+def test_what_is_written_stays_below_the_state_folder(settings: Settings, champion: Promotion) -> None:
+    assert champion.number
     assert {"dagster", "lake", "mlflow.db"} <= {path.name for path in Path(settings.state_dir).iterdir()}
