@@ -99,17 +99,41 @@ def upload(
     body: bytes | IO[bytes],
     size_bytes: int,
     metadata: Mapping[str, str],
+    *,
+    content_type: str = "application/octet-stream",
+    force: bool = False,
 ) -> dict[str, Any]:
-    """Send a body as an object of a branch, as it is read, and return lakeFS's ObjectStats."""
+    """Send a body as an object of a branch, as it is read, and return lakeFS's ObjectStats.
+
+    With ``force`` the repository may be read-only.
+    """
     headers = {
         "Accept": "application/json",
-        "Content-Type": "application/octet-stream",
+        "Content-Type": content_type,
         "Content-Length": str(size_bytes),
     }
     headers.update({f"x-lakefs-meta-{key}": value for key, value in metadata.items()})
     resource = f"/repositories/{quote(repository, safe='')}/branches/{quote(branch, safe='')}/objects"
-    response = _send(client, "POST", resource, {"path": path}, headers, body)
+    query = {"path": path, "force": "true"} if force else {"path": path}
+    response = _send(client, "POST", resource, query, headers, body)
     return json.loads(response.data)
+
+
+def stage(
+    client: lakefs.Client, repository: str, branch: str, path: str, description: Mapping[str, Any]
+) -> None:
+    """Make an object of bytes that the lake has already; the SDK's own call warns that it is deprecated.
+
+    Args:
+        client: The server.
+        repository: Name of the repository.
+        branch: The object's branch.
+        path: The object's path.
+        description: lakeFS's ObjectStageCreation.
+    """
+    resource = f"/repositories/{quote(repository, safe='')}/branches/{quote(branch, safe='')}/objects"
+    headers = {"Accept": "application/json", "Content-Type": "application/json"}
+    _send(client, "PUT", resource, {"path": path}, headers, json.dumps(description).encode())
 
 
 @contextmanager

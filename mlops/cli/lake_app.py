@@ -59,3 +59,57 @@ def lake_gc(
     from mlops.cli.commands import lake_upkeep
 
     return lake_upkeep.collect(context.obj, data, dry_run=dry_run)
+
+
+@lake_app.command("dump")
+def lake_dump(
+    context: typer.Context,
+    repository: Annotated[
+        str, typer.Argument(metavar="REPO", help="Name of the repository.", show_default=False)
+    ],
+    place: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR|FILE", help="A new folder, or a file that ends in .zip.", show_default=False
+        ),
+    ],
+    data: StoreFolder = None,
+    json: Json = False,
+) -> Result:
+    """Write a repository down, of whatever lake: history, branches, tags, metadata, rules, objects.
+
+    Stopped halfway, it goes on where it was when it is run again.
+    """
+    from mlops.cli.commands import lake_moves
+
+    return lake_moves.dump(context.obj, repository, place, data)
+
+
+@lake_app.command("restore")
+def lake_restore(
+    context: typer.Context,
+    place: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="What `mlops lake dump` wrote.", show_default=False),
+    ],
+    repository: Annotated[
+        str, typer.Argument(metavar="REPO", help="Name of the repository to make.", show_default=False)
+    ],
+    data: StoreFolder = None,
+    storage: Annotated[
+        str,
+        typer.Option(
+            "--storage",
+            metavar="URI",
+            help="Where its objects shall lie, as s3://bucket/folder; else a new place.",
+        ),
+    ] = "",
+    json: Json = False,
+) -> Result:
+    """Make a repository of a dump, on whatever lake; one that exists is refused.
+
+    Commits keep times, authors and parents. Stopped halfway, it goes on where it was when it is run again.
+    """
+    from mlops.cli.commands import lake_moves
+
+    return lake_moves.restore(context.obj, place, repository, data, storage)

@@ -57,6 +57,30 @@ def collect(settings: Settings, data: Path | None, *, dry_run: bool) -> dict[str
             ) from error
 
 
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Credentials]:
+    """Serve a store from this process, on loopback, without hooks, with a key that nobody else knows.
+
+    Raises:
+        LakeError: Another process has the store, or it is not one of the embedded server.
+    """
+    import secrets
+
+    from mlops.adapters.lake_credentials import Credentials
+    from mlops.lakeserver import Credentials as Key
+    from mlops.lakeserver import running_server
+    from mlops.lakeserver.store.database import FormatMismatch
+    from mlops.lakeserver.store.lock import StoreInUse
+
+    key = Key(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(32))
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(running_server(folder, key, hooks=False))
+        except (StoreInUse, FormatMismatch, OSError) as error:
+            raise LakeError(str(error), where=str(folder)) from error
+        yield Credentials(server.url, key.access_key_id, key.secret_access_key)
+
+
 def _running(settings: Settings, data: Path | None) -> Credentials | None:
     if data is not None:
         return None
