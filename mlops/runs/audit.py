@@ -226,13 +226,12 @@ class _Walk:
     def _read(self, subject: PromotionSubject) -> None:
         """Take over what a commit left, reading what it changed."""
         changed = {change.path for change in subject.changes}
-        at = subject.commit.id
         if names.CHAMPION in changed:
-            self._champion = read_optional(self._lake, at, names.CHAMPION)
+            self._champion = subject.read_optional(names.CHAMPION)
         if names.POLICY in changed:
-            self._policy = read_optional(self._lake, at, names.POLICY)
+            self._policy = subject.read_optional(names.POLICY)
         if names.ENFORCER in changed:
-            self._enforced = read_optional(self._lake, at, names.ENFORCER) is not None
+            self._enforced = subject.read_optional(names.ENFORCER) is not None
 
     def _pass(self, commit: Commit) -> None:
         self.digest = _chained(self.digest, commit)

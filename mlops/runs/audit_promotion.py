@@ -136,9 +136,9 @@ def _objects(subject: PromotionSubject) -> Iterator[str]:
 
 def _decided_on(subject: PromotionSubject) -> Iterator[str]:
     decision = subject.decision
-    if decision.paired_sha256 != sha256(subject.paired_data):
+    if decision.paired_sha256 != subject.sha256(names.PAIRED):
         yield f"{names.PAIRED} is not what was decided on"
-    if decision.predictions_sha256 != sha256(subject.predictions_data):
+    if decision.predictions_sha256 != subject.sha256(names.PREDICTIONS):
         yield f"{names.PREDICTIONS} is not what was decided on"
     if subject.before.policy is None or decision.policy_sha256 != sha256(subject.before.policy):
         yield "it was decided by another policy than the one that was in force"

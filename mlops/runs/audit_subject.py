@@ -133,15 +133,40 @@ class Subject:
         """What differs from the first parent, ascending by path."""
         return tuple(self.lake.diff(self.before.commit, self.commit.id))
 
+    @cached_property
+    def _contents(self) -> dict[str, bytes]:
+        return {}
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        return {}
+
     def read(self, path: str) -> bytes:
-        """Return the content of an object in the commit."""
-        return self.lake.read(self.commit.id, path)
+        """Return the content of an object in the commit; it is fetched once."""
+        if path not in self._contents:
+            self._contents[path] = self.lake.read(self.commit.id, path)
+        return self._contents[path]
+
+    def read_optional(self, path: str) -> bytes | None:
+        """Return the content of an object in the commit, or None where there is none."""
+        try:
+            return self.read(path)
+        except NotFound:
+            return None
+
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 of an object's content, which is fetched and digested once."""
+        if path not in self._digests:
+            data = self._contents.get(path)
+            digest = self.lake.sha256(self.commit.id, path) if data is None else sha256(data)
+            self._digests[path] = digest
+        return self._digests[path]
 
 
 class PromotionSubject(Subject):
     """A promotion under audit; what it holds is read when it is first asked for."""
 
-    @cached_property
+    @property
     def champion_data(self) -> bytes:
         """Content of its ``champion.json``."""
         return self.read(names.CHAMPION)
@@ -157,7 +182,7 @@ class PromotionSubject(Subject):
         data = self.before.champion
         return champion_of(data, self.before.commit) if data is not None else None
 
-    @cached_property
+    @property
     def decision_data(self) -> bytes:
         """Content of its ``reports/decision.json``."""
         return self.read(names.DECISION)
@@ -167,7 +192,7 @@ class PromotionSubject(Subject):
         """Its decision."""
         return Decision.from_json(parse_json(self.decision_data, names.DECISION))
 
-    @cached_property
+    @property
     def paired_data(self) -> bytes:
         """Content of its ``reports/paired.json``."""
         return self.read(names.PAIRED)
@@ -177,7 +202,7 @@ class PromotionSubject(Subject):
         """The paired losses that its verdict is computed from."""
         return Paired.from_json(parse_json(self.paired_data, names.PAIRED))
 
-    @cached_property
+    @property
     def predictions_data(self) -> bytes:
         """Content of its ``reports/predictions.parquet``."""
         return self.read(names.PREDICTIONS)
@@ -194,18 +219,6 @@ class PromotionSubject(Subject):
             return self.lake.commit_of(self.champion.evidence_commit)
         except NotFound as error:
             raise Unprovable("its evidence commit is gone") from error
-
-    def sha256(self, path: str) -> str:
-        """Return the SHA-256 of an object's content; what was read already is not read again."""
-        known = {
-            names.CHAMPION: "champion_data",
-            names.DECISION: "decision_data",
-            names.PAIRED: "paired_data",
-            names.PREDICTIONS: "predictions_data",
-        }
-        if path in known:
-            return sha256(getattr(self, known[path]))
-        return self.lake.sha256(self.commit.id, path)
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,13 @@ from mlops.runs.audit_promotion import agree
 from mlops.runs.audit_subject import PromotionSubject, Unprovable
 from mlops.runs.digest import sha256, tree_digest
 from mlops.runs.errors import Corrupt, InputError, NotFound, NotPromoted
-from mlops.runs.evidence import Contender, Paired, Policy
+from mlops.runs.evidence import Contender, Policy
 from mlops.runs.lifecycle import run_of
 from mlops.runs.model import Run
 from mlops.steps.judging import CommittedJudge
 from mlops.steps.provenance import code_digest, lock_digest
-from mlops.steps.scoring import CLUSTER, TARGET, metrics, series, texts
+from mlops.steps.resumming import Groups, differences, groups_of, unproved_sums
+from mlops.steps.scoring import CLUSTER, TARGET, metrics, texts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,6 +50,7 @@ class _Rows:
         clusters: Cluster of each row.
         targets: Target of each row.
         slices: Slice column to its value in each row.
+        groups: Its clusters, on all rows and on each slice.
         baseline: The declared baseline's prediction of each row.
     """
 
@@ -57,6 +59,7 @@ class _Rows:
     clusters: list[str]
     targets: np.ndarray
     slices: dict[str, list[str]]
+    groups: Groups
     baseline: np.ndarray
 
 
@@ -85,8 +88,7 @@ class FrameProver:
             yield f"the evidence is of {recorded.rows} rows, the holdout has {len(rows.key)}"
         if recorded.has_champion == bool(predictions[Contender.CHAMPION].isna().all()):
             yield "predictions and evidence differ in whether a champion was scored"
-        contenders = [c for c in Contender if recorded.has_champion or c is not Contender.CHAMPION]
-        yield from _differences(series(predictions, rows.slices, contenders), recorded)
+        yield from unproved_sums(predictions, rows.groups, rows.slices, recorded)
         stated = {name: value for name, value in subject.decision.metrics.items() if math.isfinite(value)}
         again = metrics(recorded)
         if again.keys() != stated.keys() or not all(agree(again[name], stated[name]) for name in again):
@@ -97,19 +99,22 @@ class FrameProver:
 
     def _rows(self, subject: PromotionSubject) -> _Rows:
         """Return what a promotion's holdout holds; promotions in a row are mostly judged by the same one."""
-        checksum = subject.outputs[names.HOLDOUT].checksum
-        if self._holdout is None or self._holdout[0] != checksum:
+        digest = subject.sha256(names.HOLDOUT)
+        if self._holdout is None or self._holdout[0] != digest:
             spec = self._workspace.spec
-            frame = self._workspace.frames.read(subject.commit.id, names.HOLDOUT)
+            frame = tables.read_parquet(subject.read(names.HOLDOUT), where=names.HOLDOUT)
+            clusters = texts(frame[spec.cluster])
+            slices = {column: texts(frame[column]) for column in spec.slices}
             rows = _Rows(
                 digest=row_digest(frame, spec.key, [spec.target, *spec.model_input]),
                 key=frame[list(spec.key)].reset_index(drop=True),
-                clusters=texts(frame[spec.cluster]),
+                clusters=clusters,
                 targets=frame[spec.target].to_numpy("float64"),
-                slices={column: texts(frame[column]) for column in spec.slices},
+                slices=slices,
+                groups=groups_of(clusters, slices),
                 baseline=spec.baseline(frame).astype("float64"),
             )
-            self._holdout = (checksum, rows)
+            self._holdout = (digest, rows)
         return self._holdout[1]
 
     def holdout(self, subject: PromotionSubject) -> Iterator[str]:
@@ -146,7 +151,7 @@ class FrameProver:
             raise
         except (InputError, NotPromoted) as error:
             raise Unprovable(f"its models cannot be scored any more: {error.what}") from error
-        found = list(_differences(again.paired.series, subject.paired))
+        found = list(differences(again.paired.series, subject.paired))
         found += [
             f"{name} is {getattr(again.paired, name)!r} by scoring again"
             for name in ("holdout_digest", "train_overlap", "candidate_trained_until", "holdout_from")
@@ -212,19 +217,3 @@ def _same_rows(rows: _Rows, predictions: pd.DataFrame) -> Iterator[str]:
         yield "the predictions are in other clusters than the holdout's rows"
     if not np.array_equal(predictions[TARGET].to_numpy("float64"), rows.targets):
         yield "the predictions are held against other targets than the holdout's"
-
-
-def _differences(derived: Any, recorded: Paired) -> Iterator[str]:
-    """Yield how series that were derived again differ from the recorded ones."""
-    if [(s.loss, s.slice) for s in derived] != [(s.loss, s.slice) for s in recorded.series]:
-        yield "the evidence is of other losses or slices"
-        return
-    for mine, theirs in zip(derived, recorded.series, strict=True):
-        name = f"the {mine.loss.replace('_', ' ')} of {mine.slice}"
-        if (mine.clusters, mine.n) != (theirs.clusters, theirs.n):
-            yield f"{name} is of other clusters or rows"
-            continue
-        for contender in Contender:
-            one, other = mine.of(contender), theirs.of(contender)
-            if len(one) != len(other) or not all(map(agree, one, other)):
-                yield f"{name} of the {contender} does not follow from the predictions"
