@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ def chosen(only: Sequence[str]) -> tuple[Anomaly, ...]:
 
 def gallery(
     anomalies: Sequence[Anomaly], folder: Path, lake: LakeMode = LakeMode.EMBEDDED
-) -> Iterator[Shown]:
+) -> Generator[Shown]:
     """Play anomalies one after the other, each in two repositories of a scratch store in ``folder``.
 
     What lies in the folder is removed, before and afterwards; the store's server is of the kind ``lake``.
@@ -78,8 +78,7 @@ def _play(scratch: Scratch, anomaly: Anomaly, *, disabled: bool) -> Act:
     started = time.perf_counter()
     scene = scratch.scene(anomaly, disabled=disabled)
     begun = anomaly.before(scene)
-    if disabled:
-        anomaly.guard.server(scene.lake)
+    (anomaly.guard.server if disabled else anomaly.guard.ready)(scene.workspace.ports)
     stopped = _meddle(anomaly, scene, begun)
     happened = anomaly.seen(scene, begun)
     found = scene.audited() if happened else ()

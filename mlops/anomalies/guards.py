@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.runs import names
-from mlops.runs.errors import ProtocolMisuse
+from mlops.runs.errors import LakeDenied, ProtocolMisuse
 
 if TYPE_CHECKING:
     from mlops.runs.ports import Judge, Lake, Ports
@@ -22,12 +22,15 @@ Files = Mapping[str, bytes]
 TAGS = f"{names.ACTIONS}tags.yaml"
 DIRECT = f"{names.ACTIONS}direct.yaml"
 
+#: lakeFS keeps the rules that it has read for up to six seconds.
+_RULES_KNOWN_S, _RETRY_S = 12.0, 0.25
+
 
 def _same(value: Any) -> Any:
     return value
 
 
-def _leave(_lake: Lake) -> None:
+def _leave(_ports: Ports) -> None:
     return
 
 
@@ -39,6 +42,7 @@ class Guard:
         name: What it is, for people.
         actions: Returns the files that judge, without it.
         server: Takes it away from the server, once all is there that the story begins with.
+        ready: Returns once the server is sure to know it; a real lakeFS knows new rules only seconds later.
         ports: Returns the outside of a command that lacks it.
         judge: Returns a judge that lacks it.
         invariant: What the audit does not ask without it; empty for guards that are not the audit's.
@@ -47,7 +51,8 @@ class Guard:
 
     name: str
     actions: Callable[[Files], Files] = _same
-    server: Callable[[Lake], None] = _leave
+    server: Callable[[Ports], None] = _leave
+    ready: Callable[[Ports], None] = _leave
     ports: Callable[[Ports], Ports] = _same
     judge: Callable[[Judge], Judge] = _same
     invariant: str = ""
@@ -79,12 +84,31 @@ def event(file: str, name: str) -> Guard:
 
 def protection() -> Guard:
     """Return the guard that is the protection of `main`."""
-    return Guard("protection of main", server=lift_protection)
+    return Guard(
+        "protection of main", server=lift_protection, ready=lambda ports: _wait(ports, protected=True)
+    )
 
 
-def lift_protection(lake: Lake) -> None:
-    """Take away the rules that protect branches, as an administrator can."""
-    lake.protect([], lake.protection().version)
+def lift_protection(ports: Ports) -> None:
+    """Take away the rules that protect branches, as an administrator can, and wait until they are gone."""
+    ports.lake.protect([], ports.lake.protection().version)
+    _wait(ports, protected=False)
+
+
+def _wait(ports: Ports, *, protected: bool) -> None:
+    """Return once a write to `main` that changes nothing is refused or taken, or the server had its time."""
+    waited_s = 0.0
+    while _is_protected(ports.lake) is not protected and waited_s < _RULES_KNOWN_S:
+        ports.clock.sleep(_RETRY_S)
+        waited_s += _RETRY_S
+
+
+def _is_protected(lake: Lake) -> bool:
+    try:
+        lake.discard(names.MAIN)
+    except LakeDenied:
+        return True
+    return False
 
 
 def invariant(name: str) -> Guard:

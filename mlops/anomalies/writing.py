@@ -49,7 +49,7 @@ HALF_WRITTEN = Anomaly(
 
 def _without_protection(scene: Scene) -> None:
     _with_champion(scene)
-    guards.lift_protection(scene.lake)
+    guards.lift_protection(scene.ports)
 
 
 def _commit_on_main(scene: Scene, _: None) -> None:

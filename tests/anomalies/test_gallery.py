@@ -16,6 +16,7 @@ from mlops.anomalies.scratch import Scratch, scratch_store
 from mlops.cli import run
 from mlops.runs import names
 from mlops.runs.errors import AuditFailed, ConfigError, InputError, ProtocolMisuse
+from mlops.settings import LakeMode
 from mlops.steps.repository import gate_files
 
 #: What a gallery of this protocol must show, and by whom each is stopped or found.
@@ -64,6 +65,23 @@ def test_it_happens_without_its_guard_and_not_unnoticed_with_it(scratch: Scratch
     assert shown.by is not None
     assert (shown.by.who, shown.by.code) == EXPECTED[anomaly.name]
     assert bool(shown.guarded.happened) is anomaly.guard.audits
+
+
+@pytest.fixture(scope="module")
+def real_scratch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scratch]:
+    """The same on the lakeFS program."""
+    with scratch_store(tmp_path_factory.mktemp("real") / "store", LakeMode.LAKEFS) as store:
+        yield store
+
+
+@pytest.mark.real_lakefs
+@pytest.mark.parametrize("anomaly", ANOMALIES, ids=lambda anomaly: anomaly.name)
+def test_lakefs_itself_answers_alike(real_scratch: Scratch, anomaly: Anomaly) -> None:
+    shown = show(real_scratch, anomaly)
+
+    assert shown.complaint == ""
+    assert shown.by is not None
+    assert (shown.by.who, shown.by.code) == EXPECTED[anomaly.name]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import dataclasses
 import textwrap
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from mlops.cli.results import Result, StoppedHalfway
@@ -36,14 +37,15 @@ def anomalies(session: Session, only: Sequence[str], *, only_list: bool) -> Resu
     session.tell("loading libraries")
     from mlops.anomalies.gallery import chosen, gallery
 
-    wanted, shown = chosen(only), []
+    wanted = chosen(only)
     if only_list:
         return _listed(wanted)
-    started = time.perf_counter()
-    session.tell(f"starting a lake server of its own for {len(wanted)} anomalies")
-    for place, one in enumerate(gallery(wanted, settings.state_dir / "anomalies", settings.lake), 1):
-        session.tell(f"{place} of {len(wanted)}  {one.anomaly.name}: {_line(one)}")
-        shown.append(one)
+    started, shown = time.perf_counter(), []
+    with closing(gallery(wanted, settings.state_dir / "anomalies", settings.lake)) as plays:
+        for place, anomaly in enumerate(wanted, 1):
+            session.tell(f"{place} of {len(wanted)}  {anomaly.name}: {anomaly.story}")
+            shown.append(next(plays))
+            session.tell(f"        {_line(shown[-1])}")
     return _told(shown, time.perf_counter() - started)
 
 
