@@ -279,3 +279,9 @@ def test_a_changed_table_shows_what_changed_in_it(browser: Browser, api: Any) ->
     api.commit(branch="dev")
     _, text = browser.go(f"/repositories/{api.repository}/compare?ref=main&compare=dev")
     assert "3 → 4 rows; 2 added, 1 removed; columns added: new; columns removed: old" in text
+    rows = re.findall(r'<span class="\w+">(\w+)</span></th><td>(\d+)</td><td>nan</td>', text)
+    assert rows == [("removed", "1"), ("added", "4"), ("added", "5")]
+    api.put("t.parquet", parquet(n=[1, 2, 3], old=[1, 1, 9], f=[float("nan")] * 3), branch="dev")
+    api.commit(branch="dev")
+    _, text = browser.go(f"/repositories/{api.repository}/compare?ref=main&compare=dev")
+    assert "3 → 3 rows; 1 added, 1 removed; columns with other values: old" in text

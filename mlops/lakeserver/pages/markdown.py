@@ -28,13 +28,13 @@ class Place:
         """The path of what a relative link names."""
         named = unquote(target.partition("#")[0].partition("?")[0])
         folder = "" if named.startswith("/") else self.path.rpartition("/")[0]
-        found = normpath(f"{folder}/{named}").lstrip("/")
-        return found + "/" if named.endswith("/") and found != "." else found
+        found = normpath(f"/{folder}/{named}").lstrip("/")
+        return f"{found}/" if found and named.endswith(("/", "..", "/.")) else found
 
     def page(self, path: str) -> str:
-        """The page of a file, or of a folder, whose path ends with a slash."""
-        kind = "objects" if path.endswith("/") or path == "." else "object"
-        return address(self.repository, kind, ref=self.ref, path="" if path == "." else path)
+        """The page of a file, or of a folder, whose path is empty or ends with a slash."""
+        kind = "object" if path and not path.endswith("/") else "objects"
+        return address(self.repository, kind, ref=self.ref, path=path)
 
     def raw(self, path: str) -> str:
         """The address of a file's bytes."""
@@ -61,6 +61,10 @@ def _adapted(tokens: list[Token], place: Place) -> Iterator[Token]:
         elif token.type in ("th_open", "td_open"):
             # Styles within the page are refused by its own content security policy.
             token.attrs.pop("style", None)
+        elif token.type in ("fence", "code_block"):
+            code = tag("code", token.content)
+            yield _html(tag("pre", code, tabindex="0", role="region", aria_label="Code"))
+            continue
         elif token.children:
             token.children = [part for child in token.children for part in _inline(child, place)]
         if token.type == "table_open":
@@ -96,7 +100,7 @@ def _target(href: str, place: Place) -> str:
     parts = urlsplit(href)
     if parts.scheme == _SCHEME:
         ref, _, path = unquote(parts.path).lstrip("/").partition("/")
-        return Place(parts.netloc, ref, path).page(path or "./")
+        return Place(parts.netloc, ref, path).page(path)
     if _elsewhere(href) or href.startswith("#"):
         return href
     return place.page(place.beside(href))
