@@ -92,6 +92,7 @@ class Server:
 
         from mlops.lakeserver.app import Application
         from mlops.lakeserver.pages.site import site
+        from mlops.lakeserver.protocol import LimitedProtocol
 
         if self._options.hooks:
             self._start_hooks()
@@ -103,7 +104,7 @@ class Server:
             access_log=False,
             lifespan="off",
             server_header=False,
-            http="httptools",
+            http=LimitedProtocol,
             loop="uvloop" if os.name != "nt" else "asyncio",
             timeout_graceful_shutdown=5,
             timeout_keep_alive=75,
