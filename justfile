@@ -52,6 +52,10 @@ test-readme *ARGS: setup
 bench *ARGS: setup
     @{{ python }} -m tests.benchmarks {{ ARGS }}
 
+# Measure the lake server beside a real lakeFS, where one is on PATH; .mlops/bench-lake.json (about 10 minutes).
+bench-lake *ARGS: setup
+    @{{ python }} -m tests.benchmarks.lake {{ ARGS }}
+
 # Lock the newest versions that pyproject.toml allows (needs uv).
 lock:
     @uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --upgrade \

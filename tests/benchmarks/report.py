@@ -24,6 +24,7 @@ class Row:
         other: What it is held against, in the same unit; None where the figure stands for itself.
         bound: The most that the ratio may be or, without ``other``, the figure itself; None for rows that
             only inform.
+        at_least: Whether ``bound`` is the least that it may be instead, as for rates.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Row:
     unit: str
     other: float | None = None
     bound: float | None = None
+    at_least: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -43,7 +45,9 @@ class Row:
         if self.bound is None:
             return None
         value = self.ours if self.other is None else self.ratio
-        return value is not None and value <= self.bound
+        if value is None:
+            return False
+        return value >= self.bound if self.at_least else value <= self.bound
 
     def to_json(self) -> dict[str, Any]:
         """Return the row as it is written."""
@@ -98,9 +102,13 @@ def cells(row: Row) -> list[str]:
         _number(row.other),
         row.unit,
         _number(row.ratio),
-        _number(row.bound),
+        _bound(row),
         {None: "", True: "yes", False: "NO"}[row.holds],
     ]
+
+
+def _bound(row: Row) -> str:
+    return f">= {_number(row.bound)}" if row.at_least and row.bound is not None else _number(row.bound)
 
 
 def _number(value: float | None) -> str:

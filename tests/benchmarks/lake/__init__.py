@@ -1,0 +1,1 @@
+"""The lake server side by side with a real lakeFS."""
