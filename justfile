@@ -36,9 +36,9 @@ format: setup
     @.venv/bin/ruff check --fix --quiet
     @{{ python }} -m mlops.lakeserver.coverage --write
 
-# Kill real processes at every call (at most 30 minutes).
+# Kill real processes at every call (at most 30 minutes on two cores).
 test-faults *ARGS: setup
-    @{{ python }} -m pytest -m "faults" {{ ARGS }}
+    @{{ python }} -m pytest -n 2 --dist worksteal -m "faults" {{ ARGS }}
 
 # The contract and protocol tests against the lakeFS program on PATH; fails where there is none.
 test-real *ARGS: setup

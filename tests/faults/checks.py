@@ -7,21 +7,21 @@ from typing import Any
 from mlops.runs import names
 from mlops.runs.audit import audit
 from mlops.runs.history import read_main
-from tests.support.auditing import NumberProver, texts
-from tests.support.protocol import World
+from mlops.runs.ports import Lake, Ports
+from tests.support.auditing import texts
 
 
-def check_whole(world: World) -> None:
+def check_whole(lake: Lake) -> None:
     """Raise `AssertionError` unless the champion's record lists exactly the objects that are on `main`."""
-    lake, state = world.lake, read_main(world.lake)
+    state = read_main(lake)
     listed = {(o.path, o.checksum) for o in state.champion.objects} if state.champion else set()
     found = {(s.path, s.checksum) for prefix in names.OUTPUTS for s in lake.list(state.head, prefix)}
     assert listed == found, state.head
 
 
-def check_clean(world: World) -> None:
+def check_clean(ports: Ports, prover: Any, *, rescore: bool = False) -> None:
     """Raise `AssertionError` unless an audit of history, record and tracker finds nothing."""
-    tracker: Any = world.ports.tracker
-    steps = audit(world.ports, NumberProver(), tracker)
+    tracker: Any = ports.tracker
+    steps = audit(ports, prover, tracker, rescore=rescore)
     found = [finding for step in steps for finding in step.findings]
     assert texts(found) == []

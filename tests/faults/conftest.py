@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,8 @@ from tests.faults.harness import Zygote, warmed
 
 #: Key of what a test says about itself.
 SAYS = "faults"
+#: Key of what is counted over all tests: name to number.
+TALLY = "faults in all"
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +30,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("calls found and killed")
         for line in sorted(lines):
             terminalreporter.write_line(line)
+        for name, number in tally(reports).items():
+            terminalreporter.write_line(f"in all: {number} {name}")
+
+
+def tally(reports: list[pytest.TestReport]) -> Counter[str]:
+    """Return what tests have counted, summed up."""
+    found: Counter[str] = Counter()
+    for report in reports:
+        for key, value in report.user_properties:
+            if key == TALLY and isinstance(value, dict):
+                found.update(value)
+    return found

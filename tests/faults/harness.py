@@ -20,59 +20,22 @@ from typing import Any
 from mlops.adapters import lake_credentials
 from mlops.lakeserver.store import Store
 from mlops.lakeserver.verify import verify
+from tests.faults import real_steps
+from tests.faults.points import Point, Undisturbed
 from tests.support.commands import COMMANDS
 
 KILLED = -signal.SIGKILL
 
 
-@dataclass(frozen=True)
-class Point:
-    """One place to kill at.
-
-    Attributes:
-        command: Name of the command.
-        server: Whether the lake server is killed, rather than the process that gives the command.
-        at: Number of the call, from 1.
-        after: Whether the call takes effect first, and only its answer is lost.
-    """
-
-    command: str
-    server: bool
-    at: int
-    after: bool
-
-    def __str__(self) -> str:
-        who = "server" if self.server else "victim"
-        return f"{self.command}: {who} killed {'after' if self.after else 'before'} call {self.at}"
+#: Templates of which all others are copies.
+BARE, PREPARED, STEPS = "bare", "prepared", "steps"
 
 
-@dataclass(frozen=True)
-class Undisturbed:
-    """What a command does if nobody dies.
-
-    Attributes:
-        end: What must not depend on crashes.
-        calls: Calls of the process, in order.
-        requests: Requests that the server saw, in order.
-    """
-
-    end: dict[str, Any]
-    calls: list[str]
-    requests: list[str]
-
-    def points(self, command: str, *, server: bool) -> list[Point]:
-        """Return all places to kill at: before each call, and after each that changes something.
-
-        What a call that only reads leaves behind is what the next one finds, before which is killed too.
-        """
-        calls = list(enumerate(self.requests if server else self.calls, 1))
-        before = [Point(command, server, at, after=False) for at, _ in calls]
-        return before + [Point(command, server, at, after=True) for at, call in calls if not reads(call)]
-
-
-def reads(call: str) -> bool:
-    """Tell whether a request, or a call of MLflow's client, changes nothing."""
-    return call.startswith(("GET ", "HEAD ", "mlflow.get_", "mlflow.search_"))
+def base_of(name: str) -> str:
+    """Return the template that another one is made from; empty where it is made from nothing."""
+    if name in real_steps.COMMANDS:
+        return STEPS
+    return (BARE if COMMANDS[name].bare else PREPARED) if name in COMMANDS else ""
 
 
 @dataclass
@@ -107,18 +70,19 @@ class Zygote:
         return World(self, folder)
 
     def template(self, name: str) -> Path:
-        """Return the template of a command, of ``prepared`` or of ``bare``; made where it is missing."""
+        """Return a template: of a command, or one that others are made from; made where it is missing."""
         if name not in self.templates:
-            scenario = COMMANDS.get(name)
-            base = None if scenario is None else self.template("bare" if scenario.bare else "prepared")
-            world = self.world(base)
+            base = base_of(name)
+            world = self.world(self.template(base) if base else None)
             with world.serving(until=signal.SIGTERM):
-                if name == "prepared":
+                if name == PREPARED:
                     world.warm()
-                elif scenario is None:
-                    world.done("base", bare=True)
-                else:
+                elif name == STEPS:
+                    self.ask(do="load", modules=world.done(name))
+                elif base:
                     world.done("prepare", command=name)
+                else:
+                    world.done(name)
             self.templates[name] = world.folder
         return self.templates[name]
 
@@ -282,7 +246,7 @@ def warmed(folder: Path) -> Iterator[Zygote]:
     try:
         assert json.loads(process.stdout.readline()) == {"ready": True}
         zygote = Zygote(process, folder, lakectl)
-        zygote.template("prepared")
+        zygote.template(PREPARED)
         yield zygote
     finally:
         process.stdin.close()

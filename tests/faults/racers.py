@@ -9,13 +9,13 @@ from typing import Any
 from mlops.runs import names
 from mlops.runs.decision import decide
 from mlops.runs.history import read_json, read_main, since
-from mlops.runs.lifecycle import attempts_of, is_over, load_run, open_run
+from mlops.runs.lifecycle import attempts_of, is_over, load_run
 from mlops.runs.model import Champion, RollbackRecord, Run, Step
 from mlops.runs.ports import Lake
 from mlops.runs.promotion import Promotion, promote
 from mlops.runs.reconcile import reconcile, record_promotion
 from mlops.runs.rollback import resume, rollback
-from tests.faults.checks import check_clean
+from tests.faults import real_steps
 from tests.faults.turnstile import Turnstile, TurnstileClock
 from tests.faults.victims import Address, real_world
 from tests.support.protocol import World
@@ -25,13 +25,18 @@ Role = Callable[..., dict[str, Any]]
 
 def race(address: Address, role: str, turnstile: Turnstile, options: Mapping[str, Any]) -> dict[str, Any]:
     """Play a role in a race, and return how it ended."""
+    return ROLES[role](address, turnstile, **options)
+
+
+def _world(address: Address, turnstile: Turnstile) -> World:
     world = real_world(address, turnstile)
     world.ports = dataclasses.replace(world.ports, clock=TurnstileClock(turnstile))
-    return ROLES[role](world, turnstile, **options)
+    return world
 
 
-def _promoter(world: World, turnstile: Turnstile, mae: float) -> dict[str, Any]:
+def _promoter(address: Address, turnstile: Turnstile, mae: float) -> dict[str, Any]:
     """Decide, wait for the others, promote."""
+    world = _world(address, turnstile)
     reconcile(world.ports)
     run = decide(world.ports, world.judge, world.train(mae)).run
     before = world.judge.evaluations
@@ -39,10 +44,15 @@ def _promoter(world: World, turnstile: Turnstile, mae: float) -> dict[str, Any]:
     ended = promote(world.ports, world.judge, run)
     record_promotion(world.ports, ended)
     reconcile(world.ports)
-    return told(ended) | {"scored_again": world.judge.evaluations - before}
+    return _told(ended) | {"scored_again": world.judge.evaluations - before}
 
 
-def told(ended: Promotion) -> dict[str, Any]:
+def _steps_promoter(address: Address, turnstile: Turnstile, shrinkage: float) -> dict[str, Any]:
+    ended, scored_again = real_steps.promoter(address, turnstile, shrinkage)
+    return _told(ended) | {"scored_again": scored_again}
+
+
+def _told(ended: Promotion) -> dict[str, Any]:
     """Return how a promotion ended, as JSON types."""
     return {
         "number": ended.number,
@@ -54,9 +64,10 @@ def told(ended: Promotion) -> dict[str, Any]:
 
 
 def _roller(
-    world: World, turnstile: Turnstile, to: int | None, forward: bool, resumes: bool
+    address: Address, turnstile: Turnstile, to: int | None, forward: bool, resumes: bool
 ) -> dict[str, Any]:
     """Roll back, and perhaps let promotions go on at once."""
+    world = _world(address, turnstile)
     turnstile.barrier()
     reconcile(world.ports)
     record = rollback(world.ports, "racing", to, forward=forward)
@@ -66,42 +77,48 @@ def _roller(
     return {"to": record.to_number if record else 0}
 
 
-def _deliverer(world: World, turnstile: Turnstile, arrival: str) -> dict[str, Any]:
+def _deliverer(address: Address, turnstile: Turnstile, arrival: str) -> dict[str, Any]:
+    world = _world(address, turnstile)
     turnstile.barrier()
     ended = world.arrive(arrival)
     return {"commit": ended.commit, "arrival": arrival}
 
 
-ROLES: dict[str, Role] = {"promoter": _promoter, "roller": _roller, "deliverer": _deliverer}
+ROLES: dict[str, Role] = {
+    "promoter": _promoter,
+    "roller": _roller,
+    "deliverer": _deliverer,
+    "steps promoter": _steps_promoter,
+    "steps deliverer": real_steps.deliverer,
+}
 
 
-def settle(address: Address) -> dict[str, str]:
+def settle(address: Address, kit: Any) -> dict[str, str]:
     """Do what people do after a race: lift the hold, go on with what is unfinished; then check everything.
+
+    Args:
+        address: Where everything is.
+        kit: The module whose promoters have raced: it audits, and finishes a run.
 
     Returns:
         Per run that was unfinished what it came to: ``promoted``, ``refused``, or ``dropped`` where a
         rollback dropped the commit that it forked from.
     """
     world = real_world(address)
-    check_clean(world)
+    kit.check_clean(address)
     reconcile(world.ports)
     resume(world.ports, "the race is over")
-    ends = {run.run_id: _finished(world, run) for run in _unfinished(world.lake)}
+    ends = {run.run_id: _finished(address, kit, run) for run in _unfinished(world.lake)}
     assert reconcile(world.ports) == []
-    check_clean(world)
+    kit.check_clean(address)
     return ends
 
 
-def _finished(world: World, run: Run) -> str:
-    head = world.lake.head(names.MAIN)
-    if not since(world.lake, head, run.fork).reached:
+def _finished(address: Address, kit: Any, run: Run) -> str:
+    lake = real_world(address).lake
+    if not since(lake, lake.head(names.MAIN), run.fork).reached:
         return "dropped"
-    opened = open_run(world.ports, lambda _head: run.inputs)
-    assert opened.reached(Step.DECIDED)
-    ended = promote(world.ports, world.judge, opened)
-    record_promotion(world.ports, ended)
-    reconcile(world.ports)
-    return "promoted" if ended.number else "refused"
+    return "promoted" if kit.finish(address, run).number else "refused"
 
 
 def account(address: Address) -> dict[str, Any]:

@@ -4,7 +4,10 @@ The process that gives the command is killed, and separately the lake server: be
 each call that changes something and its answer. Then the command is given again: the end must be that of an
 undisturbed run, an audit must find nothing, and the lake's store must be whole.
 
-``just test-faults`` kills at every call; ``just test`` at twenty of these points, chosen by a fixed seed.
+Commands whose models are numbers are killed at every call. The real steps, which take longer, are killed in
+every state that they can leave behind: between each call that changes something and its answer.
+
+``just test-faults`` kills at all of these; ``just test`` at twenty points, chosen by a fixed seed.
 Calls found and calls killed are printed and must be equal.
 """
 
@@ -16,8 +19,10 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import SAYS
-from tests.faults.harness import Zygote, reads
+from tests.faults import real_steps
+from tests.faults.conftest import SAYS, TALLY
+from tests.faults.harness import Zygote
+from tests.faults.points import reads
 from tests.support.commands import COMMANDS
 
 SEEDED_POINTS = 20
@@ -60,4 +65,29 @@ def test_killed_at_every_call_and_run_again(
         f"{command}, {who}: {len(calls)} calls found, {killed[False]} killed before; "
         f"{changing} of them change something, {killed[True]} killed after",
     )
+    record_property(TALLY, {"calls found": len(calls), "killed before": killed[False]})
+    record_property(TALLY, {"changes found": changing, "killed between change and answer": killed[True]})
     assert (killed[False], killed[True]) == (len(calls), changing)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("server", [False, True], ids=["victim", "server"])
+@pytest.mark.parametrize("command", list(real_steps.COMMANDS))
+def test_real_steps_killed_after_every_change_and_run_again(
+    zygote: Zygote, record_property: Say, command: str, server: bool
+) -> None:
+    known = zygote.known(command)
+    calls = known.requests if server else known.calls
+    changing = sum(not reads(call) for call in calls)
+    killed = 0
+    for point in known.after_changes(command, server=server):
+        zygote.kill(point)
+        killed += 1
+    who = "server" if server else "victim"
+    record_property(
+        SAYS,
+        f"{command}, {who}: {len(calls)} calls found; {changing} of them change something, "
+        f"{killed} killed after",
+    )
+    record_property(TALLY, {"changes of real steps found": changing, "killed after": killed})
+    assert killed == changing > 0

@@ -116,7 +116,7 @@ class Director:
     racers: list[Racer]
     seed: int
     width: int = 1
-    limit_s: float = 100.0
+    limit_s: float = 200.0
     free: bool = False
     delays: dict[str, int] = field(default_factory=dict)
     trace: list[str] = field(default_factory=list)

@@ -16,8 +16,13 @@ from typing import Any, TextIO
 from mlops.adapters import lake_credentials
 from mlops.adapters.lake import Connection, LakeFSLake, connect
 from mlops.adapters.tracking import MLflowTracker
+from mlops.runs.lifecycle import open_run
+from mlops.runs.model import Run, Step
+from mlops.runs.promotion import Promotion, promote
+from mlops.runs.reconcile import reconcile, record_promotion
 from mlops.steps.system import SystemClock, SystemProcesses, nonce
-from tests.faults.checks import check_clean, check_whole
+from tests.faults import checks
+from tests.support.auditing import NumberProver
 from tests.support.commands import COMMANDS, bare_world, prepared_world
 from tests.support.fakes import FakeJudge, fake_ports
 from tests.support.faults import FaultPlan, Watched
@@ -123,7 +128,7 @@ def give(address: Address, command: str, plan: FaultPlan) -> None:
 def give_again(address: Address, command: str) -> dict[str, Any]:
     """Check that `main` is whole, give the command, audit all that is there, and return the end."""
     world = real_world(address)
-    check_whole(world)
+    checks.check_whole(world.lake)
     COMMANDS[command].command(world)
     return _end(world, command)
 
@@ -133,6 +138,22 @@ def end(address: Address, command: str) -> dict[str, Any]:
     return _end(real_world(address), command)
 
 
+def check_clean(address: Address) -> None:
+    """Raise `AssertionError` unless an audit of all that is there finds nothing."""
+    checks.check_clean(real_world(address).ports, NumberProver())
+
+
+def finish(address: Address, run: Run) -> Promotion:
+    """Bring a run to its end whose process has ended after deciding."""
+    world = real_world(address)
+    opened = open_run(world.ports, lambda _head: run.inputs)
+    assert opened.reached(Step.DECIDED)
+    ended = promote(world.ports, world.judge, opened)
+    record_promotion(world.ports, ended)
+    reconcile(world.ports)
+    return ended
+
+
 def _end(world: World, command: str) -> dict[str, Any]:
-    check_clean(world)
+    checks.check_clean(world.ports, NumberProver())
     return COMMANDS[command].end(world)

@@ -8,9 +8,11 @@ One JSON request a line on standard input, one JSON answer a line on standard ou
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import functools
 import gc
+import importlib
 import json
 import os
 import signal
@@ -25,12 +27,12 @@ from typing import Any
 
 from mlops.adapters.tracking_store import quieten
 from mlops.runs.errors import MlopsError
-from tests.faults import racers, serving, victims
+from tests.faults import racers, real_steps, serving, victims
 from tests.faults.turnstile import Director, Racer, Turnstile
 from tests.faults.victims import Address, SigKillPlan
 
 #: Nobody waits for ever: a child that is not done by then is killed, and has said where it was.
-CHILD_S = 120
+CHILD_S = 240
 SERVER_S = 1800
 
 Job = Callable[[dict[str, Any]], Any]
@@ -75,19 +77,26 @@ def _address(request: dict[str, Any]) -> Address:
     return Address(**request["address"])
 
 
+def _kit(request: dict[str, Any]) -> Any:
+    """Return the module whose commands these are: models that are numbers, or real ones."""
+    steps = request.get("steps", request.get("command") in real_steps.COMMANDS)
+    return real_steps if steps else victims
+
+
 def _give(request: dict[str, Any]) -> None:
     with Path(request["notes"]).open("w", encoding="utf-8") as notes:
         plan = SigKillPlan(request["at"], request["after"], notes=notes)
-        victims.give(_address(request), request["command"], plan)
+        _kit(request).give(_address(request), request["command"], plan)
 
 
 JOBS: dict[str, Job] = {
-    "base": lambda r: victims.make_base(_address(r), bare=r["bare"]),
-    "prepare": lambda r: victims.prepare(_address(r), r["command"]),
+    "steps": lambda r: real_steps.make_base(_address(r)),
+    "bare": lambda r: victims.make_base(_address(r), bare=True),
+    "prepare": lambda r: _kit(r).prepare(_address(r), r["command"]),
     "give": _give,
-    "again": lambda r: victims.give_again(_address(r), r["command"]),
-    "end": lambda r: victims.end(_address(r), r["command"]),
-    "settle": lambda r: racers.settle(_address(r)),
+    "again": lambda r: _kit(r).give_again(_address(r), r["command"]),
+    "end": lambda r: _kit(r).end(_address(r), r["command"]),
+    "settle": lambda r: racers.settle(_address(r), _kit(r)),
     "account": lambda r: racers.account(_address(r)),
 }
 
@@ -165,7 +174,20 @@ def _warm(request: dict[str, Any]) -> dict[str, Any]:
     """Do a whole job in this process itself: what is loaded when it is first used is then there for all."""
     address = _address(request)
     victims.make_base(address, bare=False)
-    victims.end(address, "run")
+    victims.check_clean(address)
+    return _frozen()
+
+
+def _load(request: dict[str, Any]) -> dict[str, Any]:
+    """Load what a child has had to load, so that no other has to; nothing is computed or opened."""
+    for module in request["modules"]:
+        with contextlib.suppress(ImportError):  # some go by names that nobody can import
+            importlib.import_module(module)
+    real_steps.remember()
+    return _frozen()
+
+
+def _frozen() -> dict[str, Any]:
     assert threading.active_count() == 1, "a fork would lose the other threads"
     gc.collect()
     gc.freeze()  # a child's collector then leaves the pages alone that it shares with this process
@@ -174,6 +196,7 @@ def _warm(request: dict[str, Any]) -> dict[str, Any]:
 
 REQUESTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "warm": _warm,
+    "load": _load,
     "job": _job,
     "race": _race,
     "serve": _serve,

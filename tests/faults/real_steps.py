@@ -1,0 +1,193 @@
+"""Inside a forked child: commands made of the real steps, on a pipeline small enough to be killed often.
+
+Tables, suites, models, judge and proofs are the real ones; the other commands have models that are numbers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from unittest import mock
+
+from mlops.runs import names
+from mlops.runs.ports import Ports
+from tests.faults import checks
+from tests.faults.turnstile import Turnstile, TurnstileClock
+from tests.faults.victims import Address, real_world, this_machine
+from tests.support.commands import end_of, roll_back_to_first
+from tests.support.faults import FaultPlan
+from tests.support.protocol import GATE_FILES
+
+if TYPE_CHECKING:
+    from mlops.runs.model import Run
+    from mlops.runs.promotion import Promotion
+    from mlops.steps.workspace import Workspace
+
+MONTHS = ("2020-01", "2020-02", "2020-03")
+NEXT_MONTH = "2020-04"
+
+Step = Callable[["Workspace", Address], object]
+
+
+def _nothing(_workspace: Workspace, _address: Address) -> None:
+    """The workspace is as it is."""
+
+
+def _ingest(workspace: Workspace, _address: Address) -> None:
+    deliver(workspace, NEXT_MONTH)
+
+
+def deliver(workspace: Workspace, arrival: str) -> dict[str, Any]:
+    """Bring a month to `main`, and return what was committed where."""
+    from mlops.steps import ingesting
+
+    ended = ingesting.deliver(workspace, arrival, *ingesting.from_source(workspace, arrival))
+    return {"commit": ended.commit, "arrival": arrival}
+
+
+def _run(shrinkage: float) -> Step:
+    def command(workspace: Workspace, _address: Address) -> None:
+        from mlops.steps import running
+
+        running.run_all(workspace, workspace.spec.parameters({"shrinkage": shrinkage}))
+
+    return command
+
+
+def _decided_but_overtaken(workspace: Workspace, address: Address) -> None:
+    from mlops.steps import running
+
+    running.evaluate(workspace, running.open_(workspace, workspace.spec.parameters({"shrinkage": 200.0})))
+    _run(400.0)(workspace, address)
+
+
+def _promote(workspace: Workspace, _address: Address) -> None:
+    from mlops.steps import restoring
+    from mlops.steps.provenance import inputs_of
+
+    params = workspace.spec.parameters({"shrinkage": 200.0})
+    inputs = inputs_of(workspace.spec, workspace.lake, workspace.lake.head(names.MAIN), params)
+    restoring.promote(workspace, names.run_id(inputs.digest))
+
+
+def _rolled_back_and_resumed(workspace: Workspace, address: Address) -> None:
+    from mlops.runs.rollback import resume
+
+    roll_back_to_first(real_world(address))
+    resume(workspace.ports, "go on")
+
+
+def _restore(workspace: Workspace, _address: Address) -> None:
+    from mlops.steps import restoring
+
+    restoring.restore(workspace, 2, "it was right")
+
+
+#: Name to what happens before, and the command.
+COMMANDS: dict[str, tuple[Step, Step]] = {
+    "steps: ingest": (_nothing, _ingest),
+    "steps: run": (_nothing, _run(400.0)),
+    "steps: promote": (_decided_but_overtaken, _promote),
+    "steps: restore": (_rolled_back_and_resumed, _restore),
+}
+
+
+def workspace_of(address: Address, plan: FaultPlan | None = None, **ports: Any) -> Workspace:
+    """Return the workspace of the pipeline on a server, its requests and MLflow's calls through a plan."""
+    from mlops.adapters.lake import LakeFSLake
+    from mlops.steps.links import Links
+    from mlops.steps.workspace import Workspace
+    from tests.orchestration.tiny import SPEC
+
+    lake = LakeFSLake(address.connection(plan), address.repository)
+    made = Ports(lake=lake, tracker=address.tracker(plan), **{**this_machine(), **ports})
+    return Workspace(SPEC, lake, made, Links(address.endpoint, address.repository))
+
+
+def remember() -> None:
+    """Compute what is the same in all children."""
+    from mlops.steps import provenance
+
+    provenance.code_digest()
+    provenance.lock_digest()
+    provenance.git_state()
+
+
+def make_base(address: Address) -> list[str]:
+    """Create the repository, bring three months to it, promote two models; return what had to be loaded."""
+    from mlops.runs.setup import set_up
+    from tests.orchestration.tiny import gate_files
+
+    address.connection().create_repository(address.repository)
+    workspace = workspace_of(address)
+    actions = {path: data for path, data in GATE_FILES.items() if path.startswith(names.ACTIONS)}
+    set_up(workspace.ports, gate_files() | actions)
+    for month in MONTHS:
+        deliver(workspace, month)
+    for shrinkage in (2000.0, 1000.0):
+        _run(shrinkage)(workspace, address)
+    check_clean(address)
+    return sorted(sys.modules)
+
+
+def prepare(address: Address, command: str) -> None:
+    """Bring the base to where a command is given."""
+    COMMANDS[command][0](workspace_of(address), address)
+
+
+def give(address: Address, command: str, plan: FaultPlan) -> None:
+    """Give a command, and perhaps die of it."""
+    COMMANDS[command][1](workspace_of(address, plan), address)
+
+
+def give_again(address: Address, command: str) -> dict[str, Any]:
+    """Check that `main` is whole, give the command, audit all that is there, and return the end."""
+    checks.check_whole(real_world(address).lake)
+    give(address, command, FaultPlan())
+    return end(address, command)
+
+
+def end(address: Address, command: str) -> dict[str, Any]:
+    """Audit all that is there, and return what must not depend on crashes.
+
+    Two saves of one fit may differ in their bytes; that models are the same is seen from their predictions.
+    """
+    check_clean(address)
+    found = end_of(real_world(address))
+    unlike = [path for path in found["objects"] if path.startswith(names.MODEL)]
+    found["objects"] |= dict.fromkeys(unlike, "")
+    return found | {"command": command}
+
+
+def check_clean(address: Address) -> None:
+    """Raise `AssertionError` unless an audit that scores all models again finds nothing."""
+    from mlops.steps.proving import FrameProver
+
+    workspace = workspace_of(address)
+    checks.check_clean(workspace.ports, FrameProver(workspace), rescore=True)
+
+
+def finish(address: Address, run: Run) -> Promotion:
+    """Bring a run to its end whose process has ended after deciding."""
+    from mlops.steps import restoring
+
+    return restoring.promote(workspace_of(address), run.run_id)
+
+
+def promoter(address: Address, turnstile: Turnstile, shrinkage: float) -> tuple[Promotion, int]:
+    """Race: do all steps up to the decision, wait for the others, promote; count scorings since then."""
+    from mlops.steps import judging, running
+
+    workspace = workspace_of(address, turnstile, clock=TurnstileClock(turnstile))
+    run = running.open_(workspace, workspace.spec.parameters({"shrinkage": shrinkage}))
+    run = running.evaluate(workspace, run)
+    turnstile.barrier()
+    with mock.patch.object(judging, "score", wraps=judging.score) as scored:
+        return running.promote(workspace, run), scored.call_count
+
+
+def deliverer(address: Address, turnstile: Turnstile, arrival: str) -> dict[str, Any]:
+    """Race: bring a month once all have decided."""
+    turnstile.barrier()
+    return deliver(workspace_of(address, turnstile, clock=TurnstileClock(turnstile)), arrival)
