@@ -12,6 +12,10 @@ from mlops.lakeserver.server import DEFAULT_LISTEN, ListenRefused, Options, Serv
 from mlops.lakeserver.store.database import FormatMismatch
 from mlops.lakeserver.store.lock import StoreInUse
 
+_WELCOME = """access key: {key.access_key_id}, secret: {key.secret_access_key}
+sample repository: lakectl repo create lakefs://quickstart local://quickstart --sample-data
+"""
+
 
 class ImportRefused(ValueError):
     """The folder to import from is none."""
@@ -80,6 +84,8 @@ def main() -> int:
         sys.stderr.write(f"lake server: {error}\n")
         return 1
     sys.stdout.write(f"lake server: {server.url} (data in {args.data})\n")
+    if args.quickstart:
+        sys.stdout.write(_WELCOME.format(key=credentials))
     sys.stdout.flush()
     server.run()
     return 0
