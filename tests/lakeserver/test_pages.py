@@ -285,3 +285,14 @@ def test_a_changed_table_shows_what_changed_in_it(browser: Browser, api: Any) ->
     api.commit(branch="dev")
     _, text = browser.go(f"/repositories/{api.repository}/compare?ref=main&compare=dev")
     assert "3 → 3 rows; 1 added, 1 removed; columns with other values: old" in text
+
+
+@pytest.mark.parametrize("mtime", [-(10**12), 10**15, -1])
+def test_a_time_that_no_calendar_has_harms_nothing(api: Any, browser: Browser, mtime: int) -> None:
+    stats = api.put("a", b"hello")
+    body = {"physical_address": stats["physical_address"], "checksum": "c", "size_bytes": 5, "mtime": mtime}
+    api.ok("PUT", "R/branches/main/objects", body, path="b")
+    assert api.read("b") == b"hello"
+    assert api("HEAD", "R/refs/main/objects", path="b").status == 200
+    assert browser.go(f"/repositories/{api.repository}/object?ref=main&path=b")[0] == 200
+    assert browser.go(f"/repositories/{api.repository}/objects?ref=main")[0] == 200

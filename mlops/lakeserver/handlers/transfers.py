@@ -140,11 +140,19 @@ def _object_headers(entry: Entry, etag: str) -> list[Header]:
     return [
         (b"content-type", entry.content_type.encode("latin-1", "replace")),
         (b"etag", etag.encode("latin-1", "replace")),
-        (b"last-modified", formatdate(entry.mtime, usegmt=True).encode()),
+        *_last_modified(entry.mtime),
         (b"accept-ranges", b"bytes"),
         (b"cache-control", b"no-store, must-revalidate"),
         (b"expires", b"0"),
     ]
+
+
+def _last_modified(mtime: int) -> list[Header]:
+    """The header; nothing for a time that a client made up and no calendar has."""
+    try:
+        return [(b"last-modified", formatdate(mtime, usegmt=True).encode())]
+    except (ValueError, OverflowError, OSError):
+        return []
 
 
 # What a browser shows without running anything; lakeFS has HTML, SVG, XML and JavaScript among these.
