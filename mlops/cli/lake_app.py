@@ -108,7 +108,8 @@ def lake_restore(
 ) -> Result:
     """Make a repository of a dump, on whatever lake; one that exists is refused.
 
-    Commits keep times, authors and parents. Stopped halfway, it goes on where it was when it is run again.
+    Commits keep times, authors and parents. Stopped halfway, it goes on with the commit it was at when it is
+    run again.
     """
     from mlops.cli.commands import lake_moves
 

@@ -20,14 +20,14 @@ import os
 import shutil
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from mlops.runs.errors import ConfigError, InputError
 
 FORMAT, VERSION = "mlops lake dump", 1
-DOCUMENT, COMMITS, SOURCE = "repository.json", "commits.jsonl", "source.json"
+DOCUMENT, COMMITS, SOURCE, KNOWN = "repository.json", "commits.jsonl", "source.json", "known.jsonl"
 PARTS_SUFFIX = ".parts"
 
 _CHUNK_BYTES = 1 << 20
@@ -76,6 +76,24 @@ class Writing:
             )
             raise ConfigError(f"the folder {what}", where=str(self._folder), todo="name another place")
 
+    def known(self) -> dict[str, str]:
+        """Return the SHA-256 of objects that are written already, by their addresses in the lake."""
+        path = self._folder / KNOWN
+        content = path.read_bytes() if path.is_file() else b""
+        rows = {row["address"]: row["object"] for row in _lines_that_are_whole(content)}
+        return {
+            address: sha256
+            for address, sha256 in rows.items()
+            if (self._folder / object_name(sha256)).is_file()
+        }
+
+    def note(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Remember which objects are written, should the dump be stopped."""
+        lines = _as_lines({"address": row["address"], "object": row["object"]} for row in rows)
+        with _writable(self._folder), (self._folder / KNOWN).open("ab") as file:
+            # What a crash cut off ends here.
+            file.write(b"\n" + lines)
+
     def tree(self, commit_id: str) -> list[dict[str, Any]] | None:
         """Return the changes of a commit that are written already, or None."""
         path = self._tree_path(commit_id)
@@ -109,6 +127,7 @@ class Writing:
         head = {"format": FORMAT, "version": VERSION, "commits_sha256": hashlib.sha256(lines).hexdigest()}
         for leftover in self._folder.glob(".*.part"):
             leftover.unlink()
+        (self._folder / KNOWN).unlink(missing_ok=True)
         (self._folder / SOURCE).unlink()
         self._put(self._folder / DOCUMENT, json.dumps({**head, **document}, indent=1).encode())
 
@@ -232,6 +251,14 @@ def object_name(sha256: str) -> str:
 
 def _as_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
     return b"".join(json.dumps(row, ensure_ascii=False, sort_keys=True).encode() + b"\n" for row in rows)
+
+
+def _lines_that_are_whole(content: bytes) -> list[dict[str, Any]]:
+    found = []
+    for line in content.split(b"\n"):
+        with suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def _lines(content: bytes) -> list[dict[str, Any]]:

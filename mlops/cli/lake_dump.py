@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ CLIENTS = 8
 TELL_EVERY_S = 2.0
 
 _ANCESTORS = 100
+_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -48,16 +49,20 @@ class Ticker:
         self._total = total
         self._clock = clock
         self._last = clock()
+        self._commits = 0
         self.objects = 0
         self.size_bytes = 0
 
-    def add(self, size_bytes: int) -> None:
-        """Count an object."""
-        self.objects += 1
-        self.size_bytes += size_bytes
+    def add_all(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Count the objects among what a commit changed, and tell it if it is time."""
+        sizes = [row["size_bytes"] for row in rows if "object" in row]
+        self.objects += len(sizes)
+        self.size_bytes += sum(sizes)
+        self.at(self._commits)
 
     def at(self, commits: int) -> None:
         """Tell, if it is time, that so many commits are done."""
+        self._commits = commits
         if self._clock() - self._last >= TELL_EVERY_S:
             self._last = self._clock()
             moved = f"{self.objects:,} objects, {self.size_bytes / 1_000_000:,.1f} MB"
@@ -108,7 +113,7 @@ class _Dump:
         source = {"repository": repository, "created": self._about.creation_date}
         self._writing = Writing(folder, source)
         self._tell, self._clock = tell, clock
-        self._known: dict[str, str] = {}
+        self._known = self._writing.known()
 
     def _calls(self, *at: str) -> AbstractContextManager[None]:
         return self._connection.calls("/".join((self._repository, *at)))
@@ -199,12 +204,21 @@ class _Dump:
         if rows is None:
             with self._calls(commit["id"]):
                 changes = self._changes(commit)
-            rows = list(pool.map(partial(self._row, commit["id"]), changes))
+            rows = []
+            for start in range(0, len(changes), _BATCH):
+                batch = changes[start : start + _BATCH]
+                rows += self._keep_objects(pool.map(partial(self._row, commit["id"]), batch), ticker)
             self._writing.put_tree(commit["id"], rows)
-        for row in rows:
-            if "object" in row:
-                self._known[row["address"]] = row["object"]
-                ticker.add(row["size_bytes"])
+        else:
+            ticker.add_all(rows)
+
+    def _keep_objects(self, rows: Iterable[dict[str, Any]], ticker: Ticker) -> list[dict[str, Any]]:
+        found = list(rows)
+        objects = [row for row in found if "object" in row]
+        self._known.update((row["address"], row["object"]) for row in objects)
+        self._writing.note(objects)
+        ticker.add_all(objects)
+        return found
 
     def _changes(self, commit: Mapping[str, Any]) -> list[Any]:
         """Return what a commit changed: rows of a diff; for a first commit, descriptions of its objects."""

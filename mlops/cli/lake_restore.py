@@ -159,9 +159,7 @@ class _Restore:
                 rows = self._archive.tree(commit)
                 base = tree_of[commit["parents"][0]] if commit["parents"] else ""
                 self._ids.write(self._refs_in, commit, trees.make(tree, base, rows, pool))
-                for row in rows:
-                    if "object" in row:
-                        ticker.add(row["size_bytes"])
+                ticker.add_all(rows)
                 ticker.at(number + 1)
         return trees
 

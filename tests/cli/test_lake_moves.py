@@ -14,7 +14,7 @@ from mlops.adapters import lake_servers
 from mlops.adapters.lake_client import upload
 from mlops.adapters.lake_connection import Connection, connect, pages
 from mlops.adapters.lake_credentials import Credentials
-from mlops.cli import lake_restore, lake_trees
+from mlops.cli import lake_archive, lake_dump, lake_restore, lake_trees
 from mlops.cli.lake_archive import Reading
 from mlops.cli.lake_dump import dump
 from mlops.cli.lake_restore import Outside, restore
@@ -198,11 +198,20 @@ def stopping_after(calls: int, function: Callable[..., Any]) -> Callable[..., An
 def test_a_dump_that_was_stopped_goes_on(
     serve: Callable[[str], Connection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlops.cli import lake_archive
-
     one = serve("one")
     fill(one, "flights")
+    put_object = lake_archive.Writing.put_object
+    fetched: list[str] = []
+
+    def counting(writing: lake_archive.Writing, pieces: Any) -> str:
+        fetched.append(put_object(writing, pieces))
+        return fetched[-1]
+
+    monkeypatch.setattr(lake_archive.Writing, "put_object", counting)
+    monkeypatch.setattr(lake_dump, "_BATCH", 1)
     dump(one, "flights", tmp_path / "whole", tell=lambda _: None)
+    expected = sorted(fetched)
+    fetched.clear()
     for calls in (0, 1, 2):
         with monkeypatch.context() as patch:
             stopping = stopping_after(calls, lake_archive.Writing.put_object)
@@ -211,6 +220,7 @@ def test_a_dump_that_was_stopped_goes_on(
                 dump(one, "flights", tmp_path / "dump.zip", tell=lambda _: None)
         assert not (tmp_path / "dump.zip").exists()
     dump(one, "flights", tmp_path / "dump.zip", tell=lambda _: None)
+    assert sorted(fetched) == expected, "nothing is fetched twice"
     assert Reading(tmp_path / "dump.zip").id == Reading(tmp_path / "whole").id
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dump.zip", "one", "whole"]
 
