@@ -136,7 +136,7 @@ def _canonical_column(column: pd.Series) -> tuple[str, bytes, bytes]:
         # As objects: going through the values of an Arrow column one by one takes five times as long.
         values = column.to_numpy(dtype=object)
         encoded = [b"" if gone else str(v).encode() for v, gone in zip(values, missing, strict=True)]
-        lengths = np.fromiter((len(text) for text in encoded), dtype="<i8", count=len(encoded))
+        lengths = np.fromiter(map(len, encoded), dtype="<i8", count=len(encoded))
         return kind, np.packbits(missing).tobytes(), lengths.tobytes() + b"".join(encoded)
     return kind, np.packbits(missing).tobytes(), _as_array(column, kind).tobytes()
 

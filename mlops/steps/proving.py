@@ -56,7 +56,7 @@ class _Rows:
 
     digest: str
     key: pd.DataFrame
-    clusters: list[str]
+    clusters: pd.Series
     targets: np.ndarray
     slices: dict[str, list[str]]
     groups: Groups
@@ -99,6 +99,8 @@ class FrameProver:
 
     def _rows(self, subject: PromotionSubject) -> _Rows:
         """Return what a promotion's holdout holds; promotions in a row are mostly judged by the same one."""
+        import pandas as pd
+
         digest = subject.sha256(names.HOLDOUT)
         if self._holdout is None or self._holdout[0] != digest:
             spec = self._workspace.spec
@@ -108,7 +110,7 @@ class FrameProver:
             rows = _Rows(
                 digest=row_digest(frame, spec.key, [spec.target, *spec.model_input]),
                 key=frame[list(spec.key)].reset_index(drop=True),
-                clusters=clusters,
+                clusters=pd.Series(clusters, dtype="str"),
                 targets=frame[spec.target].to_numpy("float64"),
                 slices=slices,
                 groups=groups_of(clusters, slices),
@@ -213,7 +215,7 @@ def _same_rows(rows: _Rows, predictions: pd.DataFrame) -> Iterator[str]:
         raise Corrupt(f"{len(predictions)} predictions for {len(rows.key)} holdout rows")
     if not rows.key.equals(predictions[list(rows.key.columns)]):
         yield "the predictions are of other rows than the holdout's"
-    if predictions[CLUSTER].tolist() != rows.clusters:
+    if not rows.clusters.equals(predictions[CLUSTER]):
         yield "the predictions are in other clusters than the holdout's rows"
     if not np.array_equal(predictions[TARGET].to_numpy("float64"), rows.targets):
         yield "the predictions are held against other targets than the holdout's"
