@@ -20,6 +20,7 @@ from mlops.cli.lake_dump import dump
 from mlops.cli.lake_restore import Outside, restore
 from mlops.lakeserver import Credentials as Key
 from mlops.lakeserver import running_server
+from mlops.lakeserver.collection import collect
 from mlops.lakeserver.store import Store
 from mlops.lakeserver.verify import verify
 from mlops.runs.errors import ConfigError, InputError, NotFound
@@ -293,6 +294,40 @@ def test_places_that_hold_something_else_are_refused(
     (tmp_path / "dump" / "repository.json").write_text('{"format": "mlops lake dump", "version": 99}')
     with pytest.raises(InputError, match="version 99"):
         Reading(tmp_path / "dump")
+
+
+def test_collecting_all_the_while_takes_nothing_from_a_restore(
+    serve: Callable[[str], Connection], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = serve("one")
+    fill(one, "flights")
+    dump(one, "flights", tmp_path / "dump", tell=lambda _: None)
+    with running_server(tmp_path / "other", KEY, durable=False) as server:
+        other = connect(Credentials(server.url, KEY.access_key_id, KEY.secret_access_key))
+
+        def collecting(owner: type, name: str) -> None:
+            function = getattr(owner, name)
+
+            def call(*args: Any, **kwargs: Any) -> Any:
+                collect(server.lake.store, young_s=-1e9)
+                return function(*args, **kwargs)
+
+            monkeypatch.setattr(owner, name, call)
+
+        for owner, name in (
+            (lake_trees.Trees, "_begin"),
+            (lake_trees.Trees, "_put"),
+            (lake_trees.Trees, "_stage"),
+            (lake_trees.Trees, "_keep"),
+            (lake_restore._Restore, "_add_record"),
+            (lake_restore._Restore, "_create"),
+            (lake_restore._Restore, "_describe"),
+        ):
+            collecting(owner, name)
+        restore(other, Reading(tmp_path / "dump"), "flights", QUIET)
+        collect(server.lake.store, young_s=-1e9)
+        assert content(other, "flights") == content(one, "flights")
+        assert verify(server.lake.store) == []
 
 
 def test_the_commands_move_a_repository_between_stores(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from mlops.lakeserver import Credentials, running_server
 from mlops.lakeserver.collection import collect
+from mlops.lakeserver.verify import verify
 
 models: Any = importlib.import_module("lakefs_sdk.models")
 
@@ -152,6 +154,25 @@ def test_bytes_that_were_collected_on_the_way_are_read_again(
     assert finished(importing, start(importing, source(f"{folder}/d/", "x/")))["completed"]
     assert calls
     assert importing.read("x/a.txt") == b"one\n"
+
+
+@pytest.mark.parametrize("write", range(4))
+def test_collecting_before_any_write_of_an_import_takes_nothing(
+    importing: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, write: int
+) -> None:
+    lake = importing.server.lake
+    submit, count = lake.store.submit, itertools.count()
+
+    def submitting(work: Any) -> Any:
+        if next(count) == write:
+            collect(lake.store, clock=lake.clock, young_s=-1e9)
+        return submit(work)
+
+    monkeypatch.setattr(lake.store, "submit", submitting)
+    assert finished(importing, start(importing, source(f"{folder}/d/", "x/")))["completed"]
+    assert next(count) > write
+    assert importing.read("x/a.txt") == b"one\n"
+    assert verify(lake.store) == []
 
 
 def test_a_canceled_import_leaves_nothing(
