@@ -102,7 +102,7 @@ def _trained_on_holdout(scene: Scene, run: Run) -> str:
 LEAKED = Anomaly(
     name="leaked-holdout",
     story="A run trains on the rows that judge it, and remembers them.",
-    guard=guards.Guard("overlap computed by the judge", judge=taken_on_trust),
+    guard=guards.Guard("the judge's count of overlapping rows", judge=taken_on_trust),
     before=_before_leak,
     meddle=_leak,
     seen=_trained_on_holdout,

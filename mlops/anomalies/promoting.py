@@ -98,7 +98,7 @@ def _promote_without_gate(scene: Scene, run: Run) -> None:
 def _gate_gone(scene: Scene, _: Run) -> str:
     if read_optional(scene.lake, scene.head, names.ENFORCER) is not None:
         return ""
-    return "the server judged by the branch's own actions, that is by none; main has no gate any more"
+    return "main has no gate any more, and no server judged how that came"
 
 
 MISSING_GATE = Anomaly(
@@ -126,7 +126,7 @@ def _promote_by_command(scene: Scene, run: Run) -> Promotion:
 MISSING_GATE_OF_RUN = Anomaly(
     name="missing-gate-of-a-run",
     story="A training step deletes the gate from the branch of its run, which is then promoted.",
-    guard=guards.Guard("promote compares what judges", ports=blind_to_what_judges),
+    guard=guards.Guard("what promote compares of what judges", ports=blind_to_what_judges),
     before=_without_gate_on_branch,
     meddle=_promote_by_command,
     seen=_gate_gone,

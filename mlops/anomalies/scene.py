@@ -132,7 +132,7 @@ class Scene:
             ports,
             FrameProver(self.workspace),
             ports.tracker if isinstance(ports.tracker, Witness) else None,
-            rescore=guard.rescore and not self.disabled,
+            rescore=not (guard.rescore and self.disabled),
         )
         found = [finding for step in steps for finding in step.findings if finding.proved]
         left_out = guard.invariant if self.disabled else ""

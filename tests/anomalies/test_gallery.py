@@ -65,6 +65,8 @@ def test_it_happens_without_its_guard_and_not_unnoticed_with_it(scratch: Scratch
     assert shown.by is not None
     assert (shown.by.who, shown.by.code) == EXPECTED[anomaly.name]
     assert bool(shown.guarded.happened) is anomaly.guard.audits
+    # Whatever else fails to stop it, the audit does not miss it.
+    assert bool(shown.without.found) is not anomaly.guard.audits
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,8 @@ def _cells(one: Shown) -> tuple[str, ...]:
 
 def _without(one: Shown) -> str:
     found = ", ".join(dict.fromkeys(answer.code for answer in one.without.found))
-    later = f" (the audit finds it: {found})" if found else ""
+    unseen = " (nobody notices)" if one.anomaly.guard.audits else ""
+    later = f" (the audit finds it: {found})" if found else unseen
     happened = f"{one.without.happened}{later}" if one.without.happened else one.complaint
     return f"[{one.anomaly.guard.name}]\n{happened}"
 
