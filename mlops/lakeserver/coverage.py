@@ -31,7 +31,6 @@ REASONS = (
     ("branch_protection", "Old form of `settings/branch_protection`, which is built."),
     ("/metadata/", "lakeFS's range files for readers of its object store; trees are kept otherwise here."),
     ("/symlink", "For Hive tables on an object store."),
-    ("stage_allowed", "Tells whether a user may write; the one user may."),
 )
 
 _CALL = re.compile(r"self\.api_client\.call_api\(\s*'([^']+)',\s*'([A-Z]+)'")

@@ -160,6 +160,13 @@ def test_what_the_server_says_of_itself(server: Server, new_api: Any) -> None:
     assert api("PATCH", "/repositories").status == 404
 
 
+def test_the_one_user_may_do_everything(api: Any) -> None:
+    for path in ("branch_protection/set_allowed", "gc/rules/set_allowed"):
+        assert api("GET", f"R/{path}").status == 204
+    assert api("GET", "R/branches/main/objects/stage_allowed", path="a").status == 204
+    assert api("GET", "R/branches/main/objects/stage_allowed").status == 400
+
+
 def test_bodies_that_cannot_be_read(api: Any) -> None:
     as_json = {"Content-Type": "application/json"}
     for data in (b"{bad", b"", b"\xff", b"[" * 100_000, b'"text"', b"5"):
