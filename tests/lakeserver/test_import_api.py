@@ -111,6 +111,11 @@ def test_nothing_outside_the_folder_is_read(importing: Any, folder: Path, tmp_pa
     assert "no such file or directory" in error_of(importing, source(f"{folder}/nope/", "q/"))
     other = {"type": "object", "path": "s3://a/b", "destination": "q"}
     assert "expected storage type local" in error_of(importing, other)
+    for strange in ("local://[x", f"local://{folder}/%00", "local://", f"local://{folder}/\x00"):
+        odd = {"type": "object", "path": strange, "destination": "q"}
+        assert error_of(importing, odd).startswith("import error: error on ingest: ")
+    long = source(f"{folder}/d/", "d/" * 511 + "/")
+    assert "argument path" in error_of(importing, long)
     assert importing.head() == head
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mlops.lakeserver.bodies import Body
 from mlops.lakeserver.errors import Conflict
 from mlops.lakeserver.wire import Request, Response, json_response, no_content
@@ -47,7 +49,7 @@ def get_storage_config(request: Request) -> Response:
     return json_response(_storage(request))
 
 
-def _storage(request: Request) -> dict[str, object]:
+def _storage(request: Request) -> dict[str, Any]:
     return _STORAGE | {"import_support": request.lake.import_from is not None}
 
 

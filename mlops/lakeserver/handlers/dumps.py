@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from mlops.lakeserver.bodies import Body
 from mlops.lakeserver.errors import BadRequest
@@ -124,7 +125,7 @@ def _task(request: Request, kind: str, task_id: str) -> Task:
     return request.lake.tasks.get(get(request.lake, request["repository"]).rid, kind, task_id)
 
 
-def _status(task_id: str, task: Task) -> dict[str, object]:
+def _status(task_id: str, task: Task) -> dict[str, Any]:
     error = {"error": task.error} if task.error else {}
     time = task.updated.isoformat().replace("+00:00", "Z")
     return {"id": task_id, "done": task.done, "update_time": time} | error

@@ -173,7 +173,7 @@ class _Run:
                 for file, path in files_of(self._lake.import_from, source):
                     self._found[check_path(path)] = (file, self._take(file))
                     self._lake.tasks.progress(self._task, self._task.count + 1)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: no file has such a name
             raise LakeError(f"import error: error on ingest: {error}") from error
         except Canceled:
             raise
