@@ -19,7 +19,8 @@ from mlops.runs.ports import Commit
 from tests.model.lake import ModelLake
 from tests.model.program import Program, Segment
 from tests.model.seen import ActorLake
-from tests.support.enforcer import Enforcer
+from tests.support.enforcer import Enforcer, refuse_direct
+from tests.support.memory_lake import MemoryLake
 
 #: Tags that a lie hides.
 _HIDES = {
@@ -35,6 +36,8 @@ class LyingLake(ActorLake):
     _champion_at: str = ""
     _policy: bytes = b""
     _head: str = ""
+    _first_head: str = ""
+    _stood_at: str = ""
 
     def _lies(self, lie: str) -> bool:
         return lie in self.program.lies
@@ -48,6 +51,8 @@ class LyingLake(ActorLake):
 
     def create_tag(self, tag: str, commit: str) -> None:
         if tag.startswith("revoked-") and self._lies("revokes nothing"):
+            return
+        if tag == names.HOLD_TAG and self._lies("holds nothing"):
             return
         if tag.startswith("decision-") and self._lies("claims no look"):
             with suppress(Conflict):
@@ -76,15 +81,21 @@ class LyingLake(ActorLake):
                 yield dataclasses.replace(commit, metadata={**commit.metadata, "run_id": ""})
             else:
                 yield commit
-        if self._lies("sees its fork everywhere") and value is not None:
-            yield self.own.commit_of(value.fork)
+        if self._lies("sees its fork everywhere") and not _rolls_back(self.segment):
+            yield self.own.commit_of(getattr(value, "fork", "") or self._first_head)
 
     def head(self, branch: str) -> str:
         if branch != names.MAIN:
             return super().head(branch)
-        if self._lies("looks at main once") and sys._getframe(1).f_code.co_name == "reconcile":
+        asked_by = sys._getframe(1).f_code.co_name
+        if self._lies("looks at main once") and asked_by == "reconcile":
             return self._head
+        if self._lies("looks once before the reset") and asked_by == "_reset" and self._stood_at:
+            stood_at, self._stood_at = self._stood_at, ""
+            return stood_at
         self._head = super().head(branch)
+        self._first_head = self._first_head or self._head
+        self._stood_at = self._head if asked_by == "_reset" else ""
         if self._lies("compares with the tag"):
             self._champion_at = self._ask("tags", ("champion",))["champion"]
         return self._head
@@ -132,7 +143,7 @@ class Guards:
     """What is taken away.
 
     Attributes:
-        off: Guards of the enforcer.
+        off: Guards of the enforcer, and events at which the server asks nobody.
         lies: What processes are made to see.
         enforcer: Whether merges are judged at all.
         squash: Whether merges are squashed.
@@ -158,7 +169,12 @@ class Guards:
     def apply(self, lake: ModelLake) -> None:
         """Set a repository up with these guards."""
         lake.enforcer = Enforcer(self.off) if self.enforcer else None
+        lake.hook = self._asked
         lake.squash, lake.strategy, lake.protects = self.squash, self.strategy, self.protects
+
+    def _asked(self, lake: MemoryLake, event: str, name: str, commit: str) -> None:
+        if event not in self.off:
+            refuse_direct(lake, event, name, commit)
 
     def program(self, program: Program) -> Program:
         """Return an actor as it is under these guards; one that is lied to may be refused for ever."""

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from mlops.runs import names
 from mlops.runs.decision import current, decide
-from mlops.runs.evidence import Paired
+from mlops.runs.digest import document
+from mlops.runs.evidence import Paired, Policy
 from mlops.runs.history import read_main
 from mlops.runs.ingest import Delivery, ingest
 from mlops.runs.lifecycle import finish_step, is_over, open_run
 from mlops.runs.model import Champion, Run, RunInputs, Step
 from mlops.runs.policy import apply_policy
 from mlops.runs.ports import Evaluation, Lake, Ports
-from mlops.runs.promotion import Promotion, promote
+from mlops.runs.promotion import Promotion, _champion, promote
 from mlops.runs.reconcile import reconcile
 from mlops.runs.rollback import resume, rollback
 from tests.model.program import Program, Segment
+from tests.support.enforcer_promotion import read_policy
 from tests.support.fakes import FakeJudge, inputs, paired
-from tests.support.protocol import passes
+from tests.support.forging import Candidate, losses_of
+from tests.support.protocol import World, passes
 
 # Which tags make a difference to what somebody does; a test shows that showing all changes nothing.
 _EVENTS = ("promotion-", "rolledback-")
@@ -65,6 +69,29 @@ class Judge(FakeJudge):
         mine = float(self.lake.read(candidate, "model/mae"))
         theirs = float(self.lake.read(champion[0], "model/mae")) if champion else None
         return Evaluation(_paired(mine, theirs), f"{mine} {theirs}\n".encode(), {"candidate_mae": mine})
+
+    def policy(self, data: bytes) -> Policy:
+        return read_policy(data)
+
+
+class Forged(Candidate):
+    """A promotion that somebody is about to spoil."""
+
+    def __init__(self, ports: Ports, judge: FakeJudge, run: Run) -> None:
+        self.world = World(ports.lake, ports, judge)
+        self.lake: Any = ports.lake
+        decided, state = current(ports, run), read_main(ports.lake)
+        self.run, self.branch, self.head = run, run.branch, state.head
+        self.champion = json.loads(document(_champion(self.lake, state, decided).to_json()))
+        self.decision = decided.decision.to_json()
+        self.paired = losses_of(self.world, run.head)
+        self.metadata = {
+            "kind": "promotion",
+            "expected_head": self.head,
+            "run_id": run.run_id,
+            "evidence_commit": decided.evidence_commit,
+            "number": str(self.champion["number"]),
+        }
 
 
 def raw_at(lake: Lake, commit: str) -> str:
@@ -176,6 +203,22 @@ def change_policy(name: str, text: bytes = b"metric: mae\nalpha: 0.04\n", **opti
 
     own = Segment("policy", segment, frozenset({"main"}), _only())
     return Program(name, (own,), errors=frozenset({"Frozen"}), **options)
+
+
+def forging(name: str, mae: float, spoil: Callable[[Forged], Any], **options: Any) -> Program:
+    """Return a person who lets a run decide, spoils the promotion in some way, and merges it by hand."""
+
+    def segment(ports: Ports, judge: FakeJudge, run: Run) -> Any:
+        forged = Forged(ports, judge, run)
+        spoil(forged)
+        return forged.merge()
+
+    segments = (
+        Segment("train", _train(mae), frozenset(), _of_a_run),
+        Segment("decide", _decide, _DECISION, _of_a_run),
+        Segment("forge", segment, _DECISION | {"main"}, _of_a_promotion),
+    )
+    return Program(name, segments, errors=_REFUSALS, **options)
 
 
 def by_hand(name: str, act: Callable[[Lake], Any], **options: Any) -> Program:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
-from mlops.runs import names
+from mlops.runs import gate, names
 from mlops.runs.digest import sha256
+from mlops.runs.evidence import Outcome, Paired
 from mlops.runs.history import is_forward, kind_of, lineage
 from mlops.runs.model import Kind, lawful
 from mlops.runs.ports import Commit
 from mlops.runs.promotion import Promotion
 from tests.model.lake import ModelLake
 from tests.model.state import Actor, Past, State, but
+from tests.support.enforcer_promotion import read_policy
 
 #: Name of an anomaly to what it means.
 ANOMALIES = {
@@ -22,6 +25,12 @@ ANOMALIES = {
     "reachable run": "main has another parent than the head it replaced (I4)",
     "silent overwrite": "an ingest replaced a delivery that its record does not name (I5)",
     "stale comparison": "the decision was not made against the champion that was replaced (I6)",
+    "unearned promotion": "by the evidence and the policy the gate refuses what was promoted (I6, I9)",
+    "unjudged outputs": "main holds other outputs than those on record with the decision (I3, I9)",
+    "misnamed promotion": "champion.json, decision.json and the commit name different promotions (I15)",
+    "unexplained change": "what judges was changed without a reason on record (I10)",
+    "lost record": "a tag that keeps a record was removed or moved (I7, I11)",
+    "misplaced tag": "the champion tag was put on another champion than main's (I11)",
     "another policy": "the decision was not made by the policy in force (I6, I9)",
     "moved head": "the merge landed on another head than everything was checked against (I6)",
     "number used twice": "two events have one sequence number (I6)",
@@ -57,11 +66,28 @@ def check_step(before: State, after: State, actor: Actor | None) -> State:
     """Return the state with what happened noted, or raise `Anomaly`."""
     old, new = before.lake.head(names.MAIN), after.lake.head(names.MAIN)
     past = after.past
+    if before.lake._tags != after.lake._tags:
+        _tagged(before.lake, after.lake)
     if old != new:
         past = _moved(before, after, old, new, actor)
     if past.held and names.HOLD_TAG in before.lake._tags and names.HOLD_TAG not in after.lake._tags:
         past = but(past, held=False)
     return after if past is after.past else but(after, past=past)
+
+
+_RECORDS = ("promotion-", "rolledback-", "decision-", "revoked-", "restored-")
+
+
+def _tagged(before: ModelLake, after: ModelLake) -> None:
+    """Check a change of tags."""
+    lost = [t for t, c in before._tags.items() if t.startswith(_RECORDS) and after._tags.get(t) != c]
+    if lost:
+        raise Anomaly("lost record", ", ".join(lost))
+    champion = after._tags.get(names.CHAMPION_TAG)
+    if champion not in {None, before._tags.get(names.CHAMPION_TAG)}:
+        on_main = after.contents(after.head(names.MAIN)).get(names.CHAMPION)
+        if after.contents(champion).get(names.CHAMPION) != on_main:
+            raise Anomaly("misplaced tag", f"champion at {champion[:8]}")
 
 
 def _moved(before: State, after: State, old: str, new: str, actor: Actor | None) -> Past:
@@ -96,7 +122,7 @@ def _merged(lake: ModelLake, commit: Commit, old: str) -> None:
         fine = not any(c.path.startswith(judges) for c in changes)
         fine = fine and all(c.path.startswith(judges) for c in differ)
     else:
-        fine = kind is not None and all(lawful(kind, change.path) for change in changes)
+        fine = kind not in {None, Kind.SETUP} and all(lawful(kind, change.path) for change in changes)
     if not fine:
         raise Anomaly("unlawful commit", f"{commit.message}: {', '.join(c.path for c in changes)}")
     if kind is Kind.INGEST:
@@ -106,8 +132,11 @@ def _merged(lake: ModelLake, commit: Commit, old: str) -> None:
         named = f"/{commit.metadata.get('arrival')}.parquet"
         if not all(c.path.endswith(named) for c in changes):
             raise Anomaly("unlawful commit", f"{commit.message}: {', '.join(c.path for c in changes)}")
+    if kind is Kind.POLICY and not commit.metadata.get("reason"):
+        raise Anomaly("unexplained change", commit.message)
     if kind is Kind.PROMOTION:
         _compared(lake, commit, old)
+        _earned(lake, commit, old)
     if commit.metadata.get("expected_head") != old:
         raise Anomaly("moved head", commit.message)
 
@@ -138,6 +167,30 @@ def _compared(lake: ModelLake, commit: Commit, old: str) -> None:
         raise Anomaly("look taken twice", f"{tag} is not {champion['evidence_commit'][:8]}")
     if champion["raw_commit"] not in {c.id for c in lineage(lake, old)}:
         raise Anomaly("dropped data", commit.message)
+
+
+def _earned(lake: ModelLake, commit: Commit, old: str) -> None:
+    """Check that what was promoted is what was judged, and that it was better."""
+    champion, decision = _json(lake, commit.id, names.CHAMPION), _json(lake, commit.id, names.DECISION)
+    named = (champion["run_id"], str(champion["number"]), champion["evidence_commit"])
+    said = tuple(commit.metadata.get(key) for key in ("run_id", "number", "evidence_commit"))
+    if named != said or decision["run_id"] != champion["run_id"]:
+        raise Anomaly("misnamed promotion", commit.message)
+    tree, judged = lake.contents(commit.id), lake.contents(champion["evidence_commit"])
+    outputs = {p for t in (tree, judged) for p in t if p.startswith(names.OUTPUTS)}
+    differ = sorted(p for p in outputs if tree.get(p) != judged.get(p))
+    if differ:
+        raise Anomaly("unjudged outputs", ", ".join(differ))
+    policy, look = lake.contents(old)[names.POLICY].data, decision["verdict"]["look"]
+    outcomes = {decision["verdict"]["outcome"], derived(tree[names.PAIRED].data, policy, look)}
+    if outcomes != {Outcome.PROMOTE}:
+        raise Anomaly("unearned promotion", decision["verdict"]["sentence"])
+
+
+@lru_cache(maxsize=1024)
+def derived(evidence: bytes, policy: bytes, look: int) -> Outcome:
+    """Return the outcome that follows from evidence and policy."""
+    return gate.decide(Paired.from_json(json.loads(evidence)), read_policy(policy), look=look).outcome
 
 
 def _landed(after: State, commit: Commit, actor: Actor | None) -> Past:
