@@ -6,6 +6,7 @@ import hashlib
 import json
 import struct
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from mlops.lakeserver.errors import BadRequest
 
@@ -74,21 +75,49 @@ def encode(entry: Entry) -> bytes:
     return b"".join((fixed, checksum, content_type, metadata, entry.address.encode()))
 
 
-def decode(value: bytes) -> Entry:
-    """The entry that `encode` wrote."""
+class Parts(NamedTuple):
+    """What `encode` wrote, as far as it need be read to be shown; `metadata` is JSON, or ''."""
+
+    digest: bytes
+    nonce: bytes
+    size_bytes: int
+    mtime: int
+    checksum: str
+    content_type: str
+    metadata: str
+    address: str
+
+
+def parts_of(value: bytes) -> Parts:
+    """The parts of what `encode` wrote; cheaper than `decode`."""
     digest, nonce, size, mtime, checksum_len, type_len, metadata_len = _FIXED.unpack_from(value)
     type_at = _FIXED.size + checksum_len
     metadata_at = type_at + type_len
     address_at = metadata_at + metadata_len
+    return Parts(
+        b"" if digest == _NO_DIGEST else digest,
+        nonce,
+        size,
+        mtime,
+        value[_FIXED.size : type_at].decode(),
+        value[type_at:metadata_at].decode(),
+        value[metadata_at:address_at].decode(),
+        value[address_at:].decode(),
+    )
+
+
+def decode(value: bytes) -> Entry:
+    """The entry that `encode` wrote."""
+    parts = parts_of(value)
     return Entry(
-        digest=b"" if digest == _NO_DIGEST else digest,
-        size_bytes=size,
-        checksum=value[_FIXED.size : type_at].decode(),
-        mtime=mtime,
-        content_type=value[type_at:metadata_at].decode(),
-        metadata=json.loads(value[metadata_at:address_at]) if metadata_len else {},
-        nonce=nonce,
-        address=value[address_at:].decode(),
+        digest=parts.digest,
+        size_bytes=parts.size_bytes,
+        checksum=parts.checksum,
+        mtime=parts.mtime,
+        content_type=parts.content_type,
+        metadata=json.loads(parts.metadata) if parts.metadata else {},
+        nonce=parts.nonce,
+        address=parts.address,
     )
 
 

@@ -243,7 +243,12 @@ class Response:
 
 def json_response(value: Any, status: int = 200, headers: tuple[Header, ...] = ()) -> Response:
     """A response whose body is `value`."""
-    body = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    return dumped_response(json.dumps(value, separators=(",", ":"), ensure_ascii=False), status, headers)
+
+
+def dumped_response(text: str, status: int = 200, headers: tuple[Header, ...] = ()) -> Response:
+    """A response whose body is the JSON `text`."""
+    body = text.encode("utf-8", "replace") + b"\n"
     return Response(status, body, (JSON_TYPE, (b"x-content-type-options", b"nosniff"), *headers))
 
 
@@ -259,14 +264,19 @@ def error_response(error: LakeError) -> Response:
 
 def page_response(page: Page[Any], results: list[Any]) -> Response:
     """A page of a list."""
-    return json_response(
-        {
-            "pagination": {
-                "has_more": page.has_more,
-                "max_per_page": MAX_PER_PAGE,
-                "next_offset": page.next_offset,
-                "results": len(results),
-            },
-            "results": results,
-        }
-    )
+    return json_response({"pagination": _pagination(page, len(results)), "results": results})
+
+
+def dumped_page_response(page: Page[Any], results: list[str]) -> Response:
+    """A page of a list whose parts are JSON already."""
+    pagination = json.dumps(_pagination(page, len(results)), separators=(",", ":"), ensure_ascii=False)
+    return dumped_response(f'{{"pagination":{pagination},"results":[{",".join(results)}]}}')
+
+
+def _pagination(page: Page[Any], results: int) -> dict[str, object]:
+    return {
+        "has_more": page.has_more,
+        "max_per_page": MAX_PER_PAGE,
+        "next_offset": page.next_offset,
+        "results": results,
+    }

@@ -215,6 +215,9 @@ class Hooks:
         self.events: list[Event] = []
         self.react: Callable[[Event], None] = lambda _: None
 
+    def concerns(self, event: Any, actions_ref: str) -> bool:
+        return True
+
     def run(self, event: Event, actions_ref: str) -> str:
         assert actions_ref == event.source_ref
         self.events.append(event)

@@ -6,7 +6,7 @@ from mlops.lakeserver import shapes
 from mlops.lakeserver.bodies import Body
 from mlops.lakeserver.errors import BadRequest, NotBuilt
 from mlops.lakeserver.operations import objects, writes
-from mlops.lakeserver.wire import Request, Response, json_response, no_content, page_response
+from mlops.lakeserver.wire import Request, Response, dumped_page_response, json_response, no_content
 
 MAX_DELETED = 1000
 
@@ -39,8 +39,8 @@ def list_objects(request: Request) -> Response:
         amount=request.amount(),
     )
     with_metadata = request.flag("user_metadata", default=True)
-    return page_response(
-        page, [shapes.listed(repo, item, with_metadata=with_metadata) for item in page.results]
+    return dumped_page_response(
+        page, [shapes.listed_json(repo, item, with_metadata=with_metadata) for item in page.results]
     )
 
 

@@ -51,18 +51,32 @@ async def upload_object(request: Request) -> Response:
 
 
 async def _receive(source: AsyncIterator[bytes], upload: Upload) -> None:
-    """Takes everything; hashing and disk stay off the event loop once there is much of it."""
-    pending = bytearray()
-    async for chunk in source:
-        if upload.in_memory and not pending and upload.size_bytes + len(chunk) < HASH_INLINE_BYTES:
-            upload.write(chunk)
-            continue
-        pending += chunk
-        if len(pending) >= CHUNK_BYTES * 4:
-            data, pending = bytes(pending), bytearray()
-            await asyncio.to_thread(upload.write, data)
+    """Takes everything; hashing and disk stay off the event loop once there is much of it.
+
+    While one part is hashed and written, the next comes in.
+    """
+    writing: asyncio.Future[None] | None = None
+    pending: list[bytes] = []
+    size = received = 0
+    try:
+        async for chunk in source:
+            received += len(chunk)
+            if received < HASH_INLINE_BYTES:
+                upload.write(chunk)
+                continue
+            pending.append(chunk)
+            size += len(chunk)
+            if size >= CHUNK_BYTES * 4:
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(asyncio.to_thread(upload.write, b"".join(pending)))
+                pending, size = [], 0
+    finally:
+        if writing is not None:
+            # Nobody may take the upload away while it is written.
+            await asyncio.shield(writing)
     if pending:
-        await asyncio.to_thread(upload.write, bytes(pending))
+        await asyncio.to_thread(upload.write, b"".join(pending))
     if not upload.in_memory:
         await asyncio.to_thread(upload.finish)
 

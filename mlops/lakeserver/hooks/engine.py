@@ -99,6 +99,14 @@ class HookEngine:
             raise
         return run_id
 
+    def concerns(self, event: Event, actions_ref: str) -> bool:
+        """Whether `run` would have anything to do, or to refuse."""
+        try:
+            actions = self._source.actions(event.repository_id, actions_ref)
+        except ActionFileInvalid:
+            return True
+        return any(action.matches(event.event_type, event.branch_id) for action in actions)
+
     def submit(self, event: Event, actions_ref: str) -> None:
         """`event` will be run on a background thread; its failures are recorded and go no further."""
         self._background.put(event, actions_ref, self._depth())

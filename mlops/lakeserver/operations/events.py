@@ -68,6 +68,11 @@ def _commit(commit: Commit) -> dict[str, object]:
     }
 
 
+def concern(lake: Lake, repo: Repository, event: Event) -> bool:
+    """Whether hooks would see the event."""
+    return lake.hooks is not None and not repo.read_only and lake.hooks.concerns(event, event.source_ref)
+
+
 def before(lake: Lake, repo: Repository, event: Event) -> str:
     """The hooks of a `pre-` or `prepare-` event have passed; returns the id of their run.
 

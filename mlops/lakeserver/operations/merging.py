@@ -77,8 +77,11 @@ def merge(lake: Lake, name: str, wish: Merge) -> bytes:
 
 def _attempt(lake: Lake, repo: Repository, wish: Merge, draft: Commit) -> tuple[bytes, Commit, str]:
     made = _make(lake, repo, wish, draft)
-    commit_id = keep_commit(lake, repo, made.commit, made.nodes)
+    commit_id = made.commit.id
     event = _event("pre-merge", repo, wish, made.source_id, commit_id, made.commit)
+    if events.concern(lake, repo, event):
+        # Hooks read the commit before any branch leads to it.
+        keep_commit(lake, repo, made.commit, made.nodes)
     pre_run_id = events.before(lake, repo, event)
     move_head(lake, repo, made.head, made.commit, made.nodes, drop_staged=made.last_seq)
     return commit_id, made.commit, pre_run_id

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from mlops.lakeserver import records
-from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry, check, decode, encode, identity
+from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry, Parts, check, decode, encode, identity
 from mlops.lakeserver.errors import BadRequest, Gone, LakeError, NotFound, PreconditionFailed
 from mlops.lakeserver.names import check_branch, check_path
 from mlops.lakeserver.operations.lake import Lake, branch, writable
@@ -24,7 +24,7 @@ PATH_EXISTS = "path already exists"
 _ADDRESS = re.compile(r"/data/([0-9a-f]{20})/([0-9a-f]{64})")
 
 
-def physical_address(repo: Repository, entry: Entry) -> str:
+def physical_address(repo: Repository, entry: Entry | Parts) -> str:
     """Where the object's bytes are said to be; every upload and copy has its own."""
     if entry.address:
         return entry.address

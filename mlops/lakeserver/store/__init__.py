@@ -92,6 +92,7 @@ class Store:
     def close(self) -> None:
         """Writes what is queued and lets go of the folder."""
         self.writer.stop()
+        self.blobs.close()
         self.database.close()
         self.lock.release()
 

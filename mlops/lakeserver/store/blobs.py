@@ -6,6 +6,7 @@ import hashlib
 import secrets
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,9 @@ from mlops.lakeserver.store.writer import Transaction
 INLINE_BYTES = 64 * 1024
 CHECKED_BYTES = 1 << 20
 DIGEST_BYTES = 32
+# From here on, computing two hashes at once costs less than handing one of them to another thread.
+_HASHED_APART_BYTES = 256 * 1024
+_HASHERS = 4
 
 
 class Upload:
@@ -28,9 +32,10 @@ class Upload:
         size_bytes: how many bytes came so far.
     """
 
-    def __init__(self, files: Files, directory: Path) -> None:
+    def __init__(self, files: Files, directory: Path, hashers: Executor) -> None:
         self._files = files
         self._directory = directory
+        self._hashers = hashers
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._blake = hashlib.blake2b(digest_size=DIGEST_BYTES)
         self._memory = bytearray()
@@ -54,9 +59,19 @@ class Upload:
 
     def write(self, data: bytes) -> None:
         """Takes more bytes."""
-        self._md5.update(data)
-        self._blake.update(data)
         self.size_bytes += len(data)
+        if len(data) < _HASHED_APART_BYTES:
+            self._md5.update(data)
+            self._keep(data)
+            return
+        apart = self._hashers.submit(self._md5.update, data)
+        try:
+            self._keep(data)
+        finally:
+            apart.result()
+
+    def _keep(self, data: bytes) -> None:
+        self._blake.update(data)
         try:
             if self._file is None:
                 self._memory += data
@@ -116,6 +131,7 @@ class Blobs:
 
     def __init__(self, files: Files, directory: Path) -> None:
         self._files = files
+        self._hashers = ThreadPoolExecutor(_HASHERS, "lake-hash")
         self._directory = directory
         self._incoming = directory / "incoming"
         fresh = not self._incoming.is_dir()
@@ -130,7 +146,11 @@ class Blobs:
 
     def upload(self) -> Upload:
         """A place for new bytes."""
-        return Upload(self._files, self._incoming)
+        return Upload(self._files, self._incoming, self._hashers)
+
+    def close(self) -> None:
+        """Lets go of its threads."""
+        self._hashers.shutdown()
 
     def path(self, digest: bytes) -> Path:
         """Where the bytes of a large object are."""
