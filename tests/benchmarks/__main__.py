@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import branches, report, rollbacks, runs, startup, streaming
+from tests.benchmarks import audits, branches, races, report, rollbacks, runs, startup, streaming
 from tests.benchmarks.report import Row
 from tests.benchmarks.scale import FULL, QUICK, Scale
 
@@ -21,6 +21,8 @@ STATE_DIR = Path(".mlops")
 SECTIONS: dict[str, Callable[[Path, Scale, Callable[[str], None]], list[Row]]] = {
     "runs": runs.measure,
     "rollbacks": rollbacks.measure,
+    "races": races.measure,
+    "audits": audits.measure,
     "branches": branches.measure,
     "streaming": streaming.measure,
     "startup": startup.measure,

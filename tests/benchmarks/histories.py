@@ -1,0 +1,187 @@
+"""Histories of `main` to be audited, made by the real protocol on a server; only fitting is left out."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.adapters import policy_files, tables
+from mlops.adapters.tracking import RUN_ID, MLflowTracker
+from mlops.pipelines.holdout import split
+from mlops.runs import names
+from mlops.runs.decision import decide
+from mlops.runs.digest import tree_digest
+from mlops.runs.evidence import Decision, Policy
+from mlops.runs.lifecycle import finish_step, open_run
+from mlops.runs.model import Champion, Run, RunInputs, Step
+from mlops.runs.ports import Evaluation, Ports
+from mlops.runs.promotion import Promotion, promote
+from mlops.runs.reconcile import model_uri, reconcile
+from mlops.runs.setup import set_up
+from mlops.steps import ingesting
+from mlops.steps.links import Links
+from mlops.steps.provenance import code_digest, lock_digest
+from mlops.steps.scoring import score
+from mlops.steps.system import SystemClock, SystemProcesses, nonce
+from mlops.steps.workspace import Workspace
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mlops.pipelines.spec import PipelineSpec
+    from tests.benchmarks.servers import ScratchServer
+
+_OFFSET = "model/offset"
+_WEIGHTS = "model/weights"
+
+
+@dataclass
+class Offset:
+    """A model that is off by so much, everywhere, from a column that comes near to the target."""
+
+    column: str
+    by: float
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return one prediction per row."""
+        return rows[self.column].to_numpy(dtype="float64") + self.by
+
+
+class OffsetJudge:
+    """Scores committed models on committed rows by the pipelines' own function."""
+
+    def __init__(self, workspace: Workspace, column: str) -> None:
+        self._workspace, self._column = workspace, column
+
+    def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
+        """Score a candidate and the champion on the candidate's holdout."""
+        del run
+        frames = self._workspace.frames
+        train = frames.read(candidate, names.TRAIN)
+        scored = score(
+            self._workspace.spec,
+            frames.read(candidate, names.HOLDOUT),
+            candidate=self._model(candidate),
+            candidate_train=train,
+            champion=self._model(champion[0]) if champion else None,
+            champion_train=train if champion else None,
+        )
+        return Evaluation(scored.paired, tables.to_parquet(scored.predictions), scored.metrics)
+
+    def policy(self, data: bytes) -> Policy:
+        """Return the policy that the content of ``gate/policy.yaml`` describes."""
+        return policy_files.parse_policy(data)
+
+    def page(self, run: Run, decision: Decision) -> bytes:
+        """Return ``reports/run.md``."""
+        return f"# Run {run.run_id}\n\n{decision.verdict.sentence}\n".encode()
+
+    def _model(self, commit: str) -> Offset:
+        return Offset(self._column, float(self._workspace.lake.read(commit, _OFFSET)))
+
+
+class History:
+    """A repository that is promoted to again and again.
+
+    Nothing is arranged: each candidate is a little less off than the champion, is scored on committed rows,
+    decided on at the level of its look, judged by the server's enforcer, and tagged.
+    """
+
+    def __init__(
+        self,
+        server: ScratchServer,
+        database: Path,
+        spec: PipelineSpec,
+        files: Mapping[str, bytes],
+        arrivals: Sequence[str],
+        *,
+        column: str,
+        model_bytes: int = 0,
+    ) -> None:
+        """Set a repository up and bring the arrivals.
+
+        Args:
+            server: Where.
+            database: File of MLflow's store.
+            spec: The pipeline.
+            files: What judges.
+            arrivals: The newest is the holdout.
+            column: Column of the model input that comes near to the target.
+            model_bytes: Size of each promotion's model.
+        """
+        # A baseline that is worse than every model.
+        spec = dataclasses.replace(spec, baseline=lambda rows: rows[column].to_numpy(dtype="float64") + 1e6)
+        lake = server.repository(spec.name)
+        self._store = f"sqlite:///{database}"
+        tracker = MLflowTracker(self._store, spec.name)
+        ports = Ports(lake, tracker, SystemClock(), SystemProcesses(), nonce)
+        self.workspace = Workspace(spec, lake, ports, Links(lake.endpoint, spec.name))
+        self._judge, self._model_bytes = OffsetJudge(self.workspace, column), model_bytes
+        self._ended: list[Promotion] = []
+        set_up(ports, files)
+        for arrival in arrivals:
+            source, frames = ingesting.from_source(self.workspace, arrival)
+            ingesting.deliver(self.workspace, arrival, source, frames)
+        self._parts = self._split()
+
+    def promote(self) -> None:
+        """Bring one more promotion to `main`; its branch is removed, as a sweep would."""
+        ports = self.workspace.ports
+        run = self._trained(offset=10_000.0 - len(self._ended))
+        ended = promote(ports, self._judge, decide(ports, self._judge, run).run)
+        if not ended.merge_commit:
+            raise RuntimeError(f"nothing was promoted: {ended.decision.verdict.sentence}")
+        ports.lake.create_tag(names.promotion_tag(ended.number), ended.merge_commit)
+        ports.lake.delete_branch(ended.run.branch)
+        self._ended.append(ended)
+
+    def finish(self) -> None:
+        """Let MLflow and the champion's tag follow: its runs and versions are written one call each."""
+        from mlflow import MlflowClient
+
+        client, model, ports = MlflowClient(self._store), self.workspace.spec.name, self.workspace.ports
+        first, *others = self._ended
+        ports.tracker.begin(first.run, {})
+        client.create_registered_model(model)
+        experiment = client.get_run(ports.tracker.find(first.run.run_id) or "").info.experiment_id
+        for ended in others:
+            tags = {RUN_ID: ended.run.run_id, "mlops.merge_commit": ended.merge_commit}
+            client.create_run(experiment, tags=tags)
+        for ended in self._ended:
+            uri, tags = model_uri(model, ended.merge_commit), {"mlops.number": str(ended.number)}
+            client.create_model_version(model, uri, tags=tags, await_creation_for=0)
+        found = ports.tracker.find(first.run.run_id) or ""
+        ports.tracker.record(found, tags={"mlops.merge_commit": first.merge_commit})
+        reconcile(ports)
+
+    def _trained(self, offset: float) -> Run:
+        ports = self.workspace.ports
+        run = open_run(ports, lambda head: self._inputs(head, offset))
+        train, holdout = self._parts
+        for path, data in (
+            (names.TRAIN, train),
+            (names.HOLDOUT, holdout),
+            (names.validation_path("processed"), b"{}\n"),
+            (_OFFSET, repr(offset).encode()),
+            (_WEIGHTS, random.Random(offset).randbytes(self._model_bytes)),
+        ):
+            ports.lake.write(run.branch, path, data)
+        return finish_step(ports, run, Step.TRAINED, "Finish trained")
+
+    def _inputs(self, head: str, offset: float) -> RunInputs:
+        raw = tree_digest((s.path, s.checksum) for s in self.workspace.lake.list(head, names.RAW))
+        params: dict[str, Any] = {"offset": offset}
+        return RunInputs(self.workspace.spec.name, raw, code_digest(), lock_digest(), params, 7)
+
+    def _split(self) -> tuple[bytes, bytes]:
+        spec, lake = self.workspace.spec, self.workspace.lake
+        head = lake.head(names.MAIN)
+        rule = policy_files.parse_holdout_rule(lake.read(head, names.HOLDOUT_RULE))
+        rows = spec.join({table: self.workspace.frames.deliveries(head, table) for table in spec.tables}).rows
+        parts = split(rows, rule, spec)
+        return tables.to_parquet(parts.train), tables.to_parquet(parts.holdout)
