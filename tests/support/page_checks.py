@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-#: The page is no wider than the window; only boxes of their own are moved from side to side.
+#: The page is no wider than the window, and nothing is outside; only boxes of their own are moved sideways.
 WIDTH = """(() => {
   const page = document.documentElement;
+  const lost = [...document.querySelectorAll('body *')]
+    .filter(e => e.getBoundingClientRect().right < 0 && !e.closest('.skip, .list > thead'));
+  if (lost.length) return [`left of the page: ${lost[0].outerHTML.slice(0, 80)}`];
   if (page.scrollWidth <= innerWidth) return [];
   const wide = [...document.querySelectorAll('body *')]
     .filter(e => e.getBoundingClientRect().right > innerWidth);
