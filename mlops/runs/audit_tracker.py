@@ -41,7 +41,7 @@ class Witness(Protocol):
         ...
 
     def seen_versions(self, model: str) -> Sequence[Version]:
-        """Return every registered version of a model; none where there is no such model."""
+        """Return every registered version of a model, the lowest first; none where there is no such model."""
         ...
 
 
@@ -68,7 +68,9 @@ def tracker_findings(
     except TrackerUnavailable as error:
         yield AuditFinding("", "I15", f"the tracker cannot be asked: {error}", error.todo, proved=False)
         return
-    by_uri = {version.uri: version for version in versions}
+    by_uri: dict[str, Version] = {}
+    for version in versions:  # two who register at once both go by the lower number
+        by_uri.setdefault(version.uri, version)
     promotions = [commit for commit in standing if kind_of(commit) is Kind.PROMOTION]
     for commit in promotions:
         yield from _linked(commit, model_uri(ports.lake.repository, commit.id), by_uri, runs)

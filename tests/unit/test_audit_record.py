@@ -8,11 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from mlops.runs import names
+from mlops.runs.audit import Version, audit
 from mlops.runs.digest import document
 from mlops.runs.history import read_main
 from mlops.runs.reconcile import model_uri, reconcile
 from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
-from tests.support.auditing import findings, texts
+from tests.support.auditing import MemoryWitness, NumberProver, findings, texts
 from tests.support.memory_lake import Entry, MemoryLake
 from tests.support.protocol import World, new_world
 
@@ -425,3 +426,13 @@ def test_what_two_rollbacks_took_off_one_after_the_other_is_explained(world: Wor
     world.run(mae=11.0)
     world.roll_back(to=1)
     assert texts(findings(world)) == []
+
+
+def test_a_model_that_two_processes_registered_at_once_is_known_by_the_lower_number(world: World) -> None:
+    class Doubled(MemoryWitness):
+        def seen_versions(self, model: str) -> list[Version]:
+            seen = list(super().seen_versions(model))
+            return [*seen, *(dataclasses.replace(version, version="9") for version in seen)]
+
+    steps = audit(world.ports, NumberProver(), Doubled(world.ports.tracker))  # type: ignore[arg-type]
+    assert texts([f for step in steps for f in step.findings]) == []
