@@ -98,7 +98,20 @@ def two_way(nodes: NodeReader, left: bytes, right: bytes, start: bytes = b"") ->
     """The paths from `start` on at which the trees differ, in byte order."""
     if left == right:
         return
-    a_side, b_side = _Side(nodes, left, start), _Side(nodes, right, start)
+    a, b = nodes.get(left), nodes.get(right)
+    different = a.differences(b, bisect_left(a.keys, start)) if a.level == b.level else None
+    if different is None:
+        yield from _merged(_Side(nodes, left, start), _Side(nodes, right, start))
+    elif a.level == 0:
+        for index in different:
+            yield Change(a.keys[index], a.item(index), b.item(index))
+    else:
+        for index in different:
+            yield from two_way(nodes, a.identity(index), b.identity(index), start)
+
+
+def _merged(a_side: _Side, b_side: _Side) -> Iterator[Change]:
+    """As `two_way`, for nodes that end at different keys."""
     while True:
         a, b = a_side.head(), b_side.head()
         if a is None and b is None:

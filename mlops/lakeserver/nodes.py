@@ -80,22 +80,24 @@ class Node:
         """From `start` on, where two nodes of equal keys differ; None where their keys are not equal."""
         if self.keys is not other.keys and self.keys != other.keys:
             return None
+        mine, theirs = self.identities(), other.identities()
         found: list[int] = []
         waiting = [(start, len(self.keys))]
         while waiting:
             low, high = waiting.pop()
-            if self._identities(low, high) == other._identities(low, high):
+            part = slice(IDENTITY_BYTES * low, IDENTITY_BYTES * high)
+            if mine[part] == theirs[part]:
                 continue
             if high - low == 1:
                 found.append(low)
             else:
                 middle = (low + high) // 2
-                waiting += [(middle, high), (low, middle)]
+                waiting += ((middle, high), (low, middle))
         return found
 
-    def _identities(self, low: int, high: int) -> bytes:
-        at = self._identities_at
-        return self.body[at + IDENTITY_BYTES * low : at + IDENTITY_BYTES * high]
+    def identities(self) -> bytes:
+        """What all keys stand for, one after the other."""
+        return self.body[self._identities_at : self._identities_at + IDENTITY_BYTES * len(self.keys)]
 
     def value(self, index: int) -> bytes:
         """The value stored with the key at `index`."""

@@ -6,7 +6,6 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 
 from mlops.lakeserver.errors import StorageDamaged
 from mlops.lakeserver.nodes import EMPTY_BODY, EMPTY_ID, EMPTY_NODE, NO_TREE, Node
@@ -28,8 +27,10 @@ class _Shelf:
     def get(self, node_id: bytes) -> Node | None:
         node = self._nodes.get(node_id)
         if node is not None:
-            with suppress(KeyError):  # another thread may just have dropped it
+            try:
                 self._nodes.move_to_end(node_id)
+            except KeyError:  # another thread has just dropped it
+                return node
         return node
 
     def keep(self, nodes: Iterable[Node]) -> None:
