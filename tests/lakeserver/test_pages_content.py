@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
@@ -9,6 +10,15 @@ import pytest
 from mlops.lakeserver.pages import markdown
 from mlops.lakeserver.pages.markdown import Place
 from mlops.lakeserver.pages.markup import join
+from tests.support.plain_browser import KEY, Browser
+
+
+@pytest.fixture
+def browser(api: Any) -> Iterator[Browser]:
+    visitor = Browser(api.url)
+    assert visitor.go("/auth/login", KEY)[0] == 200
+    yield visitor
+    visitor.close()
 
 
 @pytest.mark.parametrize(
@@ -67,3 +77,27 @@ def test_markdown_has_no_html_and_no_styles_of_its_own() -> None:
     assert "style=" not in html
     assert "<b" not in html
     assert "<i>" not in html
+
+
+def test_what_is_not_committed_is_listed(browser: Browser, api: Any) -> None:
+    folder = f"/repositories/{api.repository}/objects"
+    api.put("gone", b"1")
+    api.put("kept", b"1")
+    assert "Uncommitted changes" in browser.go(folder)[1]
+    api.commit()
+    assert "Uncommitted changes" not in browser.go(folder)[1]
+    assert "All is committed." in browser.go(f"{folder}?ref=main&showChanges=true")[1]
+    api.put("new", b"1")
+    api.put("kept", b"2")
+    api.ok("DELETE", "R/branches/main/objects", path="gone")
+    _, text = browser.go(f"{folder}?ref=main&showChanges=true")
+    shown = re.findall(r'<span class="(\w+)">\w+</span></td><td[^>]*><a href="([^"]+)">([^<]*)</a>', text)
+    assert [(kind, name) for kind, _, name in shown] == [
+        ("removed", "gone"),
+        ("changed", "kept"),
+        ("added", "new"),
+    ]
+    for _, target, _ in shown:
+        assert browser.go(unescape(target))[0] == 200
+    assert browser.go(f"{folder}?ref={api.head()}")[0] == 200
+    assert browser.go(f"{folder}?ref={api.head()}&showChanges=true")[0] == 404

@@ -118,6 +118,7 @@ def fill(api: Any) -> dict[str, str]:
     return {
         "repositories": "/repositories",
         "objects": f"{repo}/objects",
+        "uncommitted": f"{repo}/objects?ref=main&showChanges=true",
         "folder": f"{repo}/objects?ref=main&path=deep/{LONG}/",
         "nothing": f"/repositories/{empty}/objects",
         "markdown": f"{repo}/object?ref=main&path=README.md",

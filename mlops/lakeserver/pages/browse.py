@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from mlops.lakeserver import shapes
 from mlops.lakeserver.entries import decode
-from mlops.lakeserver.errors import NotFound
-from mlops.lakeserver.operations import objects, repositories
+from mlops.lakeserver.errors import LakeError, NotFound
+from mlops.lakeserver.operations import branches, objects, repositories
 from mlops.lakeserver.operations.paging import CommonPrefix
 from mlops.lakeserver.pages.layout import moment, next_page, page, ref_form, size
 from mlops.lakeserver.pages.markdown import Place
@@ -40,6 +41,8 @@ def list_objects(visit: Visit) -> Response:
     """A folder of a ref."""
     repo = repositories.get(visit.lake, visit.repository)
     ref, path = visit.query("ref") or repo.default_branch, visit.query("path")
+    if visit.query("showChanges") == "true":
+        return _list_uncommitted(visit, repo.id, ref, path)
     _, result = objects.list_page(
         visit.lake, repo.id, ref, prefix=path, after=visit.query("after"), delimiter="/", amount=_PER_PAGE
     )
@@ -61,11 +64,53 @@ def list_objects(visit: Visit) -> Response:
         f"Objects of {ref}",
         ref_form(address(repo.id, "objects"), "Ref", ref),
         _trail(repo.id, ref, path),
+        _offer_uncommitted(visit, repo.id, ref),
         shown,
         next_page(after, result),
         _readme(visit, Place(repo.id, ref, f"{path}{README}")) if not path or path.endswith("/") else None,
         user=visit.user,
         repository=repo.id,
+        tab="objects",
+    )
+
+
+def _offer_uncommitted(visit: Visit, repository: str, ref: str) -> Part:
+    """The way to what is not committed, where something is not."""
+    bounds = {"prefix": "", "after": "", "delimiter": ""}
+    try:
+        found = branches.uncommitted_page(visit.lake, repository, ref, **bounds, amount=1).results
+    except LakeError:  # a tag or a commit, of which all is committed
+        return None
+    target = address(repository, "objects", ref=ref, showChanges="true")
+    return tag("p", link(target, "Uncommitted changes")) if found else None
+
+
+def _list_uncommitted(visit: Visit, repository: str, ref: str, path: str) -> Response:
+    """What was changed on a branch since its last commit."""
+    result = branches.uncommitted_page(
+        visit.lake,
+        repository,
+        ref,
+        prefix=path,
+        after=visit.query("after"),
+        delimiter="",
+        amount=_PER_PAGE,
+    )
+    rows: list[list[Part]] = []
+    for shape in map(shapes.diff, result.results):
+        kind, key = shape["type"], shape["path"]
+        seen_at = f"{ref}@" if kind == "removed" else ref
+        target = link(address(repository, "object", ref=seen_at, path=key), key)
+        rows.append([tag("span", kind, class_=kind), target, size(shape["size_bytes"])])
+    query = {"ref": ref, "path": path, "showChanges": "true"}
+    shown = table(["Change", "Object", "Size"], rows, text=1)
+    return page(
+        f"Uncommitted changes of {ref}",
+        tag("p", link(address(repository, "objects", ref=ref, path=path), "All objects")),
+        shown if rows else tag("p", "All is committed.", class_="quiet"),
+        next_page(address(repository, "objects", **query, after=result.next_offset), result),
+        user=visit.user,
+        repository=repository,
         tab="objects",
     )
 

@@ -24,7 +24,9 @@ def list_pulls(visit: Visit) -> Response:
     repo = repositories.get(visit.lake, visit.repository)
     status = visit.query("status", "open")
     status = status if status in _STATUSES else "open"
-    result = pulls.list_page(visit.lake, repo.id, status, "", visit.query("after"), _PER_PAGE)
+    result = pulls.list_page(
+        visit.lake, repo.id, status, visit.query("prefix"), visit.query("after"), _PER_PAGE
+    )
     rows: list[list[Part]] = [
         [
             link(address(repo.id, "pulls", pull["id"]), pull["title"] or pull["id"]),
