@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 
-from mlops.cli.failures import failure_of, interrupted, is_interruption
+from mlops.cli.failures import UsageFailure, failure_of, interrupted, is_interruption
 from mlops.cli.progress import Progress
 from mlops.cli.results import Result, StoppedHalfway, print_failure, print_result
 from mlops.cli.session import Outside, Session
@@ -20,6 +21,7 @@ _BROKEN_PIPE = 141
 
 def main() -> None:
     """Run the command that the program was called with, and exit."""
+    _open_streams()
     try:
         with _quiet():
             code = run(sys.argv[1:])
@@ -29,6 +31,17 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = _BROKEN_PIPE
     sys.exit(code)
+
+
+def _open_streams() -> None:
+    """Let whatever is printed be printed: a stream may be closed, and a terminal may not know a character."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # It takes the place of what is closed, so that no file opened later is printed into.
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def run(arguments: Sequence[str], outside: Outside | None = None) -> int:
@@ -68,7 +81,23 @@ def run(arguments: Sequence[str], outside: Outside | None = None) -> int:
 def _parse_and_call(arguments: Sequence[str], session: Session) -> object:
     from mlops.cli.app import app
 
+    for position, argument in enumerate(arguments, 1):
+        if not _is_text(argument):
+            raise UsageFailure(
+                f"argument {position} cannot be read as text in the encoding {sys.getfilesystemencoding()}",
+                where=argument,
+                todo="set LC_ALL to a UTF-8 locale, e.g. C.UTF-8",
+            )
     return app(args=list(arguments) or ["--help"], prog_name="mlops", standalone_mode=False, obj=session)
+
+
+def _is_text(argument: str) -> bool:
+    # Bytes that the encoding of the terminal does not know arrive as halves of a surrogate pair.
+    try:
+        argument.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -69,5 +69,7 @@ def print_failure(
 
 def _print_document(document: Mapping[str, Any], stdout: IO[str]) -> None:
     # JSON knows no NaN: a metric that could not be computed is null.
-    text = json.dumps(nulled(document), indent=1, ensure_ascii=False, default=str, allow_nan=False)
+    # An encoding that lacks a character would break the document: JSON has escapes of its own for that.
+    plain = (getattr(stdout, "encoding", None) or "").lower().replace("-", "") != "utf8"
+    text = json.dumps(nulled(document), indent=1, ensure_ascii=plain, default=str, allow_nan=False)
     print(text, file=stdout)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -117,6 +119,47 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
 
     assert answer.stderr == ""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="streams of POSIX")
+@pytest.mark.parametrize("stream", ["1", "2"])
+def test_a_stream_that_is_closed_is_no_error(stream: str) -> None:
+    command = f"{sys.executable} -m mlops.cli settings {stream}>&-"
+    answer = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+    assert answer.returncode == 0
+    assert answer.stderr == ""
+    assert ("MLOPS_STATE_DIR" in answer.stdout) is (stream == "2")
+
+
+class TestEncodings:
+    """What is printed where the terminal knows ASCII alone."""
+
+    ASCII: ClassVar[dict[str, str]] = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+        command = [sys.executable, "-m", "mlops.cli", *arguments]
+        return subprocess.run(command, capture_output=True, env={**os.environ, **environment}, check=False)
+
+    @pytest.mark.parametrize("encoding", ["ascii:strict", "utf-8:strict"])
+    def test_a_character_that_it_lacks_breaks_no_document(self, encoding: str) -> None:
+        answer = self.run("init", "na\u00efve", "--json", PYTHONIOENCODING=encoding)
+
+        assert json.loads(answer.stdout)["where"] == "na\u00efve"
+        assert answer.returncode == 2
+
+    def test_a_character_that_it_lacks_is_escaped(self) -> None:
+        answer = self.run("init", "na\u00efve", PYTHONIOENCODING="ascii:strict")
+
+        assert answer.stderr.startswith(b"error: na\\xefve: no such pipeline")
+
+    def test_an_argument_that_is_no_text_there_is_named(self) -> None:
+        answer = self.run("init", "na\u00efve", **self.ASCII)
+
+        assert answer.returncode == 2
+        assert answer.stderr.count(b"\n") == 1
+        assert b"argument 2 cannot be read as text" in answer.stderr
+        assert b"LC_ALL" in answer.stderr
 
 
 def test_the_program_exits_with_the_code_of_the_error() -> None:
