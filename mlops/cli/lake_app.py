@@ -31,7 +31,7 @@ def serve(
     data: StoreFolder = None,
     json: Json = False,
 ) -> Result:
-    """Run the embedded lake server in the foreground, alone, until it is interrupted."""
+    """Run the embedded lake server in the foreground, until Ctrl-C."""
     from mlops.cli.commands import servers
 
     return servers.serve(context.obj, data, listen)
@@ -39,7 +39,7 @@ def serve(
 
 @lake_app.command("verify")
 def lake_verify(context: typer.Context, data: StoreFolder = None, json: Json = False) -> Result:
-    """Check every hash and every reference of the embedded server's store.
+    """Check every hash and reference of the store.
 
     Exit code 1: something is wrong, and named.
     """
@@ -55,7 +55,10 @@ def lake_gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")] = False,
     json: Json = False,
 ) -> Result:
-    """Remove what no branch, tag or uncommitted object of the embedded server's store refers to."""
+    """Remove from the store what nothing in it refers to.
+
+    Kept is what a branch, a tag or an uncommitted object leads to.
+    """
     from mlops.cli.commands import lake_upkeep
 
     return lake_upkeep.collect(context.obj, data, dry_run=dry_run)
@@ -76,7 +79,9 @@ def lake_dump(
     data: StoreFolder = None,
     json: Json = False,
 ) -> Result:
-    """Write a repository down, of whatever lake: history, branches, tags, metadata, rules, objects.
+    """Write a repository of any lake to a folder or file.
+
+    With history, branches, tags, metadata, rules and objects.
 
     Stopped halfway, it goes on where it was when it is run again.
     """
@@ -106,7 +111,9 @@ def lake_restore(
     ] = "",
     json: Json = False,
 ) -> Result:
-    """Make a repository of a dump, on whatever lake; one that exists is refused.
+    """Make a repository of a dump, on any lake.
+
+    One that exists is refused.
 
     Commits keep times, authors and parents. Stopped halfway, it goes on with the commit it was at when it is
     run again.

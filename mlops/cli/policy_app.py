@@ -25,7 +25,10 @@ def policy_apply(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     json: Json = False,
 ) -> Result:
-    """Bring policy, suites and enforcer of the code to main: the one way to change them there."""
+    """Bring policy, suites and enforcer to main.
+
+    They are taken from the code; this is the one way to change them on main.
+    """
     from mlops.cli.commands import setup
 
     return setup.policy(context.obj, pipeline, reason, dry_run=dry_run)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 ID_DIGITS = 12
+#: Characters of a line on the terminals that everybody has.
+WIDTH = 80
+_LEAST = 24
 _OTHERS = ("baseline_", "champion_")
 
 
@@ -26,7 +30,7 @@ def count(number: int, noun: str) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: str = "  ") -> list[str]:
-    """Return rows as lines whose cells stand under each other.
+    """Return rows as lines whose cells stand under each other; long texts in the last column go on below.
 
     Args:
         rows: Cells; the first row may be a heading.
@@ -36,10 +40,26 @@ def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent:
     if not rows:
         return []
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        (indent + "  ".join(_cell(cell, widths[i], i in right) for i, cell in enumerate(row))).rstrip()
-        for row in rows
-    ]
+    before = len(indent) + sum(widths[:-1]) + 2 * len(widths[:-1])
+    widths[-1] = min(widths[-1], max(WIDTH - before, _LEAST))
+    lines: list[str] = []
+    for row in rows:
+        last, *below = textwrap.wrap(row[-1], widths[-1], break_on_hyphens=False) or [""]
+        cells = [_cell(cell, widths[i], i in right) for i, cell in enumerate((*row[:-1], last))]
+        lines += [(indent + "  ".join(cells)).rstrip(), *(" " * before + text for text in below)]
+    return lines
+
+
+def paragraph(text: str, indent: str) -> list[str]:
+    """Return a text as lines that fit a terminal, each after the indent; an address is not broken."""
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _cell(text: str, width: int, right: bool) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from mlops.cli.text import columns
+from mlops.cli.text import columns, paragraph
 from mlops.runs.evidence import Interval, Verdict
 
-_HEADINGS = ("compared", "against", "candidate", "other", "difference", "interval", "bound", "holds")
+_HEADINGS = ("compared", "against", "candidate", "other", "interval", "bound", "holds")
 
 
 def document_of(verdict: Verdict) -> dict[str, Any]:
@@ -25,20 +25,25 @@ def document_of(verdict: Verdict) -> dict[str, Any]:
 
 def lines_of(verdict: Verdict) -> list[str]:
     """Return why, one line each, and a table of what was compared."""
-    why = [f"  {finding.reason}: {finding.sentence}" for finding in verdict.findings]
+    told = [f"{finding.reason}: {finding.sentence}" for finding in verdict.findings]
+    why = [line for text in told for line in _hanging(text)]
     if not verdict.intervals:
         return why
-    return [*why, *columns([_HEADINGS, *map(_row, verdict.intervals)], right=(2, 3, 4, 6))]
+    return [*why, *columns([_HEADINGS, *map(_row, verdict.intervals)], right=(2, 3, 5))]
+
+
+def _hanging(text: str) -> list[str]:
+    first, *below = paragraph(text, "    ")
+    return [first[2:], *below]
 
 
 def _row(interval: Interval) -> tuple[str, ...]:
     return (
         interval.name,
         interval.against,
-        f"{interval.candidate:,.4f}",
-        f"{interval.other:,.4f}",
-        f"{interval.difference:+,.4f}",
-        f"{interval.lower:+,.4f} to {interval.upper:+,.4f}",
-        f"{interval.bound:,.4g}",
+        f"{interval.candidate:,.4g}",
+        f"{interval.other:,.4g}",
+        f"{interval.lower:+,.3g} to {interval.upper:+,.3g}",
+        f"{interval.bound:,.3g}",
         "yes" if interval.holds else "NO",
     )

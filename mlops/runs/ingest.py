@@ -108,7 +108,6 @@ def ingest(
         result, evidence = _judge(ports, state, branch, data, delivery, validate)
         merged = _publish(ports, state, data, delivery, result, evidence, replaced, rounds)
         if merged:
-            ports.tell(f"main: arrival {delivery.arrival} at {merged[:12]}")
             return Ingested(delivery.arrival, merged, branch, replaced, result.summary)
     raise MainMoved(
         f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run the same command again"

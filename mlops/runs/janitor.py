@@ -62,7 +62,6 @@ def sweep(ports: Ports, *, dry_run: bool) -> list[Sweepable]:
                 ports.lake.delete_branch(entry.branch)
             except NotFound:
                 continue  # another sweep was first
-            ports.tell(f"removed {entry.branch}: {entry.why}")
     return found
 
 
@@ -98,7 +97,7 @@ def _of_run(ports: Ports, state: MainState, run: Run, *, later: bool) -> tuple[b
     if run.reached(Step.DECIDED) and not _kept(ports.lake, state, run):
         return False, "its evidence is not tagged yet"
     if is_over(ports.lake, state, run):
-        return True, "its run is over and its evidence is tagged"
+        return True, "its run is over, its evidence tagged"
     if is_alive(ports, run.lease):
         return False, f"{run.lease.owner} is working on it"
     if later:

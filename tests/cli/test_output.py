@@ -95,6 +95,31 @@ def test_progress_goes_to_standard_error_without_json_as_well(mlops: Desk) -> No
     assert "main: promotion 3 at" not in answer.out
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("log", PIPELINE),
+        ("settings",),
+        ("run", PIPELINE, "--param", "shrinkage=11"),
+        ("sweep", PIPELINE),
+        ("status", PIPELINE),
+    ],
+    ids=lambda command: command[0],
+)
+def test_what_is_printed_fits_eighty_columns(command: tuple[str, ...], mlops: Desk) -> None:
+    lines = mlops(*command).out.splitlines()
+
+    assert [line for line in lines if len(line) > 80 and "nothing else leads to" not in line] == []
+
+
+def test_a_branch_that_is_removed_is_told_once(mlops: Desk) -> None:
+    answer = mlops("sweep", PIPELINE, "--yes")
+
+    branches = [line.split()[1] for line in answer.out.splitlines() if line.startswith("removed ")]
+    assert branches
+    assert not [branch for branch in branches if branch in answer.err]
+
+
 def test_no_link_is_printed_to_a_server_that_is_down(mlops: Desk) -> None:
     for arguments in (("run", PIPELINE, "--param", "shrinkage=11"), ("diff", PIPELINE, "1", "2")):
         assert NOWHERE not in mlops(*arguments).out
@@ -131,6 +156,13 @@ class TestText:
     def test_columns_stand_under_each_other(self) -> None:
         assert columns([("a", "1"), ("long", "22")], right=(1,), indent="") == ["a      1", "long  22"]
         assert columns([]) == []
+
+    def test_long_texts_of_the_last_column_go_on_below_it(self) -> None:
+        lines = columns([("stays", "its " + "results are kept here " * 6)])
+
+        assert len(lines) > 1
+        assert all(len(line) <= 80 for line in lines)
+        assert all(line.startswith(" " * 9) for line in lines[1:])
 
     @pytest.mark.parametrize(
         ("number", "noun", "text"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.cli.results import Result
 from mlops.cli.session import Session
-from mlops.cli.text import at, columns, short
+from mlops.cli.text import at, columns, paragraph, short
 from mlops.runs import names
 
 if TYPE_CHECKING:
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from mlops.runs.ports import Commit, Lake
     from mlops.steps.workspace import Workspace
 
-_HEADINGS = ("no.", "kind", "when", "metric", "gain", "interval", "commit", "run", "why")
+_HEADINGS = ("no.", "kind", "when", "metric", "gain", "commit")
+_BELOW = "     "
 
 
 def log(session: Session, pipeline: str, limit: int) -> Result:
@@ -123,23 +124,33 @@ def _rollback(lake: Lake, number: int, frozen: str) -> dict[str, Any]:
 def _lines(entries: list[dict[str, Any]], more: int) -> list[str]:
     if not entries:
         return ["nothing has been promoted yet"]
-    rows = [_HEADINGS, *(_row(entry) for entry in entries)]
-    lines = columns(rows, right=(0, 3, 4), indent="")
+    heading, *rows = columns([_HEADINGS, *map(_row, entries)], right=(0, 3, 4), indent="")
+    lines = [heading]
+    for entry, row in zip(entries, rows, strict=True):
+        lines += [row, *paragraph(_below(entry), _BELOW)]
     return [*lines, f"{more} older ones; --limit shows more"] if more else lines
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     number, when, commit = str(entry["number"]), entry["at"], short(entry["commit"])
     if entry["kind"] == "rollback":
-        dropped = ", ".join(entry["dropped_runs"]) or "-"
-        kind = f"rollback to {entry['to_number']}"
-        return (number, kind, when, "", "", "", commit, dropped, entry["reason"])
+        return (number, f"rollback to {entry['to_number']}", when, "", "", commit)
     if entry["kind"] == "forgotten":
-        return (number, "forgotten", when, "", "", "", commit, entry["run_id"], entry["reason"])
+        return (number, "forgotten", when, "", "", commit)
     gain = entry["gain"]
     value = f"{gain['metric']} {gain['value']:.4g}" if gain else ""
-    difference = f"{gain['difference']:+.3g} over {gain['against']}" if gain else ""
-    interval = f"{gain['lower']:.3g} to {gain['upper']:.3g}" if gain else ""
-    kind = "promotion" if entry["on_main"] else "dropped"
-    why = ", ".join(entry["reasons"])
-    return (number, kind, when, value, difference, interval, commit, entry["run_id"], why)
+    difference = f"{gain['difference']:+.3g}" if gain else ""
+    return (number, "promotion" if entry["on_main"] else "dropped", when, value, difference, commit)
+
+
+def _below(entry: dict[str, Any]) -> str:
+    """Return which run an event is about, and why it came to be."""
+    if entry["kind"] == "rollback":
+        runs = ", ".join(entry["dropped_runs"])
+        return f"{f'run {runs} dropped: ' if runs else ''}{entry['reason']}"
+    run = f"run {entry['run_id']}"
+    if entry["kind"] == "forgotten":
+        return f"{run}: {entry['reason']}"
+    gain = entry["gain"]
+    over = f" over the {gain['against']} by {gain['lower']:.3g} to {gain['upper']:.3g}" if gain else ""
+    return f"{run}{over}: {', '.join(entry['reasons'])}"

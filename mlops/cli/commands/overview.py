@@ -116,7 +116,7 @@ def _lines(entry: dict[str, Any]) -> list[str]:
     else:
         lines.append(
             f"  champion  promotion {champion['number']}, run {champion['run_id']}, "
-            f"trained until {champion['trained_until']}"
+            f"trained until {champion['trained_until'].replace('+00:00', 'Z')}"
         )
         lines.append(f"            {metrics(champion['metrics'])} ({champion['unit']})")
     if entry["frozen"]:

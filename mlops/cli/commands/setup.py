@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlops.cli.reasons import checked_reason
 from mlops.cli.results import Result
 from mlops.cli.session import Session, check_pipeline
-from mlops.cli.text import columns, short
+from mlops.cli.text import columns, paragraph, short
 from mlops.runs import names
 
 _SAME = "nothing to do: main has exactly this gate already"
@@ -80,11 +80,16 @@ def settings(session: Session) -> Result:
 
     del session
     rows = describe()
-    table = columns([(row.variable, row.default or "-", row.unit, row.help) for row in rows], indent="")
+    firsts = columns([(row.variable, row.default or "-", row.unit) for row in rows], indent="")
+    lines = [
+        line
+        for row, first in zip(rows, firsts, strict=True)
+        for line in (first, *paragraph(row.help, "    "))
+    ]
     document = {
         "settings": [
             {"name": r.name, "variable": r.variable, "unit": r.unit, "default": r.default, "help": r.help}
             for r in rows
         ]
     }
-    return Result(document, table)
+    return Result(document, lines)
