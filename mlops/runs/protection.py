@@ -32,17 +32,19 @@ def protect_main(lake: Lake) -> bool:
     raise Conflict("others keep changing the rules", where="branch protection", todo="try again")
 
 
-def unprotect_main(lake: Lake) -> None:
-    """Lift the protection of `main`, if the rules stay as they are meanwhile; else nothing is done."""
+def unprotect_main(lake: Lake) -> bool:
+    """Lift the protection of `main`, if the rules stay as they are meanwhile; return whether it was done."""
     rules = lake.protection()
     rest = [pattern for pattern in rules.patterns if pattern != names.MAIN]
     if len(rest) != len(rules.patterns):
         with suppress(Conflict):  # the rules have changed: what is forbidden now is tried again
             lake.protect(rest, rules.version)
+            return True
+    return False
 
 
 def drop_staged(ports: Ports) -> list[Change]:
-    """Drop whatever is staged on `main`, and return it; `main` is protected afterwards if anything was.
+    """Drop whatever is staged on `main`, and return it; `main` is as protected afterwards as it was before.
 
     Nothing of the protocol stages anything there, and while something is staged a lake refuses every merge.
     A lake refuses to drop it, too, while the branch is protected: so protection is lifted for that moment,
@@ -51,13 +53,13 @@ def drop_staged(ports: Ports) -> list[Change]:
     Raises:
         LakeDenied: The lake does not notice in time that `main` is not protected any more.
     """
-    lake, waited = ports.lake, 0.0
+    lake, lifted, waited = ports.lake, False, 0.0
     stray = lake.staged(names.MAIN)
     if not stray:
         return []
     try:
         while lake.staged(names.MAIN):
-            unprotect_main(lake)
+            lifted = unprotect_main(lake) or lifted
             try:
                 lake.discard(names.MAIN)
             except LakeDenied:
@@ -66,6 +68,7 @@ def drop_staged(ports: Ports) -> list[Change]:
                 ports.clock.sleep(RETRY_S)
                 waited += RETRY_S
     finally:
-        protect_main(lake)
+        if lifted:
+            protect_main(lake)
     ports.tell(f"main: {len(stray)} staged changes dropped, the first {stray[0].path}")
     return stray
