@@ -57,9 +57,21 @@ def collect(settings: Settings, data: Path | None, *, dry_run: bool) -> dict[str
             ) from error
 
 
+def check_store(folder: Path) -> None:
+    """Return if there is a store of the embedded server.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    if not (folder / "lake.sqlite").is_file():
+        raise ConfigError("there is no lake store", where=str(folder), todo="name its folder with --data")
+
+
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[Credentials]:
     """Serve a store from this process, on loopback, without hooks, with a key that nobody else knows.
+
+    It is made if it is not there.
 
     Raises:
         LakeError: Another process has the store, or it is not one of the embedded server.
@@ -128,8 +140,7 @@ def _opened(folder: Path) -> Iterator[Store]:
     from mlops.lakeserver.store.database import FormatMismatch
     from mlops.lakeserver.store.lock import StoreInUse
 
-    if not (folder / "lake.sqlite").is_file():
-        raise ConfigError("there is no lake store", where=str(folder), todo="name its folder with --data")
+    check_store(folder)
     try:
         store = Store(folder)
     except (StoreInUse, FormatMismatch) as error:

@@ -21,7 +21,6 @@ from mlops.cli.lake_restore import Outside, restore
 from mlops.lakeserver import Credentials as Key
 from mlops.lakeserver import running_server
 from mlops.lakeserver.collection import collect
-from mlops.lakeserver.store import Store
 from mlops.lakeserver.verify import verify
 from mlops.runs.errors import ConfigError, InputError, NotFound
 from tests.cli.conftest import Mlops
@@ -333,8 +332,9 @@ def test_collecting_all_the_while_takes_nothing_from_a_restore(
 def test_the_commands_move_a_repository_between_stores(
     real: Mlops, serve: Callable[[str], Connection], tmp_path: Path
 ) -> None:
-    with contextlib.closing(Store(tmp_path / "empty", durable=False)):
-        pass
+    nowhere = real("lake", "dump", "flights", str(tmp_path / "x"), "--data", str(tmp_path / "empty"))
+    assert "there is no lake store" in nowhere.error
+    assert not (tmp_path / "empty").exists()
     with running_server(tmp_path / "data", KEY, durable=False) as server:
         fill(connect(Credentials(server.url, KEY.access_key_id, KEY.secret_access_key)), "flights")
         refused = real("lake", "dump", "flights", str(tmp_path / "x"), "--data", str(tmp_path / "data"))

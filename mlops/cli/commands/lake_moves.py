@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def dump(session: Session, repository: str, place: Path, data: Path | None) -> Result:
     """Write a repository to a folder or a zip file."""
     from mlops.cli.lake_dump import dump as write
+    from mlops.cli.lake_upkeep import check_store
 
+    if data is not None:
+        check_store(data)
     with _connected(session, data) as connection:
         session.tell(f"dumping repository {repository} at {connection.endpoint} to {place}")
         moved = write(connection, repository, place, tell=session.tell)
