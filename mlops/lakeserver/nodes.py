@@ -44,12 +44,24 @@ class Item(NamedTuple):
 class Node:
     """A decoded node; its items are cut out of the body when asked for."""
 
-    __slots__ = ("_identities_at", "_own_keys", "_value_starts", "body", "id", "keys", "level", "narrow")
+    __slots__ = (
+        "_identities_at",
+        "_origin",
+        "_own_keys",
+        "_value_starts",
+        "body",
+        "id",
+        "keys",
+        "level",
+        "narrow",
+    )
 
     def __init__(self, node_id: bytes, body: bytes) -> None:
         self.id = node_id
         self.body = body
         self._own_keys = True
+        # Of a node written over another one: which, and at which indexes.
+        self._origin: tuple[bytes, list[int]] = (b"", [])
         if len(body) < _HEADER.size:
             raise StorageDamaged(f"tree node {node_id.hex()} is truncated")
         version, self.level, count = _HEADER.unpack_from(body)
@@ -80,6 +92,9 @@ class Node:
         """From `start` on, where two nodes of equal keys differ; None where their keys are not equal."""
         if self.keys is not other.keys and self.keys != other.keys:
             return None
+        for one, of in ((self, other), (other, self)):
+            if one._origin[0] == of.id:
+                return [index for index in one._origin[1] if index >= start]
         mine, theirs = self.identities(), other.identities()
         found: list[int] = []
         waiting = [(start, len(self.keys))]
@@ -125,6 +140,7 @@ class Node:
         node.body = bytes(body)
         node.id = node_id(node.body)
         node._own_keys = False
+        node._origin = (self.id, [index for index, _, _ in changes])
         node.level, node.narrow, node.keys = self.level, self.narrow, self.keys
         node._identities_at, node._value_starts = self._identities_at, self._value_starts
         return node

@@ -264,6 +264,22 @@ def test_everything_removed_is_the_empty_tree() -> None:
     assert trees.apply(store, root, [Edit(key, None) for key in sorted(model)]) == EMPTY_ID
 
 
+@given(st.lists(VALUES, min_size=1, max_size=20), st.data())
+def test_a_node_written_over_another_knows_where_they_differ(values: list[bytes], data: Any) -> None:
+    items = [item(b"k%03d" % number, value) for number, value in enumerate(values)]
+    node = Node(*node_module.encode(0, items))
+    indexes = sorted(data.draw(st.sets(st.integers(0, len(items) - 1))))
+    patched = node.patched(
+        [(at, hashlib.blake2b(b"new %d" % at, digest_size=32).digest(), b"4") for at in indexes]
+    )
+    assert patched is not None
+    start = data.draw(st.integers(0, len(items)))
+    afresh = Node(patched.id, patched.body)
+    for one, other in ((node, patched), (patched, node), (node, afresh), (afresh, node)):
+        assert one.differences(other, start) == [at for at in indexes if at >= start]
+    assert patched.items() == afresh.items()
+
+
 def test_a_truncated_node_is_named() -> None:
     store = MemoryNodes()
     root = tree_of(store, big_model(3))
