@@ -67,18 +67,22 @@ class Chromium:
 
     def __call__(self, method: str, /, **params: Any) -> dict[str, Any]:
         """Says one command and returns the answer to it."""
+        number = self._say(method, params)
+        while True:
+            said = self._next(method)
+            if said.get("id") == number:
+                if "error" in said:
+                    raise ProtocolError(f"{method}: {said['error']['message']}")
+                return said["result"]
+            self._keep(said)
+
+    def _say(self, method: str, params: dict[str, Any]) -> int:
         self._number += 1
         sent: dict[str, Any] = {"id": self._number, "method": method, "params": params}
         if self._session:
             sent["sessionId"] = self._session
         os.write(self._commands, json.dumps(sent).encode() + b"\0")
-        while True:
-            said = self._next(method)
-            if said.get("id") == self._number:
-                if "error" in said:
-                    raise ProtocolError(f"{method}: {said['error']['message']}")
-                return said["result"]
-            self._keep(said)
+        return self._number
 
     def wait_for(self, event: str) -> dict[str, Any]:
         """The next such event that was not waited for yet."""
@@ -98,7 +102,10 @@ class Chromium:
                 self.messages.append(json.dumps(said["params"])[:500])
             case "Page.javascriptDialogOpening":
                 self.messages.append(f"dialog: {said['params']['message']}")
-        self._events.append(said)
+                # The page stands still until somebody answers.
+                self._say("Page.handleJavaScriptDialog", {"accept": True})
+        if "method" in said:
+            self._events.append(said)
 
     def _next(self, awaited: str) -> dict[str, Any]:
         until = time.monotonic() + PATIENCE_S
