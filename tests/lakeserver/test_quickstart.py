@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 
-from mlops.lakeserver import Credentials
+from mlops.lakeserver import Credentials, running_server
+from tests.support.plain_browser import Browser
 
 # As lakeFS's documentation prints them.
 PUBLISHED = Credentials("AKIAIOSFOLQUICKSTART", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "quickstart")
@@ -58,3 +60,22 @@ def test_files_of_the_named_folder_are_imported(
     while not (status := api.ok("GET", "R/branches/main/import", id=import_id))["completed"]:
         assert "error" not in status
     assert api.read("x/a.txt") == b"one"
+
+
+def test_the_pages_offer_the_sample_repository_where_there_is_none(data_dir: Path) -> None:
+    with running_server(data_dir, PUBLISHED, durable=False) as server:
+        browser = Browser(server.url)
+        key = {
+            "access_key_id": PUBLISHED.access_key_id,
+            "secret_access_key": PUBLISHED.secret_access_key,
+        }
+        _, text = browser.go("/auth/login", key)
+        assert "There is none yet." in text
+        forged, _ = browser.go("/repositories", {"sent_from_here": "forged"})
+        assert forged == 403
+        fields = dict(re.findall(r'<input type="hidden" name="(sent_from_here)" value="([^"]+)"', text))
+        status, text = browser.go("/repositories", fields)
+        assert (status, browser.target) == (200, "/repositories/quickstart/objects")
+        assert "lakes.parquet" in text
+        assert "Create the sample repository" not in browser.go("/repositories")[1]
+        browser.close()

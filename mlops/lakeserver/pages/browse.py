@@ -11,6 +11,7 @@ from mlops.lakeserver.entries import decode
 from mlops.lakeserver.errors import LakeError, NotFound
 from mlops.lakeserver.operations import branches, objects, repositories
 from mlops.lakeserver.operations.paging import CommonPrefix
+from mlops.lakeserver.pages import sample
 from mlops.lakeserver.pages.layout import moment, next_page, page, ref_form, size
 from mlops.lakeserver.pages.markdown import Place
 from mlops.lakeserver.pages.markup import Part, address, facts, link, table, tag
@@ -32,7 +33,7 @@ def list_repositories(visit: Visit) -> Response:
     shown = (
         table(["Repository", "Default branch", "Created"], rows)
         if rows
-        else tag("p", "There is none yet.", class_="quiet")
+        else [tag("p", "There is none yet.", class_="quiet"), sample.offer(visit)]
     )
     return page("Repositories", shown, next_page(after, result), user=visit.user)
 

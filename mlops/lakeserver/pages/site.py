@@ -17,7 +17,7 @@ from mlops.lakeserver.auth import Authenticator
 from mlops.lakeserver.errors import LakeError
 from mlops.lakeserver.operations import repositories
 from mlops.lakeserver.operations.lake import Lake
-from mlops.lakeserver.pages import actions, browse, compare, history, login, pulls
+from mlops.lakeserver.pages import actions, browse, compare, history, login, pulls, sample
 from mlops.lakeserver.pages.layout import HEADERS, STYLE, STYLE_PATH, error_page
 from mlops.lakeserver.pages.markup import Part, address, facts, link
 from mlops.lakeserver.pages.visit import SENT_FROM_HERE, Visit
@@ -40,6 +40,7 @@ _PAGES: dict[str, Callable[[Visit], Response]] = {
     "/repositories/{repository}/actions/{run}": actions.show_run,
 }
 _FORMS: dict[str, Callable[[Visit], Response]] = {
+    sample.HOME: sample.create,
     "/repositories/{repository}/pulls/create": pulls.create,
     "/repositories/{repository}/pulls/{pull}": pulls.act,
 }
