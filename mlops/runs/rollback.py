@@ -19,7 +19,7 @@ from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Kind, RollbackRecord
 from mlops.runs.ports import Ports
 from mlops.runs.protection import CACHE_S, RETRY_S, protect_main, unprotect_main
-from mlops.runs.rollback_forward import drop, go_forward
+from mlops.runs.rollback_forward import announced, drop, go_forward
 from mlops.runs.rollback_plan import RollbackPlan, plan_rollback
 from mlops.runs.tagging import ensure_tag, tag_dropped, tag_events
 
@@ -128,10 +128,21 @@ def resume(ports: Ports, reason: str) -> bool:
     """Lift the hold that a rollback left; return whether there was one.
 
     The reason is noted on the registered model first: a hold is never lifted without a word.
+
+    Raises:
+        Frozen: The rollback that set it is not finished yet, and would be left without one.
     """
     state = read_main(ports.lake)
     if not state.on_hold:
         return False
+    # Looked at again after the hold was seen: it is set before `main` moves, and `main` may be older above.
+    seen = read_main(ports.lake)
+    if seen.rollback is not None or any(entry.owed for entry in announced(ports.lake, seen)):
+        raise Frozen(
+            "the rollback that holds promotions is still under way",
+            where=names.MAIN,
+            todo="run `mlops reconcile` to finish it",
+        )
     numbers = [names.event_number(tag) or 0 for tag in state.tags if names.is_rollback_tag(tag)]
     note = f"mlops.resumed-{max(numbers, default=0):06d}"
     ports.tracker.note(ports.lake.repository, note, f"{ports.clock.now_s()} {reason}"[:1000])
