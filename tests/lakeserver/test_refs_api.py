@@ -149,7 +149,9 @@ def test_commits(api: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ref", "status"), [("nosuch", 404), ("main~9", 404), ("main^9", 500), ("main%24", 500), ("~", 500)]
+    ("ref", "status"),
+    [(ref, 404) for ref in ("nosuch", "main~9", "a%20b", "%0A")]
+    + [(ref, 500) for ref in ("main^9", "main%24", "~")],
 )
 def test_commits_that_are_not_there(api: Any, ref: str, status: int) -> None:
     assert api("GET", f"R/commits/{ref}").status == status

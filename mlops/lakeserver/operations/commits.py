@@ -35,6 +35,8 @@ def get(lake: Lake, name: str, ref: str) -> tuple[bytes, Commit]:
         except NotFound:
             raise NotFound("commit not found") from None
         except BadRequest as error:
+            if any(mark in ref for mark in " \t\n\f\r"):  # lakeFS looks for such names here
+                raise NotFound("commit not found") from None
             raise LakeError(error.message) from None
         if resolved.staging_only:
             raise LakeError("ref: invalid value: validation error: should point to a commit")
