@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from mlops.runs.errors import MlopsError
+from tests.model.anomalies import Anomaly
 from tests.model.looks import used_by
-from tests.model.properties import Anomaly, check_end, check_step
+from tests.model.properties import check_end, check_step
 from tests.model.quiet import check_caches, check_quiet
 from tests.model.state import Actor, Line, State, but, told
 from tests.model.stepper import Stepper, after_change, begin, expire

@@ -23,7 +23,7 @@ from tests.support.enforcer import Enforcer, refuse_direct
 from tests.support.memory_lake import MemoryLake
 
 #: Tags that a lie hides.
-_HIDES = {
+HIDES = {
     "sees no hold": "hold",
     "sees no revoked runs": "revoked-",
     "sees no dropped arrivals": "rolledback-",
@@ -43,7 +43,7 @@ class LyingLake(ActorLake):
         return lie in self.program.lies
 
     def tags(self, prefix: str = "") -> dict[str, str]:
-        hidden = tuple(tags for lie, tags in _HIDES.items() if self._lies(lie))
+        hidden = tuple(tags for lie, tags in HIDES.items() if self._lies(lie))
         found = super().tags(prefix)
         if self._lies("claims no look"):
             found = {**found, **self._own_look()}

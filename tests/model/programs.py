@@ -185,9 +185,8 @@ def resuming(name: str, **options: Any) -> Program:
     def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Any:
         return resume(ports, "checked")
 
-    return Program(
-        name, (Segment("resume", segment, frozenset({"tag hold"}), _only("rolledback-", "hold")),), **options
-    )
+    own = Segment("resume", segment, frozenset({"tag hold"}), _only("rolledback-", "revoked-", "hold"))
+    return Program(name, (own,), errors=frozenset({"Frozen"}), **options)
 
 
 def reconciling(name: str, **options: Any) -> Program:

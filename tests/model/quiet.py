@@ -7,7 +7,8 @@ from mlops.runs.errors import MlopsError
 from mlops.runs.history import events, promotions, read_main
 from mlops.runs.ports import Ports
 from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri, reconcile
-from tests.model.properties import Anomaly, check_whole
+from tests.model.anomalies import Anomaly
+from tests.model.merged import check_whole
 from tests.model.state import State
 from tests.support.fakes import FakeClock, FakeProcesses, MemoryTracker
 

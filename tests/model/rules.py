@@ -2,55 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from mlops.runs import names
-from mlops.runs.ports import Lake
 from tests.model import programs as p
-from tests.model.guards import Guards, without
+from tests.model.guards import without
+from tests.model.rule import Rule
 from tests.model.scenarios import RICH, Scenario
 
 _RUNS = ("run-",)
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule of the protocol.
-
-    Attributes:
-        name: What it says.
-        taken_away: All guards but those that ask it.
-        scenario: Where it matters.
-        anomaly: What happens without it.
-        places: All guards but one of those that ask it, where several do: each is enough.
-    """
-
-    name: str
-    taken_away: Guards
-    scenario: Scenario
-    anomaly: str
-    places: tuple[Guards, ...] = ()
-
-
-def _merge_by_hand(lake: Lake) -> str:
-    """Merge what a run has trained, without asking anybody."""
-    trained = [
-        b for b, c in lake.branches("run-").items() if lake.commit_of(c).metadata.get("lease_owner") == "A"
-    ]
-    return lake.merge(lake.head(trained[0]), names.MAIN, "it looks good", {}) if trained else ""
-
-
-def _revert_an_object(lake: Lake) -> str:
-    """Put the model of the first champion back, and call it an ingest."""
-    head = lake.head(names.MAIN)
-    lake.create_branch("fix", head)
-    lake.write("fix", "model/mae", b"14.0")
-    source = lake.commit("fix", "the old model was better", {})
-    return lake.merge(source, names.MAIN, "fix", {"kind": "ingest", "arrival": "fix", "expected_head": head})
-
-
-def _reset_by_hand(lake: Lake) -> None:
-    lake.hard_reset(names.MAIN, lake.tags("promotion-")["promotion-000001"])
 
 
 _TWO_RUNS = Scenario("two runs", (p.run("A", 11.0), p.run("B", 10.0)))
@@ -67,7 +24,7 @@ _AGAIN = Scenario(
     ),
 )
 
-RULES = (
+PROTOCOL = (
     Rule(
         "a merge lands on the head that all was checked against",
         without("expected_head"),
@@ -157,28 +114,6 @@ RULES = (
         (without("decision_on_record"), without(lies=("claims no look",))),
     ),
     Rule(
-        "each kind of commit changes its own paths",
-        without("lawful_paths", "ingest"),
-        Scenario("a person", (p.by_hand("H", _revert_an_object),)),
-        "half-written main",
-        (without("lawful_paths"), without("ingest")),
-    ),
-    Rule(
-        "merges are judged",
-        without(enforcer=False),
-        Scenario(
-            "a trained run and a person",
-            (p.run("A", 11.0, shares=_RUNS), p.by_hand("H", _merge_by_hand, shares=_RUNS)),
-        ),
-        "half-written main",
-    ),
-    Rule(
-        "main is protected",
-        without(protects=False),
-        Scenario("a person", (p.by_hand("H", _reset_by_hand),)),
-        "unrecorded drop",
-    ),
-    Rule(
         "a decision is by the policy in force",
         without("policy_in_force", "verdict", lies=("remembers the policy",)),
         Scenario("a run and a policy", (p.run("A", 11.0), p.change_policy("P"))),
@@ -227,5 +162,66 @@ RULES = (
             losses=1,
         ),
         "rolled back twice",
+    ),
+    Rule(
+        "a run that was promoted and rolled back while its answer was lost does not come back",
+        without("not_revoked", lies=("sees no revoked runs",)),
+        Scenario(
+            "a run whose answers get lost, a rollback, resumed",
+            (p.run("A", 11.0, ahead=2, retries=1), p.roll_back("R"), p.resuming("S", after=("R",))),
+            losses=1,
+            delays=1,
+        ),
+        "resurrection",
+        (without("not_revoked"), without(lies=("sees no revoked runs",))),
+    ),
+    Rule(
+        "an ingest brings nothing but its own arrival back",
+        without("ingest", lies=("sees its fork everywhere",)),
+        Scenario(
+            "a rollback of an ingest, and another ingest",
+            (p.roll_back("R", 1), p.arrive("I", "2013-03")),
+            ("2013-01", 14.0, "2013-02"),
+        ),
+        "returned arrival",
+        (without("ingest"), without(lies=("sees its fork everywhere",))),
+    ),
+    Rule(
+        "what a forward rollback left among the ancestors is not what main stands on",
+        without(lies=("sees its fork everywhere",)),
+        Scenario(
+            "a trained run, a forward rollback, resumed",
+            (
+                p.run("A", 11.0, ahead=1),
+                p.roll_back("F", forward=True),
+                p.resuming("S", after=("F",)),
+            ),
+            RICH,
+        ),
+        "dropped data",
+    ),
+    Rule(
+        "a rollback stops promotions",
+        without(lies=("holds nothing",)),
+        _ROLLBACK,
+        "promoted on hold",
+    ),
+    Rule(
+        "who resets main has looked at it after lifting its protection",
+        without(lies=("looks once before the reset",)),
+        Scenario(
+            "a rollback that somebody else finishes, and an ingest",
+            (p.roll_back("R"), p.reconciling("C"), p.arrive("I", "2013-03", after=("C",))),
+        ),
+        "unrecorded drop",
+    ),
+    Rule(
+        "a hold is lifted when its rollback is finished",
+        without(lies=("sees no rollback",)),
+        Scenario(
+            "a run, a rollback, and somebody who resumes at once",
+            (p.run("A", 11.0), p.roll_back("R"), p.resuming("S")),
+        ),
+        "promoted on hold",
     ),
 )

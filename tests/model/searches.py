@@ -10,9 +10,34 @@ _BACK = ("rollback-",)
 _THREE = ("2013-01", 14.0, 13.0, 12.0)
 
 #: At least two runs, an ingest and a rollback, as deep as the deepest history that is known to need them.
-DEEPEST = 11
+DEEP, DEEPEST = "two trained runs, an ingest and a rollback", 11
+
+_DECIDING = {"torn": False, "ahead": 1}
 
 SEARCHES = (
+    Scenario(
+        DEEP,
+        (
+            p.run("A", 11.0, **_DECIDING),
+            p.run("B", 10.0, **_DECIDING),
+            p.roll_back("R"),
+            p.arrive("I", "2013-03"),
+        ),
+        RICH,
+        delays=1,
+    ),
+    Scenario(
+        "two trained runs, an ingest and a rollback, resumed",
+        (
+            p.run("A", 11.0, **_DECIDING),
+            p.run("B", 10.0, **_DECIDING),
+            p.roll_back("R"),
+            p.arrive("I", "2013-03"),
+            p.resuming("S", after=("R",)),
+        ),
+        RICH,
+        delays=0,
+    ),
     Scenario("two runs and an ingest", (p.run("A", 11.0), p.run("B", 10.0), p.arrive("I", "2013-02"))),
     Scenario(
         "a run, an ingest and a rollback",
@@ -84,5 +109,25 @@ SEARCHES = (
         "a forward rollback and a reset",
         (p.roll_back("F", forward=True, shares=_BACK), p.roll_back("R", shares=_BACK)),
         _THREE,
+    ),
+)
+
+#: Histories that a server whose reset expects no head leaves open: main is unprotected for the moment of a
+#: reset, and another reset that was sent before may land in that moment, whatever has come to main meanwhile.
+OPEN = (
+    Scenario(
+        "two processes reset main for one rollback, and an ingest lands between their resets",
+        (p.roll_back("R"), p.reconciling("C"), p.arrive("I", "2013-03")),
+    ),
+    Scenario(
+        "a reset that was sent for one rollback lands during the next one",
+        (
+            p.roll_back("R1"),
+            p.reconciling("C"),
+            p.resuming("S", after=("C",)),
+            p.roll_back("R2", after=("S",)),
+        ),
+        _THREE,
+        delays=1,
     ),
 )
