@@ -92,7 +92,7 @@ def _audited(history: History, folder: Path, promotions: int, tell: Callable[[st
     steps = list[object]()
 
     def audit() -> None:
-        for step in audit_pipeline(history.workspace, folder, from_start=True):
+        for step in audit_pipeline(history.as_found(), folder, from_start=True):
             steps.append(step.commit)
             if step.findings:
                 raise RuntimeError(f"the history is not lawful: {step.findings[0]}")

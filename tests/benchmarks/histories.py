@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.adapters import policy_files, tables
+from mlops.adapters.lake import Connection, LakeFSLake
 from mlops.adapters.tracking import RUN_ID, MLflowTracker
 from mlops.pipelines.holdout import split
 from mlops.runs import names
@@ -85,6 +86,31 @@ class OffsetJudge:
         return Offset(self._column, float(self._workspace.lake.read(commit, _OFFSET)))
 
 
+class OneWriter(LakeFSLake):
+    """A repository that nobody else writes to: its tags, soon thousands, are listed once.
+
+    Each run lists them several times, so that making a long history would cost its length squared.
+    """
+
+    def __init__(self, connection: Connection, repository: str) -> None:
+        super().__init__(connection, repository)
+        self._tags: dict[str, str] = super().tags()
+
+    def tags(self, prefix: str = "") -> dict[str, str]:
+        """Return tag name to commit id, ascending by name."""
+        return {tag: at for tag, at in sorted(self._tags.items()) if tag.startswith(prefix)}
+
+    def create_tag(self, tag: str, commit: str) -> None:
+        """Create a tag at a commit."""
+        super().create_tag(tag, commit)
+        self._tags[tag] = commit
+
+    def delete_tag(self, tag: str) -> None:
+        """Remove a tag."""
+        super().delete_tag(tag)
+        self._tags.pop(tag, None)
+
+
 class History:
     """A repository that is promoted to again and again.
 
@@ -116,7 +142,8 @@ class History:
         """
         # A baseline that is worse than every model.
         spec = dataclasses.replace(spec, baseline=lambda rows: rows[column].to_numpy(dtype="float64") + 1e6)
-        lake = server.repository(spec.name)
+        server.repository(spec.name)
+        lake = OneWriter(server.connection, spec.name)
         self._store = f"sqlite:///{database}"
         tracker = MLflowTracker(self._store, spec.name)
         ports = Ports(lake, tracker, SystemClock(), SystemProcesses(), nonce)
@@ -128,6 +155,12 @@ class History:
             source, frames = ingesting.from_source(self.workspace, arrival)
             ingesting.deliver(self.workspace, arrival, source, frames)
         self._parts = self._split()
+
+    def as_found(self) -> Workspace:
+        """Return a workspace as somebody opens it who knows nothing of how the history was made."""
+        made = self.workspace
+        lake = LakeFSLake(made.lake.connection, made.spec.name)
+        return Workspace(made.spec, lake, dataclasses.replace(made.ports, lake=lake), made.links)
 
     def promote(self) -> None:
         """Bring one more promotion to `main`; its branch is removed, as a sweep would."""
