@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlops.lakeserver import Credentials, Server
+from mlops.lakeserver import Credentials, Server, running_server
 from tests.support import chromium, lake_scene, page_checks
 from tests.support.chromium import Chromium
 
@@ -112,6 +113,24 @@ def test_a_page_that_is_not_there_fits_too(
         browser.go(api.url + path.format(f"/repositories/{api.repository}"))
         assert shown(browser, "h1") == "404 Not Found"
         assert [text for text in complaints(browser, dark=dark) if "status of 404" not in text] == []
+
+
+def test_the_sample_repository_from_the_first_page(
+    browser: Chromium, tmp_path: Path, credentials: Credentials
+) -> None:
+    with running_server(tmp_path / "data", credentials, durable=False) as empty:
+        log_in(browser, f"{empty.url}/repositories", credentials)
+        browser.look(width=320, dark=True)
+        browser.forget()
+        browser.go(f"{empty.url}/repositories")
+        assert complaints(browser, dark=True) == []
+        focus(browser, "main button")
+        submit(browser)
+        assert shown(browser, "h1") == "Objects of main"
+        assert complaints(browser, dark=True) == []
+        browser.go(f"{empty.url}/repositories/quickstart/object?ref=main&path=lakes.parquet")
+        assert "rows" in shown(browser)
+        assert complaints(browser, dark=True) == []
 
 
 def walk(browser: Chromium) -> tuple[int, list[int], list[int]]:
