@@ -18,11 +18,17 @@ MAES = tuple(11.5 - 0.5 * n for n in range(PROMOTERS))
 #: So many steps after the barrier has opened the last of the others joins in, at the latest.
 LATEST_STEPS = 2500
 
-#: How a racer may end that did not get what it wanted; everything else is a defect.
-LAWFUL = {
-    "promoter": {"OnHold", "Frozen", "Unlawful", "NotPromoted"},
-    "roller": {"InputError"},
-    "deliverer": {"Frozen"},
+#: How a racer may end that did not get what it wanted, and what it is told then; all else is a defect. The
+#: enforcer may be the first to see a hold or a revoked run, and then it is the one that says so.
+LAWFUL: dict[str, dict[str, tuple[str, ...]]] = {
+    "promoter": {
+        "OnHold": ("promotions are stopped",),
+        "Frozen": ("a rollback is under way",),
+        "Unlawful": ("a rollback dropped", "promotions are stopped", "was rolled back"),
+        "NotPromoted": ("was rolled back",),
+    },
+    "roller": {"InputError": ("is not in the history of main", "was rolled back")},
+    "deliverer": {"Frozen": ("a rollback is under way",)},
 }
 
 #: How much the lines of the real steps' models are flattened: the less, the better is the model.
@@ -119,9 +125,9 @@ def _ended(field: dict[str, Any], answer: dict[str, Any], shown: str) -> None:
     assert set(answer["statuses"].values()) == {0}, shown
     for name, (role, _) in field.items():
         end = answer["ends"][name]
-        assert "result" in end or end["error"] in LAWFUL[role.split()[-1]], (
-            f"{name} ended with {end}\n{shown}"
-        )
+        lawful = LAWFUL[role.split()[-1]].get(end.get("error", ""), ())
+        said = any(phrase in end.get("text", "") for phrase in lawful)
+        assert "result" in end or said, f"{name} ended with {end}\n{shown}"
 
 
 def check(

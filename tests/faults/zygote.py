@@ -35,6 +35,9 @@ from tests.faults.victims import Address, SigKillPlan
 CHILD_S = 240
 SERVER_S = 1800
 
+#: Servers that have not been ended; none outlives this process, however the tests end.
+serving_now: set[int] = set()
+
 Job = Callable[[dict[str, Any]], Any]
 
 
@@ -156,6 +159,7 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
     """Fork a server and wait until it listens."""
     reads, writes = os.pipe()
     child = fork(lambda: serving.serve(request, writes), request["stderr"], SERVER_S)
+    serving_now.add(child)
     os.close(writes)
     with os.fdopen(reads) as ready:
         return {"pid": child, "endpoint": ready.readline().strip()}
@@ -163,6 +167,7 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
 
 def _stop(request: dict[str, Any]) -> dict[str, Any]:
     """End a server that was forked here, if it has not ended by itself, and return how it did."""
+    serving_now.remove(request["pid"])
     child, status = os.waitpid(request["pid"], os.WNOHANG)
     if not child:
         os.kill(request["pid"], request["signal"])
@@ -223,9 +228,13 @@ def main() -> None:
     """Answer requests until standard input ends."""
     import_all()
     print(json.dumps({"ready": True}), flush=True)  # noqa: T201
-    for line in sys.stdin:
-        request = json.loads(line)
-        print(json.dumps(REQUESTS[request["do"]](request)), flush=True)  # noqa: T201
+    try:
+        for line in sys.stdin:
+            request = json.loads(line)
+            print(json.dumps(REQUESTS[request["do"]](request)), flush=True)  # noqa: T201
+    finally:
+        for server in serving_now:
+            os.kill(server, signal.SIGKILL)
 
 
 if __name__ == "__main__":
