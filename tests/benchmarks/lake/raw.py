@@ -83,16 +83,19 @@ class RawClient:
         else:
             self._socket.sendall(head.encode())
             self._socket.sendall(body)
+        status, size, answer = self._answer(keep=keep)
+        if status.split(b" ", 2)[1][:1] != b"2":
+            raise Refused(f"{method} {target}: {status!r} {answer[:300]!r}")
+        return size, answer
+
+    def _answer(self, *, keep: bool) -> tuple[bytes, int, bytes]:
         status = self._answers.readline()
         length, chunked = 0, False
         while (line := self._answers.readline().strip().lower()) != b"":
             if line.startswith(b"content-length:"):
                 length = int(line.partition(b":")[2])
             chunked = chunked or line == b"transfer-encoding: chunked"
-        size, answer = self._chunks() if chunked else self._read(length, keep=keep)
-        if status.split(b" ", 2)[1][:1] != b"2":
-            raise Refused(f"{method} {target}: {status!r} {answer[:300]!r}")
-        return size, answer
+        return status, *(self._chunks() if chunked else self._read(length, keep=keep))
 
     def _chunks(self) -> tuple[int, bytes]:
         parts: list[bytes] = []

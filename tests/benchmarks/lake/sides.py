@@ -68,17 +68,11 @@ def embedded(folder: Path, durability: str, sizes: tuple[int, ...]) -> Iterator[
 @contextmanager
 def real(folder: Path, sizes: tuple[int, ...]) -> Iterator[LakeSide]:
     """Run the real program with the repositories; it is stopped in the end."""
-    import yaml
-
     state_dir, source = folder / "real", folder / "source"
-    home = state_dir / "lakefs"
-    home.mkdir(parents=True)
     filling.make_source(source, max(sizes))
     credentials = lake_credentials.generate(f"http://127.0.0.1:{server_process.free_port(0)}")
-    config = lake_servers.write_config(home, credentials.endpoint.partition("://")[2])
-    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
-    settings["blockstore"]["local"] |= {"import_enabled": True, "allowed_external_prefixes": [str(source)]}
-    lake_credentials.write_private(config, yaml.safe_dump(settings, sort_keys=False))
+    home = state_dir / "lakefs"
+    config = _config(home, credentials, source)
     try:
         server_process.start(
             [lake_servers.find_lakefs(), "run", "--config", str(config)],
@@ -94,3 +88,15 @@ def real(folder: Path, sizes: tuple[int, ...]) -> Iterator[LakeSide]:
         yield side
     finally:
         lake_servers.stop(state_dir)
+
+
+def _config(home: Path, credentials: Credentials, source: Path) -> Path:
+    """Write the configuration that the product writes, and let files of a folder be imported."""
+    import yaml
+
+    home.mkdir(parents=True)
+    config = lake_servers.write_config(home, credentials.endpoint.partition("://")[2])
+    settings = yaml.safe_load(config.read_text(encoding="utf-8"))
+    settings["blockstore"]["local"] |= {"import_enabled": True, "allowed_external_prefixes": [str(source)]}
+    lake_credentials.write_private(config, yaml.safe_dump(settings, sort_keys=False))
+    return config
