@@ -94,6 +94,13 @@ class Settings(BaseSettings):
         20, "How often a promotion starts again because main has moved", unit="rounds", ge=1, le=1000
     )
 
+    @field_validator("state_dir", mode="before")
+    @classmethod
+    def _named(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("must name a folder")
+        return value
+
     @field_validator("lake_endpoint")
     @classmethod
     def _one_form(cls, value: str) -> str:
@@ -142,7 +149,10 @@ def load(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         name = str(first["loc"][0]) if first["loc"] else ""
-        raise ConfigError(f"not a possible value: {first['msg']}", where=_variable(name)) from None
+        why = first["msg"].partition(", unable to parse")[0].replace("Input should be", "must be")
+        raise ConfigError(
+            f"not a possible value: {why}", where=_variable(name), todo="see `mlops settings`"
+        ) from None
 
 
 def describe() -> list[SettingRow]:

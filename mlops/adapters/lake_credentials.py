@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ FILE_NAME = "lakectl.yaml"
 STATE_DIR = ".mlops"
 
 ENDPOINT_VARIABLE = "LAKECTL_SERVER_ENDPOINT_URL"
+_MEND = "correct it; or, if it is in the state folder, `mlops down`, remove it and run the command again"
 _KEY = "LAKECTL_CREDENTIALS_ACCESS_KEY_ID"
 _SECRET = "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
 _TOKEN = "LAKECTL_CREDENTIALS_SESSION_TOKEN"  # noqa: S105 - the name of a variable
@@ -167,7 +169,7 @@ def check_private(file: Path) -> None:
         raise ConfigError(
             f"a file with a key must be its owner's alone (its mode is {mode:03o})",
             where=str(file),
-            todo=f"chmod 600 {file}",
+            todo=f"chmod 600 {shlex.quote(str(file))}",
         )
 
 
@@ -187,7 +189,7 @@ def _from_file(file: Path | None) -> Credentials | None:
     value = _parsed(file)
     server, keys = value.get("server") or {}, value.get("credentials") or {}
     if not isinstance(server, dict) or not isinstance(keys, dict):
-        raise ConfigError("not a lakectl file", where=str(file))
+        raise ConfigError("not a lakectl file", where=str(file), todo=_MEND)
     return Credentials(
         str(server.get("endpoint_url") or ""),
         str(keys.get("access_key_id") or ""),
@@ -202,9 +204,9 @@ def _parsed(file: Path) -> dict[str, Any]:
         value = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         # The parser's own text quotes the file, and with it the key.
-        raise ConfigError(f"cannot be read ({type(error).__name__})", where=str(file)) from None
+        raise ConfigError(f"cannot be read ({type(error).__name__})", where=str(file), todo=_MEND) from None
     if not isinstance(value, dict):
-        raise ConfigError("not a lakectl file", where=str(file))
+        raise ConfigError("not a lakectl file", where=str(file), todo=_MEND)
     return value
 
 

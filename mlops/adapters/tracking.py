@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mlops.adapters.tracking_store import artifacts_of, make_folder, quieten, redacted
+from mlops.adapters.tracking_store import artifacts_of, make_folder, quieten, reason_of, redacted
 from mlops.runs.audit_tracker import Version
 from mlops.runs.errors import TrackerUnavailable
 from mlops.runs.model import Run
@@ -171,7 +171,7 @@ class MLflowTracker:
             raise
         except Exception as error:
             raise TrackerUnavailable(
-                f"{type(error).__name__}: {redacted(str(error))}",
+                reason_of(error),
                 where=self.address,
                 todo="check MLFLOW_TRACKING_URI, then run the same command again",
             ) from error

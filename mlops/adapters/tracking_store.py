@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mlops.runs.errors import bounded
+
 _QUIET = {
     # Nothing is sent to anybody, and an unreachable server is noticed in seconds, not in minutes.
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -51,3 +53,11 @@ def _sqlite_file(uri: str) -> Path | None:
     parts = urlsplit(uri)
     # `sqlite:///relative` and `sqlite:////absolute`
     return Path(parts.path[1:]) if parts.scheme.startswith("sqlite") and len(parts.path) > 1 else None
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a call to MLflow failed, without passwords and without its client's retries and pools."""
+    text = redacted(str(error))
+    if "Max retries exceeded" in text or "Connection aborted" in text:
+        return "MLflow does not answer there"
+    return bounded(f"{type(error).__name__}: {text}", 300)

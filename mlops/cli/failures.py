@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +22,13 @@ _LOCAL = {
     errno.EPERM: "check its owner and mode, or name another folder in MLOPS_STATE_DIR",
     errno.ENOTDIR: "name another folder in MLOPS_STATE_DIR",
     errno.EEXIST: "name another folder in MLOPS_STATE_DIR",
+}
+
+#: What SQLite says below the orchestrator's tables, and what the system would have called it.
+_DATABASES = {
+    "database or disk is full": errno.ENOSPC,
+    "attempt to write a readonly database": errno.EROFS,
+    "unable to open database file": errno.EACCES,
 }
 
 
@@ -56,11 +64,26 @@ def failure_of(error: BaseException, command: str, state_dir: Path) -> MlopsErro
         return _with_log(known, _write_log(error, state_dir))
     if known is not None:
         return known
-    if isinstance(error, OSError) and error.errno in _LOCAL:
-        where = str(error.filename or state_dir)
-        return LocalFailure(os.strerror(error.errno), where=where, todo=_LOCAL[error.errno])
+    local = _local(error, state_dir)
+    if local is not None:
+        return local
     what = bounded(f"unexpected {type(error).__name__}: {error}", 300)
     return Unexpected(what, todo=_see(_write_log(error, state_dir)))
+
+
+def _local(error: BaseException, state_dir: Path) -> LocalFailure | None:
+    """Return what this machine refused, or None where it is something else that failed."""
+    if isinstance(error, OSError) and error.errno is not None:
+        where = str(error.filename or state_dir)
+        known = _LOCAL.get(error.errno)
+        if error.errno == errno.ENOENT and Path(where) in {state_dir, *state_dir.parents}:
+            known = "name another folder in MLOPS_STATE_DIR"
+        return LocalFailure(os.strerror(error.errno), where=where, todo=known) if known else None
+    for cause in _chain(error):
+        for words, number in _DATABASES.items():
+            if words in str(cause):
+                return LocalFailure(words, where=str(state_dir), todo=_LOCAL[number])
+    return None
 
 
 def is_interruption(error: BaseException) -> bool:
@@ -78,19 +101,30 @@ def _usage(error: BaseException, command: str) -> UsageFailure | None:
 
     if not isinstance(error, TyperException):
         return None
-    text = error.format_message().replace("Value error, ", "").strip().rstrip(".")
+    text = _plain(error.format_message().replace("Value error, ", "").strip().rstrip("."))
     return UsageFailure(text, todo=f"see `{' '.join(filter(None, ('mlops', command)))} --help`")
+
+
+def _plain(text: str) -> str:
+    """Return what a library says of a value, without its words for programmers."""
+    return (
+        text.partition(", unable to parse")[0]
+        .replace("Input should be a valid integer", "must be a whole number")
+        .replace("Input should be", "must be")
+    )
 
 
 def _known(error: BaseException | None) -> MlopsError | None:
     """Return the first error of this project in a chain of causes: orchestrators wrap what steps raise."""
+    return next((cause for cause in _chain(error) if isinstance(cause, MlopsError)), None)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        if isinstance(error, MlopsError):
-            return error
+        yield error
         seen.add(id(error))
         error = error.__cause__
-    return None
 
 
 def _with_log(error: MlopsError, log: str) -> MlopsError:

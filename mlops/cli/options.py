@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -21,7 +20,7 @@ Lake = Annotated[
     typer.Option("--lake", help="Which lakeFS server; see `mlops settings`.  [env var: MLOPS_LAKE]"),
 ]
 StateDir = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--state-dir",
         metavar="FOLDER",

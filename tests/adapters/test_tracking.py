@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlops.adapters.tracking import MLflowTracker
-from mlops.adapters.tracking_store import artifacts_of, redacted
+from mlops.adapters.tracking_store import artifacts_of, reason_of, redacted
 from mlops.runs.errors import TrackerUnavailable
 from mlops.runs.model import Lease, Run, RunInputs, Step
 
@@ -258,3 +258,12 @@ class TestSurroundings:
         text = "postgresql://u:p@h/db and http://h:1/a@b"
 
         assert redacted(text) == "postgresql://h/db and http://h:1/a@b"
+
+
+def test_a_server_that_is_down_is_told_without_the_clients_own_words() -> None:
+    error = RuntimeError(
+        "API request failed: HTTPConnectionPool(host='h'): Max retries exceeded with url: /api"
+    )
+
+    assert reason_of(error) == "MLflow does not answer there"
+    assert reason_of(RuntimeError("http://u:p@h is gone")) == "RuntimeError: http://h is gone"

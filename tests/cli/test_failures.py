@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -14,9 +15,9 @@ from typing import ClassVar
 
 import pytest
 
-from mlops.cli.failures import failure_of
+from mlops.cli.failures import LocalFailure, failure_of
 from mlops.runs.errors import InputError, ProtocolMisuse
-from tests.cli.conftest import PIPELINE, Desk
+from tests.cli.conftest import PIPELINE, Desk, Mlops
 
 
 def raising(error: BaseException) -> Callable[..., object]:
@@ -75,6 +76,58 @@ class TestMachine:
         )
         assert error.exit_code == 1
         assert not (tmp_path / "logs").exists()
+
+    @pytest.mark.parametrize(
+        ("words", "todo"),
+        [
+            ("database or disk is full", "free disk space"),
+            ("attempt to write a readonly database", "MLOPS_STATE_DIR"),
+        ],
+    )
+    def test_what_a_database_below_the_orchestrator_says_is_named(
+        self, words: str, todo: str, tmp_path: Path
+    ) -> None:
+        wrapped = RuntimeError("(Background on this error at: x)")
+        wrapped.__cause__ = sqlite3.OperationalError(words)
+
+        error = failure_of(wrapped, "run", tmp_path)
+
+        assert str(error).startswith(f"{tmp_path}: {words}; ")
+        assert todo in error.todo
+        assert not (tmp_path / "logs").exists()
+
+    def test_a_folder_that_cannot_be_made_is_named(self, tmp_path: Path) -> None:
+        state = tmp_path / "proc" / "nope"
+
+        error = failure_of(FileNotFoundError(errno.ENOENT, "x", str(state)), "run", state)
+
+        assert str(error) == f"{state}: No such file or directory; name another folder in MLOPS_STATE_DIR"
+        assert not isinstance(
+            failure_of(FileNotFoundError(errno.ENOENT, "x", "y"), "run", state), LocalFailure
+        )
+
+    @pytest.mark.parametrize("given", [("--state-dir", ""), ()])
+    def test_an_empty_name_is_no_state_folder(
+        self, given: tuple[str, ...], real: Mlops, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLOPS_STATE_DIR", "")
+
+        answer = real(*given, "status")
+
+        assert answer.code == 2
+        assert "MLOPS_STATE_DIR: not a possible value" in answer.error
+
+    def test_a_value_of_the_wrong_kind_is_told_in_words(
+        self, real: Mlops, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLOPS_LAKE_PORT", "abc")
+
+        assert real("status").error == (
+            "error: MLOPS_LAKE_PORT: not a possible value: must be a valid integer; see `mlops settings`"
+        )
+        assert real("log", PIPELINE, "--limit", "x").error == (
+            "error: Invalid value for '--limit': must be a whole number; see `mlops log --help`"
+        )
 
 
 class TestInterrupted:

@@ -103,7 +103,7 @@ class TestLog:
     def test_says_how_many_it_leaves_out(self, mlops: Desk) -> None:
         answer = mlops("log", PIPELINE, "--limit", "1")
 
-        assert "1 older ones" in answer.out
+        assert "1 more before that; --limit shows them" in answer.out
 
     def test_says_that_there_is_none(self, empty: Desk) -> None:
         assert empty("log", PIPELINE).out == "nothing has been promoted yet\n"
@@ -209,3 +209,15 @@ class TestGate:
         assert mlops.world.lake.branches("run-") == {}
 
         assert mlops("gate", PIPELINE, refused, "--json").document["on_record"] == "refuse"
+
+
+def test_a_lake_that_is_down_is_not_taken_for_an_empty_one(mlops: Desk, tmp_path: Path) -> None:
+    fresh = mlops("status", find_lake=lambda _: None)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "lakectl.yaml").touch()
+    stopped = mlops("status", find_lake=lambda _: None)
+
+    assert fresh.out.startswith("no pipeline is set up here; next: mlops init PIPELINE")
+    assert stopped.out.startswith(
+        "the lake server is down, so what stands on main is not known; next: mlops up"
+    )

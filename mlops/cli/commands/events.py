@@ -128,7 +128,7 @@ def _lines(entries: list[dict[str, Any]], more: int) -> list[str]:
     lines = [heading]
     for entry, row in zip(entries, rows, strict=True):
         lines += [row, *paragraph(_below(entry), _BELOW)]
-    return [*lines, f"{more} older ones; --limit shows more"] if more else lines
+    return [*lines, f"{more} more before that; --limit shows them"] if more else lines
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:

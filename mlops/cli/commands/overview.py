@@ -31,8 +31,14 @@ def status(session: Session, pipeline: str | None) -> Result:
     servers = listing(session.settings)
     lines = [line for entry in found for line in _lines(entry)]
     if not found:
-        lines.append("no pipeline is set up here; next: mlops init PIPELINE")
+        lines.append(_nothing_found(session))
     return Result({"pipelines": found, "servers": servers}, [*lines, *_server_lines(servers)])
+
+
+def _nothing_found(session: Session) -> str:
+    if session.settings.lakectl_file.is_file() and session.outside.find_lake(session.settings) is None:
+        return "the lake server is down, so what stands on main is not known; next: mlops up"
+    return "no pipeline is set up here; next: mlops init PIPELINE"
 
 
 def _set_up(session: Session) -> list[str]:
