@@ -35,6 +35,7 @@ What makes the search small, and why nothing is lost:
 What is not covered: more actors at once than the scenarios name; the janitor, forgetting, restoring and the
 repair of staged changes; the scores (models are numbers); a tracker that cannot be reached. And
 `searches.OPEN` holds what the model finds with all guards on: a reset cannot be made to expect a head, so
-two resets in the moment in which `main` is unprotected may drop what came between them; and
-`rollback.resume` deletes a tag, which nothing can make conditional on what it was set for.
+of two resets in the moment in which `main` is unprotected the later one drops what came in between. Nor can
+a tag be deleted on a condition: a hold that is lifted while a second rollback, asked for by number, begins
+is gone for that one too.
 """

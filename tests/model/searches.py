@@ -64,7 +64,11 @@ SEARCHES = (
         "two contents of one arrival and a run",
         (p.arrive("I1", "2013-03", b"one"), p.arrive("I2", "2013-03", b"two"), p.run("A", 11.0)),
     ),
-    Scenario("a policy and two runs", (p.change_policy("P"), p.run("A", 11.0), p.run("B", 10.0)), delays=1),
+    Scenario(
+        "a policy and two trained runs",
+        (p.change_policy("P"), p.run("A", 11.0, ahead=1), p.run("B", 10.0, **_DECIDING)),
+        delays=1,
+    ),
     Scenario("a policy, a run and a rollback", (p.change_policy("P"), p.run("A", 11.0), p.roll_back("R"))),
     Scenario(
         "a run and a rollback with their caches",
