@@ -148,5 +148,4 @@ def resume(ports: Ports, reason: str) -> bool:
     ports.tracker.note(ports.lake.repository, note, f"{ports.clock.now_s()} {reason}"[:1000])
     with suppress(NotFound):  # somebody else was first
         ports.lake.delete_tag(names.HOLD_TAG)
-    ports.tell(f"promotions resumed: {reason}")
     return True

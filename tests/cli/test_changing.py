@@ -220,3 +220,10 @@ class TestPolicy:
 
         assert f"{names.POLICY} would change" in answer.out
         assert mlops.head == before
+
+
+def test_that_promotions_go_on_is_told_once(mlops: Desk) -> None:
+    mlops("rollback", PIPELINE, "--reason", "it was wrong")
+    answer = mlops("resume", PIPELINE, "--reason", "found it")
+
+    assert (answer.out + answer.err).count("promotions resumed") == 1

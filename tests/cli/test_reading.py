@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from mlops.runs import names
 from mlops.runs.lifecycle import open_run
@@ -221,3 +222,10 @@ def test_a_lake_that_is_down_is_not_taken_for_an_empty_one(mlops: Desk, tmp_path
     assert stopped.out.startswith(
         "the lake server is down, so what stands on main is not known; next: mlops up"
     )
+
+
+def test_a_server_without_an_address_is_told_to_run(mlops: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = {"name": "dagster-daemon", "running": True, "address": "", "pid": 1, "log": ""}
+    monkeypatch.setattr("mlops.cli.servers.listing", lambda _: [row])
+
+    assert mlops("status", PIPELINE).out.splitlines()[-1] == "dagster-daemon  running"

@@ -148,5 +148,6 @@ def _owner(run: dict[str, Any]) -> str:
 
 def _server_lines(servers: list[dict[str, Any]]) -> list[str]:
     return columns(
-        [(s["name"], s["address"] if s["running"] else "down (mlops up)") for s in servers], indent=""
+        [(s["name"], s["address"] or "running" if s["running"] else "down (mlops up)") for s in servers],
+        indent="",
     )
