@@ -81,9 +81,19 @@ def promote(
             _merge(ports, state, passed, decided)
         except (MainMoved, Conflict) as moved:
             ports.tell(f"main moved while run {run.run_id} was being promoted: {moved.what}")
+        except Unlawful:
+            # A rollback may have brought `main` back to the head that was checked, or be about to move it.
+            if _same(state, read_main(ports.lake), run):
+                raise
     raise MainMoved(
         f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run the same command again"
     )
+
+
+def _same(before: MainState, now: MainState, run: Run) -> bool:
+    """Tell whether nothing has come since that a promotion is numbered by, or that bars it."""
+    told = [(s.next_number, s.on_hold, s.is_revoked(run.run_id)) for s in (before, now)]
+    return told[0] == told[1]
 
 
 def _on_record(ports: Ports, run: Run) -> Decided:

@@ -152,10 +152,13 @@ class World:
         assert self.endpoint, self.told()
         self.port = int(self.endpoint.rpartition(":")[2])
 
-    def stop(self, signal_: int = signal.SIGKILL) -> dict[str, Any]:
-        """End the server, if it has not ended by itself, and return how it did."""
+    def stop(self, signal_: int = signal.SIGKILL, *, dies: bool = False) -> dict[str, Any]:
+        """End the server, if it has not ended by itself, and return how it did.
+
+        Where it is known to be dying it is waited for.
+        """
         pid, self.pid = self.pid, 0
-        return self.zygote.ask(do="stop", pid=pid, signal=signal_)
+        return self.zygote.ask(do="stop", pid=pid, signal=signal_, dies=dies)
 
     @contextlib.contextmanager
     def serving(self, *, until: int = signal.SIGKILL) -> Iterator[None]:
@@ -210,7 +213,7 @@ class World:
         """
         self.start(at=point.at, after=point.after)
         answer = self.job("give", command=point.command, at=0, after=False, notes=str(self.calls))
-        ended = self.stop()
+        ended = self.stop(dies=answer.get("error") == "LakeUnavailable")
         assert ended == {"status": KILLED, "was_alive": False}, f"{point}\n{ended}\n{self.told()}"
         assert answer.get("error") == "LakeUnavailable", f"{point}\n{answer}\n{self.told()}"
         with self.serving():

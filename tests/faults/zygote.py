@@ -15,6 +15,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -168,6 +169,9 @@ def _serve(request: dict[str, Any]) -> dict[str, Any]:
 def _stop(request: dict[str, Any]) -> dict[str, Any]:
     """End a server that was forked here, if it has not ended by itself, and return how it did."""
     serving_now.remove(request["pid"])
+    if request["dies"]:  # its connections are closed a moment before it has ended
+        with os.fdopen(os.pidfd_open(request["pid"])) as ended:
+            select.select([ended], [], [], CHILD_S)
     child, status = os.waitpid(request["pid"], os.WNOHANG)
     if not child:
         os.kill(request["pid"], request["signal"])
