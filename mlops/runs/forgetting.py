@@ -82,6 +82,8 @@ def _check(ports: Ports, state: MainState, run_id: str) -> None:
             where=run_id,
             todo="promote another one or roll back first",
         )
+    if names.forgotten_tag(run_id) in state.tags:
+        return  # half of what told that the run was over may be gone by now
     for branch in attempts_of(ports.lake, run_id):
         run = load_run(ports.lake, branch)
         if run is not None and not is_over(ports.lake, state, run) and is_alive(ports, run.lease):

@@ -105,7 +105,8 @@ def _rolled_back_and_resumed(world: World) -> None:
     resume(world.ports, "go on")
 
 
-def _run_of(world: World, mae: float) -> str:
+def run_with(world: World, mae: float) -> str:
+    """Return the id of the run whose model has this error, on the data that is on `main`."""
     return names.run_id(inputs({"mae": mae}, world.raw()).digest)
 
 
@@ -116,12 +117,12 @@ def _refused_as_unscorable(world: World) -> None:
 
 def _replace_unscorable(world: World) -> None:
     world.judge.unscorable = "its model file is lost"
-    replaced(world, _run_of(world, 13.0))
+    replaced(world, run_with(world, 13.0))
 
 
 def _forget(world: World) -> None:
     reconcile(world.ports)
-    forget(world.ports, _run_of(world, 12.0), "asked by a person")
+    forget(world.ports, run_with(world, 12.0), "asked by a person")
 
 
 def _write_off(world: World) -> None:
