@@ -13,10 +13,11 @@ from mlops.adapters import model_files, policy_files, tables
 from mlops.runs import names
 from mlops.runs.errors import Corrupt, InputError, NotFound
 from mlops.runs.evidence import Decision, Policy
-from mlops.runs.model import Champion, ObjectRecord, Run
+from mlops.runs.model import Champion, ObjectRecord, Run, Step
 from mlops.runs.ports import Evaluation
 from mlops.runs.promotion import records
 from mlops.steps import pages
+from mlops.steps.recorded import RecordedModel, recorded_model
 from mlops.steps.scoring import ChampionUnscorable, score
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class CommittedJudge:
 
         Where the holdout is a period, the champion may have been trained on the candidate's, if it came from
         newer data; then the holdout that the champion was judged by is used, which neither has seen.
+
+        A run that is decided on again is scored again only if the rows are others: else its predictions are
+        on record, and those of a champion that was judged by the same rows.
 
         Where the champion's model cannot be loaded or does not take these rows, the evidence is of the
         candidate and the baseline alone, and says why.
@@ -59,12 +63,17 @@ class CommittedJudge:
         if timed and champion is not None and _seen_by(champion[1], holdout[spec.time]):
             source = champion[0]
             holdout = frames.read(source, names.HOLDOUT)
+        candidate_model, champion_model = self._recorded(run, candidate, scored, holdout)
+        if candidate_model is None:
+            candidate_model = self._model(candidate, records(self._workspace.lake, candidate, (names.MODEL,)))
+        if champion_model is None and scored:
+            champion_model = self.promoted_model(scored)
         result = score(
             spec,
             holdout,
-            candidate=self._model(candidate, records(self._workspace.lake, candidate, (names.MODEL,))),
+            candidate=candidate_model,
             candidate_train=self._training_rows(candidate),
-            champion=self.promoted_model(scored) if scored else None,
+            champion=champion_model,
             champion_train=self._training_rows(scored[0]) if scored else None,
             timed=timed,
         )
@@ -74,6 +83,18 @@ class CommittedJudge:
             metrics=result.metrics,
             holdout_source=source,
         )
+
+    def _recorded(
+        self, run: Run, candidate: str, champion: tuple[str, Champion] | None, holdout: pd.DataFrame
+    ) -> tuple[RecordedModel | None, RecordedModel | None]:
+        """Return what candidate and champion predicted for these rows before; None where they did not."""
+        lake, spec = self._workspace.lake, self._workspace.spec
+        if not run.reached(Step.DECIDED):
+            return None, None
+        ours = recorded_model(lake, spec, candidate, run.run_id, holdout)
+        if ours is None or champion is None:
+            return ours, None
+        return ours, recorded_model(lake, spec, champion[0], champion[1].run_id, holdout)
 
     def promoted_model(self, champion: tuple[str, Champion]) -> Any:
         """Return the model of a promotion, given as a commit with it and the record there.
