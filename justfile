@@ -20,7 +20,7 @@ test *ARGS: setup
 # The inner loop: the fast tests, without those that need a server for each of their many cases.
 check *ARGS: setup
     @{{ python }} -m pytest -q -n 2 -m "not slow and not faults and not real_lakefs and not readme" \
-        --ignore tests/contract --ignore tests/orchestration --ignore tests/lakeserver/hooks {{ ARGS }}
+        --ignore tests/contract --ignore tests/orchestration --ignore tests/lakeserver/hooks --ignore tests/model {{ ARGS }}
 
 # Format, lint, types, import contracts, generated files.
 lint: setup
