@@ -56,7 +56,7 @@ def rehearse(context: typer.Context, pipeline: Pipeline, to: Target = "", json: 
     return rehearsals.rehearse(context.obj, pipeline, to)
 
 
-def resume(context: typer.Context, pipeline: Pipeline, reason: Reason, json: Json = False) -> Result:
+def resume(context: typer.Context, pipeline: Pipeline, reason: Reason = "", json: Json = False) -> Result:
     """Let promotions go on after a rollback."""
     from mlops.cli.commands import rollbacks
 

@@ -231,6 +231,7 @@ class TestFailures:
 
 
 class TestSurroundings:
+    @pytest.mark.slow
     def test_nothing_lands_in_the_working_folder(self, uri: str, tmp_path: Path) -> None:
         script = (
             "import sys; from mlops.adapters.tracking import MLflowTracker; import os;"

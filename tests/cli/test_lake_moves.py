@@ -42,6 +42,8 @@ hooks:
 """
 QUIET = Outside(tell=lambda _: None)
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[[str], Connection]]:

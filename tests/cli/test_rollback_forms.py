@@ -198,6 +198,20 @@ class TestRehearse:
         assert "came back on a scratch branch" in real_models("rehearse", PIPELINE, "--to", "2").out
 
 
+@pytest.mark.parametrize(
+    "command",
+    [("rollback", PIPELINE), ("resume", PIPELINE), ("restore", PIPELINE, "1"), ("policy", "apply", PIPELINE)],
+    ids=" ".join,
+)
+def test_what_changes_main_or_its_record_needs_a_reason(mlops: Desk, command: tuple[str, ...]) -> None:
+    before = (mlops.head, mlops.world.lake.tags())
+
+    answer = mlops(*command)
+
+    assert (answer.code, answer.error.startswith("error: --reason")) == (3, True)
+    assert (mlops.head, mlops.world.lake.tags()) == before
+
+
 def _rolled_back(desk: Desk) -> None:
     desk("rollback", PIPELINE, "--reason", "it was wrong")
     resume(desk.world.ports, "go on")

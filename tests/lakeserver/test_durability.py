@@ -118,6 +118,7 @@ def check(
     store.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_what_was_acknowledged_survives_a_kill(
     program: Any, data_dir: Path, credentials: Credentials, new_api: Any, seed: int
