@@ -114,6 +114,7 @@ class Scene:
         """Go back to a promotion, and let promotions go on afterwards."""
         self.settle()
         rollback(self.workspace.ports, REASON, to, forward=forward)
+        self.settle()
         resume(self.workspace.ports, REASON)
         self.settle()
 

@@ -13,7 +13,13 @@ from functools import cached_property
 from mlops.runs import names
 from mlops.runs.audit_rollback import Rollback, rollback_findings, rollbacks_on_record
 from mlops.runs.audit_subject import AuditFinding, Lineage
-from mlops.runs.audit_tags import decision_findings, restored_findings, squatted_bars, squatted_numbers
+from mlops.runs.audit_tags import (
+    decision_findings,
+    restored_findings,
+    settling_findings,
+    squatted_bars,
+    squatted_numbers,
+)
 from mlops.runs.audit_tracker import RECONCILE, RESTORE, Witness, tracker_findings
 from mlops.runs.forgetting import NOTE
 from mlops.runs.history import Event, event_of, kind_of, parse_json, read_optional
@@ -109,6 +115,9 @@ def record_findings(
     yield from _promotions(record)
     yield from rollback_findings(record.lake, record.rollbacks, record.lineage)
     yield from squatted_numbers(record.lake, record.own_tags, record.known, record.rollbacks)
+    champion = event_of(record.champion) if record.champion else None
+    number = champion.number if champion else 0
+    yield from settling_findings(record.own_tags, record.rollbacks, number, history[-1].id)
     yield from squatted_bars(record.lake, record.own_tags, record.rollbacks)
     yield from restored_findings(record.lake, record.own_tags)
     yield from _revoked(record)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from mlops.runs import names
 from mlops.runs.audit_rollback import Rollback
 from mlops.runs.audit_subject import AuditFinding
+from mlops.runs.audit_tracker import RECONCILE
 from mlops.runs.errors import Corrupt, MlopsError, NotFound
 from mlops.runs.evidence import Decision, Paired
 from mlops.runs.history import event_of, is_forward, kind_of, read_json
@@ -45,6 +46,30 @@ def squatted_numbers(
             tag = names.rollback_tag(number)
             what = f"{tag} names a commit by which main was not rolled back"
             yield AuditFinding(rollback.tagged, "I12", what, SQUATTED)
+
+
+def settling_findings(
+    tags: Mapping[str, str], rollbacks: Mapping[int, Rollback], champion: int, head: str
+) -> Iterator[AuditFinding]:
+    """Yield the rollbacks that stop every merge, and the tags that say of nothing that it is over.
+
+    Args:
+        tags: Tag name to commit id.
+        rollbacks: Number to rollback on record.
+        champion: Number of the promotion that `main` stands on; 0 without one.
+        head: Where `main` is.
+    """
+    for number, rollback in rollbacks.items():
+        reset = rollback.record is not None and not rollback.record.forward
+        if reset and number > champion and head != rollback.tagged and names.settled_tag(number) not in tags:
+            what = f"rollback {number} is not settled yet, which stops every merge"
+            yield AuditFinding(rollback.tagged, "I13", what, RECONCILE)
+    for tag, at in tags.items():
+        number = names.settled_number(tag)
+        if number is not None and (number not in rollbacks or rollbacks[number].tagged != at):
+            yield AuditFinding(
+                at, "I12", f"{tag} says that a rollback is over which is not on record", SQUATTED
+            )
 
 
 def _made(

@@ -25,6 +25,7 @@ class MainState:
         rollback: The rollback under way; None if there is none.
         tags: Tag name to commit id.
         last_number: Number of the newest promotion or rollback in `main`'s history; 0 where there is none.
+        frozen: The commit by which the rollback under way has stopped `main`; empty without one.
     """
 
     head: str
@@ -33,6 +34,7 @@ class MainState:
     rollback: RollbackRecord | None
     tags: Mapping[str, str]
     last_number: int = 0
+    frozen: str = ""
 
     @property
     def on_hold(self) -> bool:
@@ -110,14 +112,45 @@ def read_main(lake: Lake) -> MainState:
     head = lake.head(names.MAIN)
     champion = read_optional(lake, head, names.CHAMPION)
     rollback = read_optional(lake, head, names.ROLLBACK)
+    record = RollbackRecord.from_json(parse_json(rollback, names.ROLLBACK)) if rollback else None
+    tags = lake.tags()
+    last_number = next((event.number for event in events(lake, head)), 0)
+    frozen = head if record else ""
+    if record is None:
+        frozen, record = _unsettled(lake, head, tags, last_number)
     return MainState(
         head=head,
         champion=champion_of(champion, head) if champion is not None else None,
         champion_sha256=sha256(champion) if champion is not None else "",
-        rollback=RollbackRecord.from_json(parse_json(rollback, names.ROLLBACK)) if rollback else None,
-        tags=lake.tags(),
-        last_number=next((event.number for event in events(lake, head)), 0),
+        rollback=record,
+        tags=tags,
+        last_number=last_number,
+        frozen=frozen,
     )
+
+
+def _unsettled(
+    lake: Lake, head: str, tags: Mapping[str, str], last_number: int
+) -> tuple[str, RollbackRecord | None]:
+    """Return the freeze and the record of a rollback that has moved `main` and is not known to be over.
+
+    It is the newest event, as nothing is merged until it is settled, and `main` is at a promotion, as that is
+    where resets lead. Where it is not, an older version of this program has let something come since.
+    """
+    number = max((n for n in map(names.event_number, tags) if n is not None), default=0)
+    frozen = tags.get(names.rollback_tag(number))
+    if frozen is None or number <= last_number or names.settled_tag(number) in tags:
+        return "", None
+    made, data = lake.commit_of(frozen), read_optional(lake, frozen, names.ROLLBACK)
+    if (
+        data is None
+        or kind_of(made) is not Kind.ROLLBACK
+        or kind_of(lake.commit_of(head)) is not Kind.PROMOTION
+    ):
+        return "", None
+    record = RollbackRecord.from_json(parse_json(data, names.ROLLBACK))
+    lawful = record.number == number and made.parents == (record.from_commit,) and not record.forward
+    return (frozen, record) if lawful else ("", None)
 
 
 def champion_of(data: bytes, ref: str) -> Champion:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlops.runs import names
-from mlops.runs.errors import LakeError, MainMoved, Unlawful
+from mlops.runs.errors import Frozen, LakeError, MainMoved, Unlawful
 from mlops.runs.ports import Lake
+
+#: What the enforcer's sentence starts with while a rollback is under way.
+FROZEN_MARK = "frozen:"
 
 
 def merge_into_main(lake: Lake, source: str, message: str, metadata: Mapping[str, str]) -> str:
@@ -18,6 +21,7 @@ def merge_into_main(lake: Lake, source: str, message: str, metadata: Mapping[str
     the server finds that there is nothing to merge, because `main` holds that content by now.
 
     Raises:
+        Frozen: A rollback has put `main` where it is and is not settled yet.
         MainMoved: `main` is at another commit.
         Unlawful: The enforcer refused, and `main` has not moved.
         LakeError: The server refused, and `main` has not moved.
@@ -29,5 +33,8 @@ def merge_into_main(lake: Lake, source: str, message: str, metadata: Mapping[str
             raise
         head = lake.head(names.MAIN)
         if head == metadata["expected_head"]:
+            if FROZEN_MARK in refused.what:
+                todo = "run `mlops reconcile` to finish it"
+                raise Frozen("a rollback is under way", where=names.MAIN, todo=todo) from refused
             raise
         raise MainMoved(f"main is at {head[:12]} by now: {refused.what}", where=names.MAIN) from refused

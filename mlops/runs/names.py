@@ -51,11 +51,12 @@ _RUN_ID = re.compile(rf"[0-9a-f]{{12}}(?:n{_COUNT})?(?:r{_COUNT})?")
 _RUN_PARTS = re.compile(rf"(?P<inputs>[0-9a-f]{{12}})(?:n(?P<again>{_COUNT}))?(?:r(?P<restored>{_COUNT}))?")
 _RUN_BRANCH = re.compile(rf"run-(?P<run>{_RUN_ID.pattern})-a(?P<attempt>{_COUNT})")
 _NONCE = r"[0-9a-z]{1,32}"
-_FORWARD_BRANCH = re.compile(rf"{ROLLBACK_BRANCHES}{_NUMBER}-{_NONCE}")
+_ROLLBACK_BRANCH = re.compile(rf"{ROLLBACK_BRANCHES}(?P<number>{_NUMBER})-{_NONCE}")
 _ARRIVAL = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_.-]{0,63}")
 _TABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PROMOTION_TAG = re.compile(rf"promotion-(?P<number>{_NUMBER})")
 _ROLLBACK_TAG = re.compile(rf"rolledback-(?P<number>{_NUMBER})")
+_SETTLED_TAG = re.compile(rf"settled-(?P<number>{_NUMBER})")
 _DECISION_TAG = re.compile(rf"decision-(?P<holdout>[0-9a-f]{{12}})-(?P<look>{_COUNT})")
 _REVOKED_TAG = re.compile(rf"revoked-(?P<run>{_RUN_ID.pattern})")
 _RAW_PATH = re.compile(rf"raw/(?P<table>{_TABLE.pattern})/(?P<arrival>{_ARRIVAL.pattern})\.parquet")
@@ -94,9 +95,7 @@ class RawPath(NamedTuple):
 def check_repository(name: str) -> str:
     """Return ``name`` if lakeFS accepts it as a repository's, else raise `ConfigError`."""
     if not _REPOSITORY.fullmatch(name):
-        raise ConfigError(
-            "not a repository name: 3 to 63 of a-z, 0-9 and -, not starting with -", where=repr(name)
-        )
+        raise ConfigError("not a repository name: 3 to 63 of a-z, 0-9 and -, no - first", where=repr(name))
     return name
 
 
@@ -162,13 +161,14 @@ def promote_branch(run: str, nonce: str) -> str:
 
 
 def rollback_branch(number: int, nonce: str) -> str:
-    """Return the branch that carries rollback ``number`` to `main`: its freeze, or the new commit."""
+    """Return a branch that leads `main` to rollback ``number``: its freeze, the new commit, or a reset."""
     return f"{ROLLBACK_BRANCHES}{number:06d}-{_checked(_NONCE, nonce)}"
 
 
-def is_forward_branch(branch: str) -> bool:
-    """Tell whether a branch may carry a rollback to `main` as a new commit."""
-    return _FORWARD_BRANCH.fullmatch(branch) is not None
+def rollback_number(branch: str) -> int | None:
+    """Return the number of the rollback that a branch was made for, or None for any other branch."""
+    match = _ROLLBACK_BRANCH.fullmatch(branch)
+    return int(match["number"]) if match else None
 
 
 def policy_branch(nonce: str) -> str:
@@ -201,6 +201,11 @@ def rollback_tag(number: int) -> str:
     return f"rolledback-{number:06d}"
 
 
+def settled_tag(number: int) -> str:
+    """Return the tag that says that the reset of rollback ``number`` is over, for good."""
+    return f"settled-{number:06d}"
+
+
 def decision_tag(holdout: str, look: int) -> str:
     """Return the record tag of the ``look``-th decision on a holdout (digest, first 12 digits count)."""
     return f"decision-{holdout[:12]}-{look}"
@@ -229,6 +234,12 @@ def written_off_tag(number: int, arrival: str) -> str:
 def event_number(tag: str) -> int | None:
     """Return the number in a promotion's or rollback's record tag, or None for any other tag."""
     match = _PROMOTION_TAG.fullmatch(tag) or _ROLLBACK_TAG.fullmatch(tag)
+    return int(match["number"]) if match else None
+
+
+def settled_number(tag: str) -> int | None:
+    """Return the number of the rollback that a tag says is over, or None for any other tag."""
+    match = _SETTLED_TAG.fullmatch(tag)
     return int(match["number"]) if match else None
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 
 from mlops.runs import names
-from mlops.runs.errors import Conflict, LakeDenied
-from mlops.runs.ports import Change, Lake, Ports
+from mlops.runs.errors import Conflict
+from mlops.runs.ports import Lake, Protection
 
 #: lakeFS caches protection rules for 3 to 6 s; after that an unprotected branch accepts a reset.
 CACHE_S = 8.0
@@ -32,43 +33,37 @@ def protect_main(lake: Lake) -> bool:
     raise Conflict("others keep changing the rules", where="branch protection", todo="try again")
 
 
-def unprotect_main(lake: Lake) -> bool:
-    """Lift the protection of `main`, if the rules stay as they are meanwhile; return whether it was done."""
-    rules = lake.protection()
-    rest = [pattern for pattern in rules.patterns if pattern != names.MAIN]
-    if len(rest) != len(rules.patterns):
-        with suppress(Conflict):  # the rules have changed: what is forbidden now is tried again
-            lake.protect(rest, rules.version)
-            return True
+_MARKER = re.compile(r"(?P<tag>rolledback-[0-9]{6,9})-[0-9a-z]{1,32}")
+
+
+def is_marker(pattern: str) -> bool:
+    """Tell whether a pattern protects no branch, but says which rollback has protected `main` last."""
+    return _MARKER.fullmatch(pattern) is not None
+
+
+def is_marked(rules: Protection, number: int) -> bool:
+    """Tell whether rollback ``number`` was the last that protected `main`."""
+    matches = filter(None, map(_MARKER.fullmatch, rules.patterns))
+    return any(match["tag"] == names.rollback_tag(number) for match in matches)
+
+
+def protect_marked(lake: Lake, rules: Protection, number: int, nonce: str) -> None:
+    """Protect `main` with a marker of rollback ``number``, unless the rules have changed since."""
+    with suppress(Conflict):
+        lake.protect([names.MAIN, *_others(rules), f"{names.rollback_tag(number)}-{nonce}"], rules.version)
+
+
+def lift(lake: Lake, rules: Protection, number: int, nonce: str) -> bool:
+    """Lift the protection of `main`, unless the rules have changed since; return whether it was done.
+
+    A marker is left here as well, of rollback 0 where it is for none: what replaces empty rules on lakeFS
+    replaces whatever rules there are by then.
+    """
+    with suppress(Conflict):
+        lake.protect([*_others(rules), f"{names.rollback_tag(number)}-{nonce}"], rules.version)
+        return True
     return False
 
 
-def drop_staged(ports: Ports) -> list[Change]:
-    """Drop whatever is staged on `main`, and return it; `main` is as protected afterwards as it was before.
-
-    Nothing of the protocol stages anything there, and while something is staged a lake refuses every merge.
-    A lake refuses to drop it, too, while the branch is protected: so protection is lifted for that moment,
-    and only where there is something to drop.
-
-    Raises:
-        LakeDenied: The lake does not notice in time that `main` is not protected any more.
-    """
-    lake, lifted, waited = ports.lake, False, 0.0
-    stray = lake.staged(names.MAIN)
-    if not stray:
-        return []
-    try:
-        while lake.staged(names.MAIN):
-            lifted = unprotect_main(lake) or lifted
-            try:
-                lake.discard(names.MAIN)
-            except LakeDenied:
-                if waited >= CACHE_S:
-                    raise
-                ports.clock.sleep(RETRY_S)
-                waited += RETRY_S
-    finally:
-        if lifted:
-            protect_main(lake)
-    ports.tell(f"main: {len(stray)} staged changes dropped, the first {stray[0].path}")
-    return stray
+def _others(rules: Protection) -> list[str]:
+    return [pattern for pattern in rules.patterns if pattern != names.MAIN and not is_marker(pattern)]

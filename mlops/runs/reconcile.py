@@ -13,11 +13,14 @@ from collections.abc import Sequence
 from mlops.runs import names
 from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved, NotFound, Unlawful
 from mlops.runs.history import MainState, promotions, read_main
+from mlops.runs.model import RollbackRecord
 from mlops.runs.ports import Change, Commit, Lake, Ports
 from mlops.runs.promotion import Promotion
-from mlops.runs.protection import drop_staged, protect_main
+from mlops.runs.protection import CACHE_S, protect_main
 from mlops.runs.rollback import carry_out, rollback
 from mlops.runs.rollback_forward import announced, drop
+from mlops.runs.settling import reset_main, settle_older
+from mlops.runs.staging import drop_staged
 from mlops.runs.tagging import tag_events
 
 #: MLflow's name for what `main` holds.
@@ -26,31 +29,61 @@ CHAMPION_ALIAS = "champion"
 _SHOWN = 3
 
 
-def reconcile(ports: Ports, *, rounds: int = 20) -> list[str]:
+def reconcile(ports: Ports, *, rounds: int = 20, patience_s: float = CACHE_S) -> list[str]:
     """Finish what was left undone and bring every cache in line; return what was done, a line each.
 
     Idempotent: a second call right after returns nothing.
 
+    Args:
+        ports: The outside.
+        rounds: How often `main` may move meanwhile.
+        patience_s: How long a server may take to notice that `main` is protected again after a rollback; with
+            0, that is left to the next call and the caches follow all the same.
+
     Raises:
+        Frozen: The server takes longer, so that the rollback is not settled.
         MainMoved: `main` moved in every round.
     """
     done: list[str] = []
     for _ in range(rounds):
         state = read_main(ports.lake)
         if state.rollback is not None:
-            done += _dropped(ports.lake.staged(names.MAIN))  # `carry_out` does that on its way
-            carry_out(ports, state.head, state.rollback)
-            done.append(f"finished rollback {state.rollback.number} to promotion {state.rollback.to_number}")
-            continue
-        done += _dropped(drop_staged(ports))  # first: while anything is staged, nothing can be merged
-        if _finish_forward(ports, state, done):
-            continue
+            done += _dropped(ports.lake.staged(names.MAIN))  # the reset does that on its way
+            if _finish(ports, state, state.rollback, patience_s):
+                done.append(
+                    f"finished rollback {state.rollback.number} to promotion {state.rollback.to_number}"
+                )
+                continue
+            if state.head == state.frozen:
+                continue
+        else:
+            done += _dropped(drop_staged(ports))  # first: while anything is staged, nothing can be merged
+            if _finish_forward(ports, state, done):
+                continue
         done += _align(ports, state)
         if ports.lake.head(names.MAIN) == state.head:
             return done
     raise MainMoved(
         f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run `mlops reconcile` again"
     )
+
+
+def _finish(ports: Ports, state: MainState, record: RollbackRecord, patience_s: float) -> bool:
+    """Finish a rollback under way, and return whether it is settled; nobody waits for that in vain.
+
+    Where `main` has been moved, all that comes before that is done.
+    """
+    if state.frozen == state.head:
+        settled = carry_out(ports, state.frozen, record, patience_s)
+    else:
+        settled = reset_main(ports, state.frozen, record, patience_s)
+    if not settled and patience_s:
+        raise Frozen(
+            f"rollback {record.number} is made, but the server does not heed the protection of main yet",
+            where=names.MAIN,
+            todo="run `mlops reconcile` again in some seconds",
+        )
+    return settled
 
 
 def _dropped(stray: Sequence[Change]) -> list[str]:
@@ -82,6 +115,7 @@ def _align(ports: Ports, state: MainState) -> list[str]:
     if protect_main(ports.lake):
         done.append("protected main")
     done += tag_events(ports.lake, state.head, state.tags)
+    done += settle_older(ports.lake, state)
     if state.champion is None:
         return done + _no_champion(ports, state)
     promoted = next(promotions(ports.lake, state.head), None)

@@ -2,8 +2,10 @@
 
 `hard_reset` knows no expected head, so `main` is stopped first: a ``rollback.json`` is merged with
 ``expected_head``, and while the head holds one the enforcer refuses every merge. What is dropped is tagged
-before `main` moves, so that it cannot come back. Whoever finds a frozen `main` can finish: every step may be
-repeated, and the record says all that is needed. The other form, a new commit with the old content, is in
+before `main` moves, so that it cannot come back. From the reset on until the rollback is settled the enforcer
+goes by the tags ``rolledback-<number>`` and ``settled-<number>``; how that is brought about is told in
+`mlops.runs.settling`. Whoever finds a rollback under way can finish it: every step may be repeated, and the
+record says all that is needed. The other form, a new commit with the old content, is in
 `mlops.runs.rollback_forward`.
 """
 
@@ -13,14 +15,15 @@ from contextlib import suppress
 
 from mlops.runs import names
 from mlops.runs.digest import document
-from mlops.runs.errors import Conflict, Frozen, LakeDenied, MainMoved, NotFound
+from mlops.runs.errors import Conflict, Frozen, MainMoved, NotFound
 from mlops.runs.history import read_main
 from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Kind, RollbackRecord
 from mlops.runs.ports import Ports
-from mlops.runs.protection import CACHE_S, RETRY_S, protect_main, unprotect_main
+from mlops.runs.protection import CACHE_S, protect_main
 from mlops.runs.rollback_forward import announced, drop, go_forward
 from mlops.runs.rollback_plan import RollbackPlan, plan_rollback
+from mlops.runs.settling import reset_main
 from mlops.runs.tagging import ensure_tag, tag_dropped, tag_events
 
 __all__ = [
@@ -62,7 +65,8 @@ def rollback(
             if forward:
                 go_forward(ports, plan)
             else:
-                carry_out(ports, freeze(ports, plan), plan.record)
+                # A server may take seconds to notice the protection: then it is left to `reconcile`.
+                carry_out(ports, freeze(ports, plan), plan.record, patience_s=0)
             return plan.record
         except (MainMoved, Conflict) as moved:
             ports.tell(f"main moved before it could be rolled back: {moved.what}")
@@ -92,36 +96,15 @@ def freeze(ports: Ports, plan: RollbackPlan) -> str:
     return frozen
 
 
-def carry_out(ports: Ports, frozen: str, record: RollbackRecord) -> None:
-    """Finish a rollback whose freeze is the head of `main`; every step may have been done before."""
+def carry_out(ports: Ports, frozen: str, record: RollbackRecord, patience_s: float = CACHE_S) -> bool:
+    """Finish a rollback by its freeze; every step may have been done before. Return whether it is settled."""
     lake = ports.lake
-    ensure_tag(lake, names.rollback_tag(record.number), frozen)
     tag_events(lake, record.from_commit, lake.tags())  # afterwards they are on no branch any more
     tag_dropped(lake, frozen, record)
-    _reset(ports, frozen, record)
-    protect_main(lake)
+    ensure_tag(lake, names.rollback_tag(record.number), frozen)  # last: with it only the reset is missing
+    settled = reset_main(ports, frozen, record, patience_s)
     ports.tell(f"main: back at promotion {record.to_number} ({record.to_commit[:12]})")
-
-
-def _reset(ports: Ports, frozen: str, record: RollbackRecord) -> None:
-    """Move `main`, unless somebody else has finished this rollback: then it may be further on by now.
-
-    Others may protect `main` meanwhile, and a server may take a while to notice that it is not any more.
-    """
-    lake, waited = ports.lake, 0.0
-    while lake.head(names.MAIN) == frozen:
-        unprotect_main(lake)
-        # Looked at again after that: whoever finishes protects `main`, so that what follows is denied here.
-        if lake.head(names.MAIN) != frozen:
-            return
-        try:
-            lake.discard(names.MAIN)
-            lake.hard_reset(names.MAIN, record.to_commit)
-        except LakeDenied:
-            if waited >= CACHE_S:
-                raise
-            ports.clock.sleep(RETRY_S)
-            waited += RETRY_S
+    return settled
 
 
 def resume(ports: Ports, reason: str) -> bool:

@@ -105,7 +105,7 @@ def announced(lake: Lake, state: MainState) -> list[Announced]:
     tagged = {c for t, c in state.tags.items() if t == names.HOLD_TAG or names.parse_revoked_tag(t)}
     found: list[Announced] = []
     for branch, commit in lake.branches(names.ROLLBACK_BRANCHES).items():
-        if not names.is_forward_branch(branch):
+        if names.rollback_number(branch) is None:
             continue
         recorded = lake.commit_of(commit).metadata.get("record_commit", "")
         if recorded in tagged:

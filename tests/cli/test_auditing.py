@@ -310,6 +310,7 @@ BROKEN: dict[str, tuple[Callable[[Desk], str], str, str]] = {
     ),
     "a number that was squatted": (_squatted("promotion-000003"), "I12", "promotion-000003 names a commit"),
     "a rollback that never was": (_squatted("rolledback-000003"), "I12", "no record that can be read"),
+    "a rollback that is over and never was": (_squatted("settled-000003"), "I12", "not on record"),
     "a run barred by nobody": (_squatted("revoked-abcdefabcdef"), "I7", "which no rollback dropped"),
     "a hold by nobody": (_squatted("hold"), "I12", "no rollback set"),
     "a look that nobody took": (_squatted("decision-abcdefabcdef-1"), "I9", "not this decision"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from mlops.runs.ports import Lake
+from tests.support.fakes import FakeClock
 
 NOWHERE = "0" * 64
 
@@ -48,3 +50,10 @@ def forked(lake: Lake, branch: str, files: Mapping[str, bytes], source: str = ""
 def on_main(lake: Lake, branch: str, files: Mapping[str, bytes]) -> str:
     """Commit files on a new branch, merge it into `main`, and return the merge's id."""
     return lake.merge(forked(lake, branch, files), "main", f"merge {branch}", {})
+
+
+class PatientClock(FakeClock):
+    """Real waiting: a real lakeFS notices lifted protection only some seconds later."""
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)

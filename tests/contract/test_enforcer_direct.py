@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 from mlops.runs import names
 from mlops.runs.errors import LakeError, NotFound, Unlawful
 from mlops.runs.history import read_main
+from tests.contract.helpers import PatientClock
 from tests.support.protocol import World, new_world
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def world(lake: Lake) -> World:
     made = new_world("2013-01", lake=lake)
     made.run(mae=14.0)
     made.run(mae=12.0)
+    made.ports = dataclasses.replace(made.ports, clock=PatientClock())
     return made
 
 
@@ -42,7 +45,7 @@ def test_record_tags_are_kept(world: World, tag: str) -> None:
 def test_records_of_a_rollback_are_kept(world: World) -> None:
     run_id = read_main(world.lake).champion.run_id  # type: ignore[union-attr]
     world.roll_back()
-    for tag in ("rolledback-000003", names.revoked_tag(run_id)):
+    for tag in ("rolledback-000003", "settled-000003", names.revoked_tag(run_id)):
         with pytest.raises(Unlawful, match="record"):
             world.lake.delete_tag(tag)
     world.lake.delete_tag(names.HOLD_TAG)

@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
+from mlops.runs import names
 from mlops.runs.decision import decide
 from mlops.runs.errors import Unlawful
 from mlops.runs.evidence import Outcome
 from mlops.runs.history import read_main
 from mlops.runs.promotion import promote
 from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import freeze, plan_rollback, resume
-from tests.support.fakes import FakeClock
+from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
+from tests.contract.helpers import PatientClock
 from tests.support.forging import Candidate
 from tests.support.protocol import World, new_world
 
 if TYPE_CHECKING:
     from mlops.runs.ports import Lake
-
-
-class PatientClock(FakeClock):
-    """Real waiting: a real lakeFS notices lifted protection only some seconds later."""
-
-    def sleep(self, seconds: float) -> None:
-        import time
-
-        time.sleep(seconds)
 
 
 @pytest.fixture
@@ -67,7 +62,7 @@ def test_rollback_resets_main_and_holds_promotions(world: World) -> None:
     assert state.head == first.merge_commit
     assert state.on_hold
     assert state.is_revoked(second.run.run_id)
-    assert world.lake.protection().patterns == ("main",)
+    assert "main" in world.lake.protection().patterns
     assert not world.lake.staged("main")
     assert resume(world.ports, "go on")
     assert world.run(mae=11.0).number == 4
@@ -84,3 +79,44 @@ def test_a_frozen_main_refuses_every_merge(world: World) -> None:
     with pytest.raises(Unlawful, match="rollback"):
         candidate.merge()
     assert "finished rollback" in reconcile(world.ports)[0]
+
+
+def test_nothing_is_merged_until_a_rollback_is_settled(
+    world: World, in_time: Callable[[Callable[[], object]], None]
+) -> None:
+    world.run(mae=14.0)
+    world.run(mae=13.0)
+    lake, plan = world.lake, plan_rollback(world.ports, "half way")
+    assert plan is not None
+    lake.create_tag("rolledback-000003", freeze(world.ports, plan))
+    lake.protect(["others-*"], lake.protection().version)
+    in_time(lambda: lake.discard(names.MAIN))
+    in_time(lambda: lake.hard_reset(names.MAIN, plan.record.to_commit))
+    lake.create_branch("arrival", names.MAIN)
+    lake.write("arrival", "raw/flights/2013-09.parquet", b"rows")
+    source = lake.commit("arrival", "arrives", {})
+    metadata = {"kind": "ingest", "arrival": "2013-09", "expected_head": plan.record.to_commit}
+    with pytest.raises(Unlawful, match="frozen: rolledback-000003 is not settled yet"):
+        lake.merge(source, names.MAIN, "arrives", metadata)
+    assert reconcile(world.ports)[0] == "finished rollback 3 to promotion 1"
+    assert lake.head(names.MAIN) == plan.record.to_commit
+    assert lake.merge(source, names.MAIN, "arrives", metadata) == lake.head(names.MAIN)
+
+
+def test_a_rollback_does_not_wait_for_what_the_server_caches_and_is_settled_by_what_comes_next(
+    world: World,
+) -> None:
+    first = world.run(mae=14.0)
+    world.run(mae=13.0)
+    reconcile(world.ports)
+    begun = time.monotonic()
+    assert rollback(world.ports, "it was wrong")
+    took_s = time.monotonic() - begun
+    sys.stdout.write(f"rolled back in {took_s:.1f} s\n")
+    assert took_s < 8
+    assert world.lake.head(names.MAIN) == first.merge_commit
+    reconcile(world.ports)
+    sys.stdout.write(f"settled after {time.monotonic() - begun:.1f} s\n")
+    assert "settled-000003" in world.lake.tags()
+    assert reconcile(world.ports) == []
+    assert resume(world.ports, "go on")

@@ -13,6 +13,7 @@ from mlops.runs.lifecycle import attempts_of, is_over, load_run
 from mlops.runs.model import Champion, RollbackRecord, Run, Step
 from mlops.runs.ports import Lake
 from mlops.runs.promotion import Promotion, promote
+from mlops.runs.protection import is_marker
 from mlops.runs.reconcile import reconcile, record_promotion
 from mlops.runs.rollback import resume, rollback
 from tests.faults import real_steps
@@ -146,7 +147,7 @@ def account(address: Address) -> dict[str, Any]:
         "raw": [stat.path for stat in lake.list(state.head, names.RAW)],
         "unfinished": [run.run_id for run in _unfinished(lake)],
         "trained": _trained(lake),
-        "protected": list(lake.protection().patterns),
+        "protected": [p for p in lake.protection().patterns if not is_marker(p)],
         "staged": [change.path for change in lake.staged(names.MAIN)],
     }
 

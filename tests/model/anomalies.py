@@ -24,6 +24,7 @@ ANOMALIES = {
     "dropped data": "the champion was trained on data that was rolled back (I7)",
     "unrecorded drop": "main lost something that no rollback's record names (I7, I12)",
     "unbarred drop": "a dropped run may come back: it was not tagged before main moved (I7)",
+    "settled too early": "a rollback was said to be over while main was elsewhere (I12)",
     "broken freeze": "main changed while a rollback was under way (I12)",
     "promoted on hold": "promotions were stopped, and one went through (I12)",
     "rolled back twice": "one request went back two promotions (I12)",

@@ -12,8 +12,10 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from mlops.runs import names
 from mlops.runs.errors import MlopsError
 from tests.model.anomalies import Anomaly
+from tests.model.lake import ModelLake
 from tests.model.looks import used_by
 from tests.model.properties import check_end, check_step
 from tests.model.quiet import check_caches, check_quiet
@@ -150,9 +152,7 @@ class Explorer:
         i = 0
         while i < len(state.actors):
             actor = state.actors[i]
-            if actor.looks(state.lake) and not (
-                actor.waits and not actor.woken and state.lake.is_protected("main")
-            ):
+            if actor.looks(state.lake) and not (actor.waits and not actor.woken and _in_vain(state.lake)):
                 state = self.stepper.look(state, i)
                 self._check_ended(state, i)
             else:
@@ -212,6 +212,11 @@ class Explorer:
             report.ends[f"{actor.name}: {_how(actor)}"] += 1
         if self.in_line and not any(a.node.failure for a in state.actors):
             _naming(state, lambda: check_caches(state.lake, state.tracker))
+
+
+def _in_vain(lake: ModelLake) -> bool:
+    """Tell whether whoever waits for the server to notice something would wait once more."""
+    return lake.outdated is not None or lake.is_protected(names.MAIN)
 
 
 def _how(actor: Actor) -> str:

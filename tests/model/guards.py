@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from mlops.runs import names
 from mlops.runs.errors import Conflict, NotFound
 from mlops.runs.ports import Commit
-from tests.model.lake import ModelLake
+from tests.model.lake import ANY_VERSION, ModelLake
 from tests.model.program import Program, Segment
 from tests.model.seen import ActorLake
 from tests.support.enforcer import Enforcer, refuse_direct
@@ -37,7 +37,6 @@ class LyingLake(ActorLake):
     _policy: bytes = b""
     _head: str = ""
     _first_head: str = ""
-    _stood_at: str = ""
 
     def _lies(self, lie: str) -> bool:
         return lie in self.program.lies
@@ -47,6 +46,14 @@ class LyingLake(ActorLake):
         found = super().tags(prefix)
         if self._lies("claims no look"):
             found = {**found, **self._own_look()}
+        if self._lies("sees everything settled") and not _rolls_back(self.segment):
+            numbers = [names.event_number(tag) or 0 for tag in found if names.is_rollback_tag(tag)]
+            found = {**found, **{names.settled_tag(n): found[names.rollback_tag(n)] for n in numbers}}
+        asked_by = sys._getframe(1).f_code.co_name
+        if self._lies("sees nothing settled") and asked_by in {"reset_main", "_reset"}:
+            hidden = (*hidden, "settled-")
+        if self._lies("makes its branch unasked") and asked_by == "_reset":
+            hidden = (*hidden, "settled-")
         return {tag: commit for tag, commit in found.items() if not hidden or not tag.startswith(hidden)}
 
     def create_tag(self, tag: str, commit: str) -> None:
@@ -69,6 +76,8 @@ class LyingLake(ActorLake):
 
     def branches(self, prefix: str = "") -> dict[str, str]:
         found = super().branches(prefix)
+        if self._lies("withdraws no reset") and sys._getframe(1).f_code.co_name == "withdraw_resets":
+            return {}
         if self._lies("sees no later attempts") and any(b in self.own._branches for b in found):
             return {b: c for b, c in found.items() if b in self.own._branches}
         return found
@@ -90,15 +99,14 @@ class LyingLake(ActorLake):
         asked_by = sys._getframe(1).f_code.co_name
         if self._lies("looks at main once") and asked_by == "reconcile":
             return self._head
-        if self._lies("looks once before the reset") and asked_by == "_reset" and self._stood_at:
-            stood_at, self._stood_at = self._stood_at, ""
-            return stood_at
         self._head = super().head(branch)
         self._first_head = self._first_head or self._head
-        self._stood_at = self._head if asked_by == "_reset" else ""
         if self._lies("compares with the tag"):
             self._champion_at = self._ask("tags", ("champion",))["champion"]
         return self._head
+
+    def protect(self, patterns: Sequence[str], version: str) -> None:
+        super().protect(patterns, ANY_VERSION if self._lies("changes rules unread") else version)
 
     def read(self, ref: str, path: str) -> bytes:
         of_champion = path == names.CHAMPION or path.startswith(names.MODEL)

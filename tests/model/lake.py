@@ -15,6 +15,9 @@ from mlops.runs.names import CHAMPION, DECISION, MAIN
 from mlops.runs.ports import Commit
 from tests.support.memory_lake import MemoryLake, Tree
 
+#: In place of the rules' version: they are replaced whatever they are.
+ANY_VERSION = "any"
+
 
 class ModelLake(MemoryLake):
     """A repository whose state can be copied and compared.
@@ -97,7 +100,7 @@ class ModelLake(MemoryLake):
 
     def protect(self, patterns: Sequence[str], version: str) -> None:
         before = self._rules if self.outdated is None else self.outdated
-        super().protect(patterns, version)
+        super().protect(patterns, self.protection().version if version == ANY_VERSION else version)
         if self.lag and before != self._rules:
             self.outdated, self.age = before, 0
 

@@ -12,9 +12,10 @@ branches concern nobody else: such calls are made on the spot, in an overlay of 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
-from mlops.runs import decision, history, ingest, lifecycle, policy, promotion, reconcile, rollback
+from mlops.runs import decision, history, ingest, lifecycle, policy, promotion, reconcile, rollback, settling
 from mlops.runs.errors import LakeUnavailable, MainMoved, MlopsError
 from mlops.runs.ports import Commit, Ports
 from tests.model.lake import ModelLake
@@ -68,13 +69,17 @@ class Machine:
             tracker=ActorTracker(tape),
             clock=ActorClock(tape),
             processes=FakeProcesses(program.name),
-            nonce=_nonces(program.name, start.segment, start.retries),
+            nonce=(nonces := _Nonces(program.name, start.segment, start.retries)),
         )
         try:
             value = segment.run(ports, self._judge(lake), start.value)
         except Pause as pause:
             assert tape.call is not None
-            again = _round(pause, lake.own) if tape.call.name in {"head", "main_and_tags"} else None
+            again = None
+            if tape.call.name in {"head", "main_and_tags"}:
+                again = _round(pause, lake.own)
+            elif tape.call.name == "protection":
+                again = _reset_round(pause, nonces)
             return self._about_to(program, start, answers, tape.call, again)
         except LakeUnavailable as lost:
             if start.retries:
@@ -121,16 +126,20 @@ _ROUNDS = {
 _TOPS = {history.read_main.__code__, ingest._unfrozen.__code__, rollback.plan_rollback.__code__}
 
 
+def _frames(pause: Pause) -> list[FrameType]:
+    trace, frames = pause.__traceback__, list[FrameType]()
+    while trace is not None:
+        frames.append(trace.tb_frame)
+        trace = trace.tb_next
+    return frames
+
+
 def _round(pause: Pause, own: ModelLake) -> str | None:
     """Return what an actor knows that begins a round: two that know the same go on alike, however they came.
 
     How many rounds went before is left out, so that the limit of rounds is never met.
     """
-    trace = pause.__traceback__
-    frames = []
-    while trace is not None:
-        frames.append(trace.tb_frame)
-        trace = trace.tb_next
+    frames = _frames(pause)
     # _go_on, the segment, the function that goes round, what it begins with
     if len(frames) < 4 or frames[2].f_code not in _ROUNDS or frames[3].f_code not in _TOPS:
         return None
@@ -141,10 +150,34 @@ def _round(pause: Pause, own: ModelLake) -> str | None:
     return repr((frames[2].f_code.co_name, known, staged))
 
 
-def _nonces(name: str, segment: int, retries: int) -> Callable[[], str]:
-    flat = "".join(c for c in name.lower() if c.isalnum())
-    count = iter(range(1000))
-    return lambda: f"{flat}s{segment}r{retries}x{next(count)}"
+#: What is known in a round of a reset, and goes on to be known by those that it is made for.
+_RESET = {
+    reconcile.reconcile.__code__: ("done", "state"),
+    rollback.rollback.__code__: ("plan",),
+    settling.reset_main.__code__: ("frozen", "record", "patience_s", "denied_s", "heedless_s"),
+}
+
+
+def _reset_round(pause: Pause, nonces: _Nonces) -> str | None:
+    """Return what an actor knows that begins a round of resetting `main`; None elsewhere."""
+    frames = _frames(pause)
+    asked_by = next(f for f in reversed(frames) if "/mlops/" in f.f_code.co_filename)
+    if asked_by.f_code is not settling.reset_main.__code__:
+        return None
+    known = [f.f_locals[name] for f in frames for name in _RESET.get(f.f_code, ())]
+    return repr((known, nonces.used))
+
+
+class _Nonces:
+    """Nonces that no other process uses, and none twice."""
+
+    def __init__(self, name: str, segment: int, retries: int) -> None:
+        flat = "".join(c for c in name.lower() if c.isalnum())
+        self._prefix, self.used = f"{flat}s{segment}r{retries}x", 0
+
+    def __call__(self) -> str:
+        self.used += 1
+        return f"{self._prefix}{self.used - 1}"
 
 
 def _key(answer: Any) -> Any:

@@ -42,10 +42,6 @@ def _merging(path: str, data: bytes, **metadata: str) -> Callable[[Lake], str]:
     return act
 
 
-def _reset_by_hand(lake: Lake) -> None:
-    lake.hard_reset(names.MAIN, lake.tags("promotion-")["promotion-000001"])
-
-
 def _commit_on_main(lake: Lake) -> None:
     lake.write(names.MAIN, "notes.txt", b"checked")
     lake.commit(names.MAIN, "a note", {})
@@ -172,7 +168,7 @@ MEDDLING = (
         _person(_merging(names.POLICY, _STRICTER, kind="policy")),
         "unexplained change",
     ),
-    Rule("main is protected", without(protects=False), _person(_reset_by_hand), "unrecorded drop"),
+    Rule("main is protected", without(protects=False), _person(p.reset_to(1)), "unrecorded drop"),
     Rule(
         "nothing is committed on main itself",
         without("pre-commit", protects=False),

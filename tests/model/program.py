@@ -41,7 +41,10 @@ KINDS = frozenset(
         "tracker",
         "branch",
         "staged",
-        *(f"tag {name}" for name in ("promotion-", "rolledback-", "revoked-", "restored-", "decision-")),
+        *(
+            f"tag {name}"
+            for name in ("promotion-", "rolledback-", "settled-", "revoked-", "restored-", "decision-")
+        ),
         "tag hold",
         "tag champion",
     }

@@ -28,7 +28,7 @@ from tests.support.forging import Candidate, losses_of
 from tests.support.protocol import World, passes
 
 # Which tags make a difference to what somebody does; a test shows that showing all changes nothing.
-_EVENTS = ("promotion-", "rolledback-")
+_EVENTS = ("promotion-", "rolledback-", "settled-")
 
 
 def _of_a_run(run: Run | None) -> tuple[str, ...]:
@@ -45,7 +45,7 @@ def _only(*prefixes: str) -> Callable[[Any], tuple[str, ...]]:
     return lambda _value: prefixes
 
 
-_RECORD = frozenset({"tag rolledback-", "tag promotion-", "tag revoked-", "tag hold"})
+_RECORD = frozenset({"tag rolledback-", "tag settled-", "tag promotion-", "tag revoked-", "tag hold"})
 _DECISION = frozenset({"tag decision-"})
 _CACHES = _RECORD | {"tag champion", "rules", "tracker", "main", "branch", "staged"}
 #: Answers that a person gets who asks the lake for what it does not do.
@@ -148,14 +148,22 @@ def run(name: str, mae: float, *, caches: bool = False, torn: bool = True, **opt
     return Program(name, segments + (RECONCILE,) * caches, errors=errors, **options)
 
 
-def arrive(name: str, arrival: str, data: bytes = b"rows", *, again: bool = False, **options: Any) -> Program:
-    """Return a process that ingests a delivery."""
+def arrive(
+    name: str,
+    arrival: str,
+    data: bytes = b"rows",
+    *,
+    again: bool = False,
+    dirty: bool = False,
+    **options: Any,
+) -> Program:
+    """Return a process that ingests a delivery; ``dirty`` where something may be staged on `main`."""
 
     def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Any:
         return ingest(ports, Delivery(arrival, {"flights": data}, "model"), passes, again=again)
 
-    own = Segment("ingest", segment, frozenset({"main"}), _only("rolledback-"))
-    errors = frozenset({"Frozen", "InputError"})
+    own = Segment("ingest", segment, frozenset({"main"}), _only("rolledback-", "settled-"))
+    errors = frozenset({"Frozen", "InputError", *["LakeError"] * dirty})
     return Program(name, (own,), explicit=again, errors=errors, **options)
 
 
@@ -185,7 +193,9 @@ def resuming(name: str, **options: Any) -> Program:
     def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Any:
         return resume(ports, "checked")
 
-    own = Segment("resume", segment, frozenset({"tag hold"}), _only("rolledback-", "revoked-", "hold"))
+    own = Segment(
+        "resume", segment, frozenset({"tag hold"}), _only("rolledback-", "settled-", "revoked-", "hold")
+    )
     return Program(name, (own,), errors=frozenset({"Frozen"}), **options)
 
 
@@ -200,7 +210,7 @@ def change_policy(name: str, text: bytes = b"metric: mae\nalpha: 0.04\n", **opti
     def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Any:
         return apply_policy(ports, {names.POLICY: text}, "stricter")[1]
 
-    own = Segment("policy", segment, frozenset({"main"}), _only())
+    own = Segment("policy", segment, frozenset({"main"}), _only("rolledback-", "settled-"))
     return Program(name, (own,), errors=frozenset({"Frozen"}), **options)
 
 
@@ -228,3 +238,17 @@ def by_hand(name: str, act: Callable[[Lake], Any], **options: Any) -> Program:
 
     own = Segment("by hand", segment, _CACHES, _only(""), _SERVER)
     return Program(name, (own,), errors=_REFUSALS, **options)
+
+
+def reset_to(number: int) -> Callable[[Lake], None]:
+    """Return what resets `main` to a promotion: a person, or a call of long ago that arrives only now."""
+
+    def act(lake: Lake) -> None:
+        lake.hard_reset(names.MAIN, lake.tags("promotion-")[names.promotion_tag(number)])
+
+    return act
+
+
+def stage_on_main(lake: Lake) -> None:
+    """Write to `main` itself: a person, while it is not protected."""
+    lake.write(names.MAIN, "raw/stray", b"x")

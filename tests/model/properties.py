@@ -30,7 +30,7 @@ def check_step(before: State, after: State, actor: Actor | None) -> State:
     return after if past is after.past else but(after, past=past)
 
 
-_RECORDS = ("promotion-", "rolledback-", "decision-", "revoked-", "restored-")
+_RECORDS = ("promotion-", "rolledback-", "settled-", "decision-", "revoked-", "restored-")
 
 
 def _tagged(before: ModelLake, after: ModelLake) -> None:
@@ -38,6 +38,9 @@ def _tagged(before: ModelLake, after: ModelLake) -> None:
     lost = [t for t, c in before._tags.items() if t.startswith(_RECORDS) and after._tags.get(t) != c]
     if lost:
         raise Anomaly("lost record", ", ".join(lost))
+    for tag in after._tags.keys() - before._tags.keys():
+        if names.settled_number(tag) is not None:
+            _settled(after, after._tags[tag])
     champion = after._tags.get(names.CHAMPION_TAG)
     if champion is not None and champion != before._tags.get(names.CHAMPION_TAG):
         on_main = after.contents(after.head(names.MAIN)).get(names.CHAMPION)
@@ -45,9 +48,15 @@ def _tagged(before: ModelLake, after: ModelLake) -> None:
             raise Anomaly("misplaced tag", f"champion at {champion[:8]}")
 
 
+def _settled(lake: ModelLake, frozen: str) -> None:
+    """Check that a rollback is said to be over when `main` is where it leads."""
+    if json_at(lake, frozen, names.ROLLBACK)["to_commit"] != lake.head(names.MAIN):
+        raise Anomaly("settled too early", f"main is at {lake.head(names.MAIN)[:8]}")
+
+
 def _moved(before: State, after: State, old: str, new: str, actor: Actor | None) -> Past:
     lake, commit = after.lake, after.lake.commit_of(new)
-    if commit.parents[:1] == (old,) and new not in _behind(lake, old):
+    if commit.parents[:1] == (old,) and new not in _left_behind(lake):
         if _returned(after, commit) and (actor is None or not actor.node.program.explicit):
             raise Anomaly("returned arrival", ", ".join(p for p, _ in sorted(_returned(after, commit))))
         check_merged(lake, commit, old)
@@ -57,6 +66,11 @@ def _moved(before: State, after: State, old: str, new: str, actor: Actor | None)
 
 def _behind(lake: ModelLake, head: str) -> list[str]:
     return [c.id for c in lake.log(head)]
+
+
+def _left_behind(lake: ModelLake) -> set[str]:
+    """Return what had been on `main` when rollbacks stopped it: resets lead nowhere else."""
+    return {c for frozen in lake.tags_of(("rolledback-",)).values() for c in _behind(lake, frozen)}
 
 
 def _landed(after: State, commit: Commit, actor: Actor | None) -> Past:
@@ -112,11 +126,31 @@ def own_attempts(actor: Actor, run: str) -> list[str]:
 
 
 def _dropped(before: State, after: State, old: str, new: str) -> Past:
-    """Note what a move of `main` that is no merge took off it; it must be the rollback on record."""
-    record = json_at(after.lake, old, names.ROLLBACK)
-    if record is None or record["to_commit"] != new or new not in _behind(after.lake, old):
+    """Note what a move of `main` that is no merge took off it; it must be the rollback on record.
+
+    Until that is settled, the reset of an earlier rollback may come late: `main` is moved once more then, and
+    nothing may be lost by it that came since.
+    """
+    lake = before.lake
+    frozen, been = _under_way(lake, old), _left_behind(lake) | set(_behind(lake, old))
+    record = json_at(lake, frozen, names.ROLLBACK) if frozen else None
+    if record is None or new not in been or old not in {*_left_behind(lake), frozen}:
         raise Anomaly("unrecorded drop", f"main went from {old[:8]} to {new[:8]}")
-    return _lost(before, after.past, old, new, record)
+    if old != frozen:
+        return after.past
+    if record["to_commit"] not in _behind(lake, old):
+        raise Anomaly("unrecorded drop", f"main went from {old[:8]} to {new[:8]}")
+    return _lost(before, after.past, old, record["to_commit"], record)
+
+
+def _under_way(lake: ModelLake, head: str) -> str:
+    """Return the freeze of the rollback that may move `main`; nothing where there is none."""
+    if json_at(lake, head, names.ROLLBACK) is not None:
+        return head
+    tagged = lake.tags_of(("rolledback-",))
+    newest = max(tagged, default="")
+    settled = names.settled_tag(names.event_number(newest) or 0) in lake._tags
+    return "" if settled or not newest else tagged[newest]
 
 
 def _lost(state: State, past: Past, old: str, target: str, record: Any) -> Past:

@@ -8,6 +8,7 @@ from tests.model.rule import Rule
 from tests.model.scenarios import RICH, Scenario
 
 _RUNS = ("run-",)
+_BACK = ("rollback-",)
 
 
 _TWO_RUNS = Scenario("two runs", (p.run("A", 11.0), p.run("B", 10.0)))
@@ -22,6 +23,16 @@ _AGAIN = Scenario(
         p.resuming("S", after=("R",)),
         p.run("A2", 11.0, shares=_RUNS, after=("A1",)),
     ),
+)
+_STRAY = Scenario(
+    "a rollback that somebody else finishes, something staged meanwhile, and then an ingest",
+    (
+        p.roll_back("R", shares=_BACK),
+        p.reconciling("C", shares=_BACK),
+        p.by_hand("W", p.stage_on_main),
+        p.arrive("I", "2013-03", after=("W",), dirty=True),
+    ),
+    delays=0,
 )
 
 PROTOCOL = (
@@ -207,12 +218,51 @@ PROTOCOL = (
         "promoted on hold",
     ),
     Rule(
-        "who resets main has looked at it after lifting its protection",
-        without(lies=("looks once before the reset",)),
+        "nothing is merged until the reset is known to be over",
+        without("settled", lies=("sees everything settled",)),
         Scenario(
             "a rollback that somebody else finishes, and an ingest",
-            (p.roll_back("R"), p.reconciling("C"), p.arrive("I", "2013-03", after=("C",))),
+            (p.roll_back("R"), p.reconciling("C"), p.arrive("I", "2013-03")),
+            delays=0,
         ),
+        "unrecorded drop",
+        (without("settled"), without(lies=("sees everything settled",))),
+    ),
+    Rule(
+        "what is settled is not reset again",
+        without(lies=("sees nothing settled",)),
+        Scenario(
+            "a rollback that somebody else finishes, and then an ingest",
+            (p.roll_back("R"), p.reconciling("C"), p.arrive("I", "2013-03", after=("C",))),
+            delays=1,
+        ),
+        "unrecorded drop",
+    ),
+    Rule(
+        "protection is lifted only where it is as it was read",
+        without(lies=("changes rules unread",)),
+        Scenario(
+            "a rollback that somebody else finishes, another reset, and then an ingest",
+            (
+                p.roll_back("R"),
+                p.reconciling("C"),
+                p.by_hand("X", p.reset_to(1)),
+                p.arrive("I", "2013-03", after=("C",)),
+            ),
+            delays=0,
+        ),
+        "unrecorded drop",
+    ),
+    Rule(
+        "a reset on its way is withdrawn before protection is lifted for anything else",
+        without(lies=("withdraws no reset",)),
+        _STRAY,
+        "unrecorded drop",
+    ),
+    Rule(
+        "who resets main asks whether that is settled when what can be withdrawn is there",
+        without(lies=("makes its branch unasked",)),
+        _STRAY,
         "unrecorded drop",
     ),
     Rule(

@@ -10,7 +10,7 @@ _BACK = ("rollback-",)
 _THREE = ("2013-01", 14.0, 13.0, 12.0)
 
 #: At least two runs, an ingest and a rollback, as deep as the deepest history that is known to need them.
-DEEP, DEEPEST = "two trained runs, an ingest and a rollback", 11
+DEEP, DEEPEST = "two trained runs, an ingest and a rollback", 12
 
 _DECIDING = {"torn": False, "ahead": 1}
 
@@ -114,14 +114,16 @@ SEARCHES = (
         (p.roll_back("F", forward=True, shares=_BACK), p.roll_back("R", shares=_BACK)),
         _THREE,
     ),
-)
-
-#: Histories that a server whose reset expects no head leaves open: main is unprotected for the moment of a
-#: reset, and another reset that was sent before may land in that moment, whatever has come to main meanwhile.
-OPEN = (
     Scenario(
         "two processes reset main for one rollback, and an ingest lands between their resets",
         (p.roll_back("R"), p.reconciling("C"), p.arrive("I", "2013-03")),
+        delays=0,
+    ),
+    Scenario(
+        "a reset of long ago that arrives during a rollback, and an ingest",
+        (p.roll_back("R"), p.by_hand("X", p.reset_to(1)), p.arrive("I", "2013-03")),
+        _THREE,
+        lag=2,
     ),
     Scenario(
         "a reset that was sent for one rollback lands during the next one",

@@ -98,7 +98,7 @@ class ActorLake:
 
     def _written_here(self, branch: str) -> bool:
         """Tell whether a branch has this actor as its only writer: a branch of its own, or of its attempt."""
-        alone = branch.startswith("run-") or names.is_forward_branch(branch)
+        alone = branch.startswith("run-") or names.rollback_number(branch) is not None
         return not self._shared(branch) or alone
 
     def _adopt(self, branch: str) -> None:
@@ -209,7 +209,8 @@ class ActorLake:
         self._ask("protect", tuple(patterns), version)
 
     def hard_reset(self, branch: str, commit: str) -> None:
-        self._ask("hard_reset", branch, commit)
+        # To a branch of its own: that is there for as long as nobody else knows of it.
+        self._ask("hard_reset", branch, commit if self._shared(commit) else self.own._resolve(commit))
 
     def discard(self, branch: str) -> None:
         if self._written_here(branch):

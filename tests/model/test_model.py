@@ -9,16 +9,18 @@ from pathlib import Path
 import pytest
 
 from tests.model import guards
+from tests.model.explorer import Report
 from tests.model.meddling import MEDDLING
 from tests.model.rule import Rule
 from tests.model.rules import PROTOCOL
 from tests.model.scenarios import Scenario
-from tests.model.searches import DEEP, DEEPEST, OPEN, SEARCHES
+from tests.model.searches import DEEP, DEEPEST, SEARCHES
 from tests.support.enforcer import CHANGE
 from tests.support.enforcer_promotion import RECORD
 
 RULES = (*PROTOCOL, *MEDDLING)
 _MAX_STATES = 60_000
+_CLEAN: dict[int, Report] = {}
 
 #: What systems that version data are known to let happen, and the rule that stands against it here.
 KNOWN = {
@@ -67,7 +69,8 @@ def test_without_a_guard_its_anomaly_appears(rule: Rule) -> None:
 
 @pytest.mark.parametrize("rule", RULES, ids=_named)
 def test_with_all_guards_the_same_scenario_is_clean(rule: Rule) -> None:
-    found = rule.scenario.explore(max_states=_MAX_STATES)
+    found = _CLEAN.get(id(rule.scenario)) or rule.scenario.explore(max_states=_MAX_STATES)
+    _CLEAN[id(rule.scenario)] = found  # rules may share a scenario
     assert found.anomaly is None, str(found)
     assert found.complete, str(found)
     assert found.ends, str(found)
@@ -93,14 +96,6 @@ def test_with_all_guards_there_is_no_anomaly(search: Scenario) -> None:
     assert found.ends, str(found)
     if search.name == DEEP:
         assert found.depth >= DEEPEST, str(found)
-
-
-@pytest.mark.parametrize("search", OPEN, ids=_named)
-@pytest.mark.xfail(strict=True, reason="a reset of main cannot be made to expect a head")
-def test_resets_that_overlap(search: Scenario) -> None:
-    found = search.explore(max_states=_MAX_STATES)
-    sys.stdout.write(f"{found}\n")
-    assert found.anomaly is None, str(found)
 
 
 def test_the_deepest_known_anomaly_is_within_the_depth_of_the_search() -> None:

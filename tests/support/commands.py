@@ -17,6 +17,7 @@ from mlops.runs.ingest import Delivery, ingest
 from mlops.runs.janitor import sweep
 from mlops.runs.policy import apply_policy
 from mlops.runs.promotion import promote
+from mlops.runs.protection import is_marker
 from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri, reconcile
 from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
 from mlops.runs.setup import set_up
@@ -227,7 +228,7 @@ def end_of(world: World) -> dict[str, Any]:
         "champion tag": _champion_of(world, champion_at),
         "alias": alias is not None
         and alias == world.ports.tracker.version_of(model, model_uri(model, champion_at)),
-        "protected": list(world.lake.protection().patterns),
+        "protected": [p for p in world.lake.protection().patterns if not is_marker(p)],
         "staged": [change.path for change in world.lake.staged(names.MAIN)],
     }
 

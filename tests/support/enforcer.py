@@ -39,6 +39,22 @@ def _not_frozen(m: Merge) -> None:
     m.refuse_unless(m.before(names.ROLLBACK) is None, "frozen: a rollback is under way on main")
 
 
+def _settled(m: Merge) -> None:
+    tags, champion = m.lake.tags(), m.before(names.CHAMPION)
+    number = (champion["number"] if champion else 0) + 1
+    while _is_event(tags, number):
+        at = tags.get(names.rollback_tag(number))
+        if at is not None and names.settled_tag(number) not in tags:
+            record = read_json(m.lake, at, names.ROLLBACK)
+            settled = record is None or record.get("forward")
+            m.refuse_unless(settled, f"frozen: {names.rollback_tag(number)} is not settled yet")
+        number += 1
+
+
+def _is_event(tags: Mapping[str, str], number: int) -> bool:
+    return names.promotion_tag(number) in tags or names.rollback_tag(number) in tags
+
+
 def _lawful_paths(m: Merge) -> None:
     for path in m.changed:
         fine = lawful(Kind(m.kind), path)
@@ -87,8 +103,7 @@ def _sequence(m: Merge) -> None:
     last = champion["number"] if champion else 0
 
     def event(n: int) -> bool:
-        tags = m.lake.tags()
-        return names.promotion_tag(n) in tags or names.rollback_tag(n) in tags
+        return _is_event(m.lake.tags(), n)
 
     m.refuse_unless(number > last, f"number {number} is not above the champion's, {last}")
     m.refuse_unless(not event(number), f"number {number} is taken")
@@ -140,6 +155,7 @@ CHANGE: dict[str, Guard] = {
     "expected_head": _expected_head,
     "kind": _kind,
     "not_frozen": _not_frozen,
+    "settled": _settled,
     "lawful_paths": _lawful_paths,
     "setup": _setup,
     "policy": _policy,

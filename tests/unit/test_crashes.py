@@ -80,6 +80,6 @@ def test_a_rollback_that_was_killed_is_finished_by_whatever_command_comes_next(n
         reconcile(_as_process(world, FaultPlan(), "second").ports)
         state = read_main(world.lake)
         assert state.rollback is None
-        assert world.lake.protection().patterns == ("main",)
+        assert world.lake.protection().patterns[0] == "main"
         if state.champion and state.champion.number == 1:
             assert scenario.end(world) == expected, plan.calls[-1]

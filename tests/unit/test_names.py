@@ -97,6 +97,7 @@ def test_names_look_as_they_are_documented() -> None:
     assert names.setup_branch("x1") == "setup-x1"
     assert names.promotion_tag(42) == "promotion-000042"
     assert names.rollback_tag(43) == "rolledback-000043"
+    assert names.settled_tag(43) == "settled-000043"
     assert names.decision_tag("0123456789abcdef" * 4, 2) == f"decision-{RUN}-2"
     assert names.revoked_tag(RUN) == f"revoked-{RUN}"
     assert names.raw_path("flights", "2013-07") == "raw/flights/2013-07.parquet"
@@ -135,6 +136,9 @@ def test_other_branches_are_no_run_branches(branch: str) -> None:
         f"promotion-00004{DIGIT}",
         pytest.param("promotion-" + "9" * 5000, id="endless number"),
         "xpromotion-000042",
+        "settled-000000",
+        "settled-42",
+        "settled-000042\n",
         "rolledback-",
         "champion",
         "hold",
@@ -142,6 +146,7 @@ def test_other_branches_are_no_run_branches(branch: str) -> None:
 )
 def test_other_tags_are_no_events(tag: str) -> None:
     assert names.event_number(tag) is None
+    assert names.settled_number(tag) is None
     assert not names.is_promotion_tag(tag)
     assert not names.is_rollback_tag(tag)
 

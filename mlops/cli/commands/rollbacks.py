@@ -43,7 +43,8 @@ def rollback(
         return _nothing(workspace, to)
     result = _done(workspace, record, time.monotonic() - begun)
     try:
-        reconcile(workspace.ports)
+        # lakeFS heeds the protection of main some seconds late: the next command settles the rollback.
+        reconcile(workspace.ports, patience_s=0)
     except TrackerUnavailable as error:
         late = TrackerUnavailable(
             f"main is back at promotion {record.to_number}, but MLflow could not follow: {error.what}",
