@@ -51,6 +51,14 @@ def test_records_of_a_rollback_are_kept(world: World) -> None:
     world.lake.delete_tag(names.HOLD_TAG)
 
 
+def test_no_rollback_is_said_to_be_over_that_is_not_on_record(world: World) -> None:
+    world.roll_back()
+    for tag, at in (("settled-000004", "rolledback-000003"), ("settled-000004", names.MAIN)):
+        with pytest.raises(Unlawful, match="not on record"):
+            world.lake.create_tag(tag, {**world.lake.tags(), names.MAIN: world.lake.head(names.MAIN)}[at])
+    assert "settled-000004" not in world.lake.tags()
+
+
 def test_a_run_that_is_forgotten_loses_its_records_and_no_other(world: World) -> None:
     lake, tags = world.lake, world.lake.tags()
     first = names.run_id(run_of(lake, tags["promotion-000001"]))

@@ -45,6 +45,11 @@ def _create_tag(lake: MemoryLake, tag: str, commit: str) -> None:
         raise Unlawful(f"main holds another champion than {commit}")
     if on_main is not None and tag == f"forgotten-{json.loads(on_main)['run_id']}":
         raise Unlawful("is what main holds; promote another one first")
+    if tag.startswith("settled-"):
+        record = read_optional(lake, commit, names.ROLLBACK)
+        tagged = lake.tags().get(tag.replace("settled-", "rolledback-"))
+        if record is None or tagged is None or read_optional(lake, tagged, names.ROLLBACK) != record:
+            raise Unlawful(f"{tag} says that a rollback is over which is not on record at {commit}")
 
 
 def _delete_tag(lake: MemoryLake, tag: str, commit: str) -> None:
