@@ -14,6 +14,8 @@ from mlops.adapters.lake import LakeFSLake, connect
 from mlops.adapters.lake_credentials import Credentials
 from mlops.runs.errors import ConfigError, LakeDenied, LakeUnavailable
 
+pytestmark = pytest.mark.slow
+
 STARTS: dict[str, Callable[..., Credentials]] = {
     "embedded": lake_servers.start_embedded,
     "real": lake_servers.start_lakefs,

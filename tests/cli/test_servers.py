@@ -18,7 +18,10 @@ from mlops.adapters.lake_connection import connect
 from mlops.adapters.server_process import ServerProcess
 from tests.cli.conftest import Mlops
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX's")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="process groups are POSIX's"),
+]
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from mlops.lakeserver.wire import MAX_BODY_BYTES
 SLOW_CLIENTS = 80
 UPLOADS = 1002
 
+pytestmark = pytest.mark.slow
+
 
 @contextlib.contextmanager
 def connection(server: Server) -> Iterator[socket.socket]:

@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+import pytest
 
 from mlops.lakeserver import Credentials, running_server
 from tests.support.plain_browser import Browser
 
 # As lakeFS's documentation prints them.
 PUBLISHED = Credentials("AKIAIOSFOLQUICKSTART", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "quickstart")
+
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_published_key_and_the_sample_repository(data_dir: Path, new_api: Any, program: Any) -> None:

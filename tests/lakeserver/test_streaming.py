@@ -70,6 +70,7 @@ def download(url: str, api: Any, path: str) -> str:
     return digest.hexdigest()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_object(program: Any, new_api: Any, data_dir: Path) -> None:
     assert transfer(program, new_api, data_dir, 96) < 24 << 20
 

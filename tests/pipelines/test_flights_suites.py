@@ -13,6 +13,8 @@ from tests.pipelines.conftest import suite
 
 Damage = Callable[[pd.DataFrame], pd.DataFrame]
 
+pytestmark = pytest.mark.slow
+
 
 def _set(column: str, value: object) -> Damage:
     """Return the damage of one wrong cell."""
@@ -34,7 +36,6 @@ def month(spec: PipelineSpec) -> dict[str, pd.DataFrame]:
     return dict(spec.extract("2013-02"))
 
 
-@pytest.mark.slow
 def test_every_month_passes_and_a_wind_of_1048_mph_is_a_warning(spec: PipelineSpec) -> None:
     found = {}
     for arrival in spec.arrivals():
