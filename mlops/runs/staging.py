@@ -56,7 +56,6 @@ def _unprotect_main(ports: Ports) -> bool | None:
         return None
     if names.MAIN in rules.patterns:
         withdraw_resets(lake, state.tags)
-        return lift(
-            lake, rules, 0, ports.nonce()
-        )  # if they have changed, what is forbidden now is tried again
+        # Where they have changed meanwhile, what is forbidden now is tried again.
+        return lift(lake, rules, 0, ports.nonce())
     return False
