@@ -8,6 +8,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.faults.telling import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
+
 _SLOW_MACHINES = [HealthCheck.too_slow]
 
 # Derandomized: a failure on one machine is a failure on all. `HYPOTHESIS_PROFILE=ci` looks further.

@@ -27,7 +27,10 @@ LAWFUL: dict[str, dict[str, tuple[str, ...]]] = {
         "Unlawful": ("a rollback dropped", "promotions are stopped", "was rolled back"),
         "NotPromoted": ("was rolled back",),
     },
-    "roller": {"InputError": ("is not in the history of main", "was rolled back")},
+    "roller": {
+        "InputError": ("is not in the history of main", "was rolled back"),
+        "Frozen": ("another rollback is under way",),
+    },
     "deliverer": {"Frozen": ("a rollback is under way",)},
 }
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import SAYS, TALLY
 from tests.faults.harness import Zygote
 from tests.faults.races import race
+from tests.faults.telling import SAYS, TALLY
 
 SEEDS = 50
 HANDFUL = 3

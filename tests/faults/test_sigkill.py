@@ -21,9 +21,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults import real_steps
-from tests.faults.conftest import SAYS, TALLY
 from tests.faults.harness import Zygote
 from tests.faults.points import reads
+from tests.faults.telling import SAYS, TALLY
 from tests.support.commands import COMMANDS
 
 SEEDED_POINTS = 20
