@@ -94,6 +94,24 @@ class Settings(BaseSettings):
         20, "How often a promotion starts again because main has moved", unit="rounds", ge=1, le=1000
     )
 
+    signing_key_file: Path | None = _setting(
+        None,
+        "File with the private key that signs the record of main; empty: signing/key.pem in the state folder",
+    )
+    trusted_keys: Path | None = _setting(
+        None,
+        "Folder with the public keys whose signatures count, one .pub file each; empty: signing/trusted in "
+        "the state folder",
+    )
+    signer_command: str = _setting(
+        "",
+        "Command that signs instead of a key file, as a bridge to a key service: it reads the bytes to sign "
+        "and writes the raw Ed25519 signature",
+    )
+    signer_key_id: str = _setting(
+        "", "Name of the key that the command signs with: SHA-256 of the raw public key, hexadecimal"
+    )
+
     @field_validator("state_dir", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
@@ -110,6 +128,21 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """Where MLflow keeps runs and models."""
         return self.mlflow_tracking_uri or f"sqlite:///{(self.state_dir / 'mlflow.db').absolute().as_posix()}"
+
+    @property
+    def signing_folder(self) -> Path:
+        """The folder of the signing key and the trusted keys that belong to the state folder."""
+        return self.state_dir / "signing"
+
+    @property
+    def key_file(self) -> Path:
+        """The file with the private key that signs."""
+        return self.signing_key_file or self.signing_folder / "key.pem"
+
+    @property
+    def trusted_folder(self) -> Path:
+        """The folder with the public keys whose signatures count."""
+        return self.trusted_keys or self.signing_folder / "trusted"
 
     @property
     def lakectl_file(self) -> Path:
@@ -181,4 +214,6 @@ def _unit(extra: object) -> str:
 
 
 def _shown(default: object) -> str:
+    if default is None:
+        return ""
     return str(default).lower() if isinstance(default, bool) else str(default)

@@ -21,6 +21,7 @@
     ├── OnHold                    32   a rollback stopped promotions until `mlops resume`
     ├── Frozen                    33   a rollback is under way (retry after `mlops reconcile`)
     ├── Corrupt                   40   bytes are not the ones that were recorded
+    │   └── Untrusted             42   a record bears no signature by a trusted key
     ├── AuditFailed               41   something on `main` is not as the protocol would have left it
     └── ProtocolMisuse            70   the code asked for something the protocol forbids: a defect
 
@@ -197,6 +198,12 @@ class Corrupt(MlopsError):
     """Bytes are not the ones that were recorded."""
 
     exit_code = 40
+
+
+class Untrusted(Corrupt):
+    """A record bears no signature by a trusted key."""
+
+    exit_code = 42
 
 
 class AuditFailed(MlopsError):

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from mlops.runs.evidence import Decision, Paired, Policy
 from mlops.runs.model import Champion, Run
+from mlops.runs.statements import Signer, Trust
 
 
 @dataclass(frozen=True)
@@ -315,6 +316,8 @@ class Ports:
         nonce: Returns a fresh name of up to 32 of a-z and 0-9.
         lease_ttl_s: How long a lease is believed where its owner cannot be seen, in seconds.
         tell: Receives one line of progress at a time.
+        signer: Signs statements; without one they bear no signature.
+        trust: The keys whose signatures count; without any, statements are read unverified.
     """
 
     lake: Lake
@@ -324,3 +327,5 @@ class Ports:
     nonce: Callable[[], str]
     lease_ttl_s: int = 3600
     tell: Callable[[str], None] = lambda _line: None
+    signer: Signer | None = None
+    trust: Trust | None = None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops.adapters import server_process
 from mlops.pipelines import pipeline
+from mlops.runs.errors import ConfigError
 from mlops.runs.ports import Ports
 from mlops.steps.links import Links
 from mlops.steps.system import SystemClock, SystemProcesses, nonce
@@ -15,6 +16,7 @@ from mlops.steps.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlops.runs.statements import Signer
     from mlops.settings import Settings
 
 #: Names under which the pages for people are started, and found again by their pid files.
@@ -33,8 +35,9 @@ def open_workspace(
         tell: Receives one line of progress at a time.
 
     Raises:
-        ConfigError: There is no such pipeline, or no lakeFS address and key.
+        ConfigError: There is no such pipeline, no lakeFS address and key, or no signing key that can be used.
     """
+    from mlops.adapters import signing
     from mlops.adapters.lake import LakeFSLake, connect
     from mlops.adapters.tracking import MLflowTracker
 
@@ -50,6 +53,8 @@ def open_workspace(
         nonce=nonce,
         lease_ttl_s=settings.lease_ttl_s,
         tell=tell,
+        signer=signer_of(settings),
+        trust=signing.load_trusted(settings.trusted_folder),
     )
     links = Links(
         lake=connection.endpoint,
@@ -59,6 +64,21 @@ def open_workspace(
         key=(credentials.access_key_id, credentials.secret_access_key),
     )
     return Workspace(spec, lake, ports, links, promote_rounds=settings.promote_rounds)
+
+
+def signer_of(settings: Settings) -> Signer:
+    """Return what signs the record of `main`; a key is created where no key and no command is named.
+
+    Raises:
+        ConfigError: The key cannot be used, or the command has no key id.
+    """
+    from mlops.adapters import signing
+
+    if not settings.signer_command:
+        return signing.ensure_signer(settings.key_file, settings.trusted_folder)
+    if not settings.signer_key_id:
+        raise ConfigError("the command that signs needs a key id", where="MLOPS_SIGNER_KEY_ID")
+    return signing.CommandSigner(settings.signer_command, settings.signer_key_id)
 
 
 def _served(name: str, state_dir: Path) -> str:

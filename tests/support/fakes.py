@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from mlops.runs.evidence import Decision, Loss, Paired, Policy, Series
 from mlops.runs.model import Champion, Run, RunInputs
 from mlops.runs.ports import Evaluation, Lake, Ports
+from tests.support.keys import signer_and_trust
 
 DAYS = tuple(f"2013-03-{day:02d}" for day in range(1, 29))
 
@@ -144,6 +145,9 @@ class FakeJudge:
         return f"# Run {run.run_id}\n\n{decision.verdict.sentence}\n".encode()
 
 
+SIGNER, TRUST = signer_and_trust(1)
+
+
 def nonces() -> Callable[[], str]:
     """Return a source of names that are all different."""
     count = iter(range(10**6))
@@ -158,6 +162,8 @@ def fake_ports(lake: Lake, **changes: object) -> Ports:
         "clock": FakeClock(),
         "processes": FakeProcesses(),
         "nonce": nonces(),
+        "signer": SIGNER,
+        "trust": TRUST,
     }
     return Ports(**{**fields, **changes})  # type: ignore[arg-type]
 
