@@ -66,9 +66,12 @@ def lock_digest() -> str:
 
 @functools.cache
 def git_state() -> dict[str, str]:
-    """Return the code's git commit and whether its tree was clean; empty where the code is in no checkout."""
+    """Return the code's git commit and whether its tree was clean; empty where the code is in no checkout.
+
+    An installed program may lie in a virtual environment inside another checkout, which is not its own.
+    """
     commit = _git("rev-parse", "HEAD")
-    if commit is None:
+    if commit is None or _git("ls-files", "--error-unmatch", "--", str(_PACKAGE / "__init__.py")) is None:
         return {}
     dirty = _git("status", "--porcelain", "--untracked-files=no", "--", str(_PACKAGE))
     return {"mlops.code_commit": commit, "mlops.code_clean": str(dirty == "").lower()}
