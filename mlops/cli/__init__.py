@@ -80,7 +80,9 @@ def run(arguments: Sequence[str], outside: Outside | None = None) -> int:
 
 def _parse_and_call(arguments: Sequence[str], session: Session) -> object:
     from mlops.cli.app import app
+    from mlops.cli.commands import completion
 
+    completion.prepare()
     for position, argument in enumerate(arguments, 1):
         if not _is_text(argument):
             raise UsageFailure(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+from mlops import __version__
 from mlops.cli import way_back_app
 from mlops.cli.lake_app import lake_app
 from mlops.cli.options import Json, Lake, Pipeline, StateDir
@@ -25,9 +26,21 @@ app.add_typer(policy_app, name="policy")
 app.add_typer(lake_app, name="lake")
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"mlops {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def options(
-    context: typer.Context, lake: Lake = None, state_dir: StateDir = None, json: Json = False
+    context: typer.Context,
+    lake: Lake = None,
+    state_dir: StateDir = None,
+    json: Json = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
 ) -> None:
     """May this model and this data go live, and can we take it back?"""
     context.obj.given = {"lake": lake, "state_dir": state_dir}
@@ -260,3 +273,19 @@ def settings_(context: typer.Context, json: Json = False) -> Result:
     from mlops.cli.commands import setup
 
     return setup.settings(context.obj)
+
+
+@app.command("completion")
+def completion_(
+    context: typer.Context,
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", show_default=False)],
+    json: Json = False,
+) -> Result:
+    """Print a script that completes commands in bash, zsh or fish.
+
+    For bash: `source <(mlops completion bash)`. For zsh the same, after `compinit`. For fish:
+    `mlops completion fish | source`.
+    """
+    from mlops.cli.commands import completion
+
+    return completion.completion(shell)
