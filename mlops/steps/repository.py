@@ -9,13 +9,13 @@ from mlops.runs import names
 from mlops.runs.errors import ConfigError, Conflict
 from mlops.runs.reconcile import reconcile
 from mlops.runs.setup import is_set_up, set_up
+from mlops.steps.shipped_files import enforcer, expectations
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     from mlops.adapters.lake_connection import Connection
     from mlops.runs.ports import Ports
-
-_ROOT = Path(__file__).resolve().parent.parent.parent
-_ACTIONS = _ROOT / "infra" / "lakefs"
 
 
 def gate_files(pipeline: str) -> dict[str, bytes]:
@@ -24,21 +24,31 @@ def gate_files(pipeline: str) -> dict[str, bytes]:
     Raises:
         ConfigError: A part is missing; it is named.
     """
-    folder = _ROOT / "expectations" / pipeline
+    folder, actions = expectations(pipeline), enforcer()
     files = {
-        names.POLICY: folder / "policy.yaml",
-        names.HOLDOUT_RULE: folder / "holdout.yaml",
-        names.ENFORCER: _ACTIONS / "gate.yaml",
+        names.POLICY: folder.joinpath("policy.yaml"),
+        names.HOLDOUT_RULE: folder.joinpath("holdout.yaml"),
     }
-    suites = {names.suite_path(file.stem): file for file in sorted(folder.glob("*.json"))}
-    files |= suites | {f"{names.ACTIONS}{file.name}": file for file in sorted(_ACTIONS.glob("*.yaml"))}
-    missing = [file for file in files.values() if not file.is_file()]
-    if missing or not suites:
-        where = str((missing or [folder / "<table>.json"])[0].relative_to(_ROOT))
+    suites = {names.suite_path(Path(f.name).stem): f for f in _files(folder, ".json")}
+    files |= suites | {f"{names.ACTIONS}{f.name}": f for f in _files(actions, ".yaml")}
+    missing = [path for path in (names.POLICY, names.HOLDOUT_RULE) if not files[path].is_file()]
+    missing += [path for path in (names.ENFORCER,) if path not in files]
+    missing += [] if suites else [f"{names.SUITES}<table>.json"]
+    if missing:
         raise ConfigError(
-            "a part of the pipeline is missing", where=where, todo="add it, then run init again"
+            f"a part of the pipeline is missing: {missing[0]}",
+            where=str(actions if missing[0] == names.ENFORCER else folder),
+            todo="add it, then run init again",
         )
     return {path: file.read_bytes() for path, file in files.items()}
+
+
+def _files(folder: Traversable, suffix: str) -> list[Traversable]:
+    """Return the files of a folder with this suffix, ascending by name; none where there is no folder."""
+    if not folder.is_dir():
+        return []
+    found = [file for file in folder.iterdir() if file.name.endswith(suffix) and file.is_file()]
+    return sorted(found, key=lambda file: file.name)
 
 
 def create_repository(connection: Connection, name: str, storage_namespace: str = "") -> bool:
