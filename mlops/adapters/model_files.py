@@ -2,19 +2,23 @@
 
 ``MLmodel`` names a format, a file and the types to trust, so that MLflow can load the folder by itself.
 Nothing of that is believed here: the file is always `MODEL_FILE`, the format skops, and the trusted types
-those that the pipeline declares in code.
+those that the pipeline declares in code. What a file may hold is checked by `mlops.adapters.models`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.adapters.models import arrays, nodes
+from mlops.adapters.models.opening import check_file, opened
 from mlops.runs.errors import ConfigError, Corrupt, InputError
 from mlops.runs.model import ObjectRecord
+from mlops.runs.saved_types import SavedType
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,22 +32,38 @@ _CHUNK_BYTES = 1 << 20
 _TYPES = {"i": "long", "u": "long", "f": "double", "b": "boolean", "M": "datetime"}
 
 
-def save(model: Any, folder: Path, trusted_types: Sequence[str], *, example: pd.DataFrame) -> None:
+def save(model: Any, folder: Path, trusted_types: Sequence[SavedType], *, example: pd.DataFrame) -> None:
     """Write a fitted Pipeline to a new folder in MLflow's layout, and prove that it can be opened again.
 
     Args:
         model: The fitted Pipeline.
         folder: Where to; it must not exist.
-        trusted_types: The types beyond skops's own that may be in it.
+        trusted_types: The types that may be in it.
         example: Rows of model input; their columns and dtypes become the model's signature.
 
     Raises:
-        ConfigError: The model holds a type that is not trusted.
+        ConfigError: The model holds a type that is not trusted, or the list a type that cannot be checked.
     """
+    try:
+        _write(model, folder, nodes.paths(trusted_types), example)
+        check_file((folder / MODEL_FILE).read_bytes(), trusted_types, MODEL_FILE)
+        arrays.check(model, MODEL_FILE)
+    except InputError as error:
+        shutil.rmtree(folder)
+        raise ConfigError(
+            f"the model cannot be saved: {error.what}",
+            where="trusted_types",
+            todo="add what is missing to the pipeline's trusted_types if it is safe to create",
+        ) from error
+    except ConfigError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _write(model: Any, folder: Path, trusted: list[str], example: pd.DataFrame) -> None:
     from mlflow import sklearn
     from mlflow.exceptions import MlflowException
 
-    _check_types(model, trusted_types)
     try:
         with warnings.catch_warnings():
             # What MLflow deprecates in its own code is not about this model.
@@ -52,7 +72,7 @@ def save(model: Any, folder: Path, trusted_types: Sequence[str], *, example: pd.
                 model,
                 str(folder),
                 serialization_format="skops",
-                skops_trusted_types=list(trusted_types),
+                skops_trusted_types=trusted,
                 # Left to itself MLflow runs the model for seven seconds to find these.
                 pip_requirements=_requirements(),
                 signature=_signature(example),
@@ -61,17 +81,17 @@ def save(model: Any, folder: Path, trusted_types: Sequence[str], *, example: pd.
         raise ConfigError(f"the model cannot be saved: {error}", where=str(folder)) from error
 
 
-def load(folder: Path, records: Sequence[ObjectRecord], trusted_types: Sequence[str]) -> Any:
+def load(folder: Path, records: Sequence[ObjectRecord], trusted_types: Sequence[SavedType]) -> Any:
     """Return the model of a folder, if the folder holds exactly the recorded bytes and only trusted types.
 
     Args:
         folder: The folder, on this machine.
         records: Its files, with paths relative to it.
-        trusted_types: The types beyond skops's own that may be in it.
+        trusted_types: The types that may be in it.
 
     Raises:
         Corrupt: A file is missing, was added, or differs from its record; nothing was opened.
-        InputError: The recorded bytes are no skops file, or hold a type that is not trusted.
+        InputError: The recorded bytes are no skops file, or hold something that could run code or crash.
     """
     check(folder, records)
     recorded = {record.path: record for record in records}.get(MODEL_FILE)
@@ -81,7 +101,7 @@ def load(folder: Path, records: Sequence[ObjectRecord], trusted_types: Sequence[
     # What is opened is what was checked, even if the file has changed since.
     if hashlib.sha256(content).hexdigest() != recorded.sha256:
         raise Corrupt("is not the file that was recorded", where=MODEL_FILE)
-    return _opened(content, trusted_types)
+    return opened(content, trusted_types, MODEL_FILE)
 
 
 def check(folder: Path, records: Sequence[ObjectRecord]) -> None:
@@ -113,34 +133,6 @@ def _sha256(path: Path) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _opened(content: bytes, trusted_types: Sequence[str]) -> Any:
-    import skops.io
-    from skops.io.exceptions import UntrustedTypesFoundException
-
-    try:
-        return skops.io.loads(content, trusted=list(trusted_types))
-    except UntrustedTypesFoundException as error:
-        raise InputError(f"holds types that nobody trusts: {error}", where=MODEL_FILE) from error
-    # skops passes on whatever its parts raise on a file of another form.
-    except Exception as error:
-        raise InputError(
-            f"cannot be opened as skops: {type(error).__name__}: {error}",
-            where=MODEL_FILE,
-            todo="it was saved by other versions of the code or of scikit-learn",
-        ) from error
-
-
-def _check_types(model: Any, trusted_types: Sequence[str]) -> None:
-    import skops.io
-
-    untrusted = sorted(set(skops.io.get_untrusted_types(data=skops.io.dumps(model))) - set(trusted_types))
-    if untrusted:
-        raise ConfigError(
-            f"the model holds types that the pipeline does not trust: {', '.join(untrusted)}",
-            todo="add them to its trusted_types if they are safe to create",
-        )
 
 
 def _requirements() -> list[str]:

@@ -21,6 +21,7 @@ from mlops.pipelines.spec import Deliveries, Joined, PipelineSpec
 from mlops.runs import names
 from mlops.runs.digest import document
 from mlops.runs.errors import ConfigError
+from mlops.runs.saved_types import objects
 
 TABLE = "points"
 
@@ -129,7 +130,7 @@ def spec(name: str) -> PipelineSpec:
         excluded={},
         slices=(),
         params=Params,
-        trusted_types=(f"{Line.__module__}.{Line.__qualname__}",),
+        trusted_types=objects(f"{Line.__module__}.{Line.__qualname__}"),
         arrivals=lambda: list(MONTHS),
         extract=lambda arrival: {TABLE: points(MONTHS[arrival])},
         parse=lambda _table, frame: frame,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlops.runs.model import HoldoutRule
+    from mlops.runs.saved_types import SavedType
 
 #: Arrival name to frame, ascending by arrival: all deliveries of one table.
 Deliveries = Mapping[str, "pd.DataFrame"]
@@ -53,7 +54,8 @@ class PipelineSpec:
         excluded: Raw column to the reason why no model may take it.
         slices: Columns whose every value is reported (and may be guarded) by itself.
         params: Frozen dataclass of model parameters, all with defaults; nothing else may be configured.
-        trusted_types: Types that a saved model may contain beyond skops's own; fixed here, never derived.
+        trusted_types: Every type and function that a saved model may hold beside containers, plain values
+            and arrays, each with the way it is restored; fixed here, never derived from a file.
         arrivals: Returns the arrivals that the pipeline's source can deliver, ascending.
         extract: Returns table to frame for one arrival from the source.
         parse: Returns a frame of a table read from a user's file (CSV or Parquet), with canonical dtypes;
@@ -76,7 +78,7 @@ class PipelineSpec:
     excluded: Mapping[str, str]
     slices: tuple[str, ...]
     params: type
-    trusted_types: tuple[str, ...]
+    trusted_types: tuple[SavedType, ...]
     arrivals: Callable[[], Sequence[str]]
     extract: Callable[[str], Mapping[str, pd.DataFrame]]
     parse: Callable[[str, pd.DataFrame], pd.DataFrame]

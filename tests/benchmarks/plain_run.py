@@ -108,6 +108,7 @@ def _score(
     import skops.io
 
     from mlops.adapters import policy_files
+    from mlops.adapters.models import nodes
     from mlops.runs import gate
     from mlops.steps.scoring import score
 
@@ -116,7 +117,7 @@ def _score(
         holdout,
         candidate=model,
         candidate_train=train,
-        champion=skops.io.load(champion, trusted=list(spec.trusted_types)),
+        champion=skops.io.load(champion, trusted=nodes.paths(spec.trusted_types)),
         champion_train=train,
     )
     policy = policy_files.parse_policy((source / names.POLICY).read_bytes())

@@ -16,6 +16,7 @@ from mlops.runs import names
 from mlops.runs.errors import ConfigError
 from mlops.runs.model import RunInputs
 from mlops.runs.ports import ObjectStat
+from mlops.runs.saved_types import objects
 from mlops.runs.setup import set_up
 from mlops.steps import ingesting
 from mlops.steps.links import Links
@@ -95,7 +96,7 @@ SPEC = PipelineSpec(
     excluded={},
     slices=(),
     params=Params,
-    trusted_types=(),
+    trusted_types=objects("sklearn.linear_model._ridge.Ridge"),
     arrivals=lambda: [f"2020-{month:02d}" for month in range(1, 13)],
     extract=_extract,
     parse=lambda _table, frame: frame,

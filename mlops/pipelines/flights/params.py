@@ -5,16 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlops.runs.errors import ConfigError
+from mlops.runs.saved_types import functions, losses, objects, partials
 
 LOSSES = ("absolute_error", "squared_error")
 
-#: What a saved model may hold beyond skops's own list. Fixed here: a file never says what to trust.
+_BOOSTING = "sklearn.ensemble._hist_gradient_boosting"
+
+#: All that a saved model may hold. Fixed here: a file never says what to trust.
 TRUSTED_TYPES = (
-    "functools.partial",
-    "mlops.pipelines.flights.features.derive",
-    "mlops.pipelines.flights.model.EnRouteRegressor",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-    "sklearn.utils.validation.check_array",
+    *objects(
+        "mlops.pipelines.flights.model.EnRouteRegressor",
+        "sklearn._loss.link.IdentityLink",
+        "sklearn._loss.link.Interval",
+        "sklearn._loss.loss.AbsoluteError",
+        "sklearn._loss.loss.HalfSquaredError",
+        "sklearn.compose._column_transformer.ColumnTransformer",
+        f"{_BOOSTING}.binning._BinMapper",
+        f"{_BOOSTING}.gradient_boosting.HistGradientBoostingRegressor",
+        f"{_BOOSTING}.predictor.TreePredictor",
+        "sklearn.pipeline.Pipeline",
+        "sklearn.preprocessing._encoders.OrdinalEncoder",
+        "sklearn.preprocessing._function_transformer.FunctionTransformer",
+    ),
+    *functions("mlops.pipelines.flights.features.derive", "sklearn.utils.validation.check_array"),
+    *partials("sklearn.utils.validation.check_array"),
+    *losses("sklearn._loss._loss.CyAbsoluteError", "sklearn._loss._loss.CyHalfSquaredError"),
 )
 
 

@@ -1,0 +1,55 @@
+"""The types that a saved model may hold: exact names with the way each is restored, listed in code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class SavedType(NamedTuple):
+    """One entry of a pipeline's list: a class or function, and the only way in which it may be restored.
+
+    The way is part of the entry. A class that is harmless while its attributes are set may run code when it
+    is called with arguments from a file.
+
+    Attributes:
+        loader: Name of the skops loader that restores it.
+        module: Module that defines it.
+        name: Its name there.
+    """
+
+    loader: str
+    module: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Module and name, joined by a dot."""
+        return f"{self.module}.{self.name}"
+
+
+def objects(*paths: str) -> tuple[SavedType, ...]:
+    """Return entries for classes whose instances are restored by setting their attributes."""
+    return _entries("ObjectNode", paths)
+
+
+def functions(*paths: str) -> tuple[SavedType, ...]:
+    """Return entries for functions that a model refers to; restoring a model does not call them."""
+    return _entries("FunctionNode", paths)
+
+
+def partials(*paths: str) -> tuple[SavedType, ...]:
+    """Return entries for `functools.partial` objects of these functions, with plain values as arguments."""
+    return _entries("PartialNode", paths)
+
+
+def losses(*paths: str) -> tuple[SavedType, ...]:
+    """Return entries for scikit-learn's compiled loss classes, which are called with plain numbers."""
+    return _entries("LossNode", paths)
+
+
+#: The node storage of scikit-learn's decision trees and forests.
+TREE = SavedType("TreeNode", "sklearn.tree._tree", "Tree")
+
+
+def _entries(loader: str, paths: tuple[str, ...]) -> tuple[SavedType, ...]:
+    return tuple(SavedType(loader, *path.rpartition(".")[::2]) for path in paths)
