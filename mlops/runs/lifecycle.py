@@ -16,9 +16,10 @@ from mlops.runs import names
 from mlops.runs.digest import canonical
 from mlops.runs.errors import Conflict, Corrupt, Fenced, Frozen, NotPromoted, RunAlive
 from mlops.runs.evidence import Outcome
-from mlops.runs.history import MainState, kind_of, read_main, since
+from mlops.runs.history import MainState, kind_of, promotions, read_main, since
 from mlops.runs.model import Kind, Lease, Run, RunInputs, Step
 from mlops.runs.ports import Commit, Lake, Ports
+from mlops.runs.recorded import Recorded
 
 #: Opening competes with other processes for the name of an attempt; each loss means that somebody else won.
 _OPEN_ROUNDS = 10
@@ -47,7 +48,7 @@ def open_run(
 
     Returns:
         An attempt owned by this process, at the last step that any attempt of the run has finished; or the
-        attempt that ended the run, if the run is over.
+        attempt that ended the run, if the run is over; its branch may be gone by then.
 
     Raises:
         Frozen: A rollback is under way.
@@ -96,21 +97,23 @@ def _next_attempt(
 ) -> Run:
     lease, attempts = _lease(ports), attempts_of(ports.lake, run_id)
     latest = load_run(ports.lake, attempts[-1]) if attempts else None
+    recorded = on_record(Recorded(ports.lake, state), run_id)
+    over = next((run for run in (latest, recorded) if run and is_over(ports.lake, state, run)), None)
+    if over is not None and not even_if_over:
+        return over
     if latest is not None and latest.step is not Step.FAILED:
-        over = is_over(ports.lake, state, latest)
-        if over and not even_if_over:
-            return latest
         if latest.lease.owner == lease.owner:
             ports.lake.discard(latest.branch)
             return latest
-        if not over and not take_over and is_alive(ports, latest.lease):
+        if over is None and not take_over and is_alive(ports, latest.lease):
             raise RunAlive(
                 f"run {run_id} is still being worked on by {latest.lease.owner}",
                 where=latest.branch,
                 todo="wait for it, or take it over with --take-over",
             )
-    number = _attempt(attempts[-1]) + 1 if attempts else 1
-    resumable = _last_finished(ports.lake, state, attempts)
+    # A branch may be gone, and its decision is on record: the numbers go on, and so does the run.
+    number = max([recorded.attempt if recorded else 0, *map(_attempt, attempts)]) + 1
+    resumable = _last_finished(ports.lake, state, attempts, recorded)
     now_s, restores = ports.clock.now_s(), int(notes.get("restores", 0))
     source = resumable or Run(
         run_id, number, state.head, state.head, Step.OPENED, inputs, lease, now_s, restores
@@ -136,13 +139,32 @@ def carried(lake: Lake, run: Run) -> dict[str, str]:
     return {**kept, "evidence_commit": metadata.get("evidence_commit") or run.head}
 
 
-def _last_finished(lake: Lake, state: MainState, attempts: list[str]) -> Run | None:
+def _last_finished(lake: Lake, state: MainState, attempts: list[str], recorded: Run | None) -> Run | None:
     """Return the newest attempt to go on with: not failed, and forked from what `main` still is."""
-    for branch in reversed(attempts):
-        run = load_run(lake, branch)
+    for run in (*(load_run(lake, branch) for branch in reversed(attempts)), recorded):
         if run is not None and run.step is not Step.FAILED and since(lake, state.head, run.fork).reached:
             return run
     return None
+
+
+def on_record(recorded: Recorded, run_id: str) -> Run | None:
+    """Return the attempt that the decision on record tells of, with its evidence as the head, or None."""
+    evidence = recorded.evidence(run_id)
+    return run_of(evidence) if evidence is not None else None
+
+
+def latest_run(lake: Lake, state: MainState, run_id: str) -> Run | None:
+    """Return how far a run is: by its latest branch or, where that is gone, by its decision on record."""
+    found = filter(None, (load_run(lake, branch) for branch in reversed(attempts_of(lake, run_id))))
+    return next(found, None) or on_record(Recorded(lake, state), run_id)
+
+
+def ended_run(recorded: Recorded, run_id: str) -> Run | None:
+    """Return the attempt that ended a run, or None where the run is not over or never was."""
+    lake, state = recorded.lake, recorded.state
+    attempts = attempts_of(lake, run_id)
+    candidates = (load_run(lake, attempts[-1]) if attempts else None, on_record(recorded, run_id))
+    return next((run for run in candidates if run and is_over(lake, state, run)), None)
 
 
 def attempts_of(lake: Lake, run_id: str) -> list[str]:
@@ -168,7 +190,13 @@ def is_over(lake: Lake, state: MainState, run: Run) -> bool:
 
 
 def promotion_of(lake: Lake, state: MainState, run: Run) -> Commit | None:
-    """Return the commit of `main` that promoted a run, or None; a lost answer is not a lost merge."""
+    """Return the commit of `main` that promoted a run, or None; a lost answer is not a lost merge.
+
+    A run is promoted after its fork. Should the champion be the run's own before that, it is found too: a
+    champion does not compete with itself.
+    """
+    if state.champion is not None and state.champion.run_id == run.run_id:
+        return next(promotions(lake, state.head), None)
     for commit in since(lake, state.head, run.fork).commits:
         if kind_of(commit) is Kind.PROMOTION and commit.metadata.get("run_id") == run.run_id:
             return commit

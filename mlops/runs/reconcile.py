@@ -205,7 +205,10 @@ def _register_one(ports: Ports, promoted: Commit) -> str:
 
 
 def record_promotion(ports: Ports, promotion: Promotion) -> None:
-    """Tell the tracker how a run ended; the registered version and the alias follow by `reconcile`."""
+    """Tell the tracker how a run ended; the registered version and the alias follow by `reconcile`.
+
+    A refusal names no commit of `main`, and takes none away that the tracker has seen the run at.
+    """
     tracker_run = ports.tracker.find(promotion.run.run_id)
     if tracker_run is None:
         return
@@ -216,9 +219,9 @@ def record_promotion(ports: Ports, promotion: Promotion) -> None:
         "mlops.sentence": decision.verdict.sentence[:1000],
         "mlops.evidence_commit": promotion.evidence_commit,
         "mlops.compared_to": str(decision.compared_to.number),
-        "mlops.merge_commit": promotion.merge_commit,
-        "mlops.number": str(promotion.number),
     }
+    if promotion.merge_commit:
+        tags |= {"mlops.merge_commit": promotion.merge_commit, "mlops.number": str(promotion.number)}
     finite = {name: value for name, value in decision.metrics.items() if math.isfinite(value)}
     ports.tracker.record(tracker_run, metrics=finite, tags=tags)
     ports.tracker.finish(tracker_run, failed=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from mlops.runs.decision import current, decide, is_unscorable
 from mlops.runs.errors import InputError, NotFound, Unlawful
 from mlops.runs.history import read_main, since
-from mlops.runs.lifecycle import attempts_of, is_over, load_run, open_run, promotion_of
+from mlops.runs.lifecycle import is_over, latest_run, open_run, promotion_of
 from mlops.runs.model import Run, Step
 from mlops.runs.names import parse_run_id
 from mlops.runs.ports import Judge, Lake, Ports
@@ -53,13 +53,12 @@ def replace_unscorable(
 
 
 def latest_decided(lake: Lake, run_id: str) -> Run:
-    """Return the latest attempt of a run that was decided on.
+    """Return the latest attempt of a run that was decided on; its branch may be gone.
 
     Raises:
         NotFound: No such attempt is left.
     """
-    attempts = reversed(attempts_of(lake, run_id) if parse_run_id(run_id) else [])
-    run = next(filter(None, (load_run(lake, branch) for branch in attempts)), None)
+    run = latest_run(lake, read_main(lake), run_id) if parse_run_id(run_id) else None
     if run is None or not run.reached(Step.DECIDED):
         raise NotFound("no decided attempt of such a run is left", where=run_id, todo="start a new run")
     return run

@@ -21,7 +21,7 @@ from mlops.runs.lifecycle import (
     carried,
     finish_step,
     is_over,
-    load_run,
+    latest_run,
     open_run,
     promotion_of,
     run_of,
@@ -180,10 +180,9 @@ def _which(lake: Lake, state: MainState, old: Old, *, again: bool) -> tuple[int,
     while _asked(lake, state, old, count + 1):
         count += 1
     run_id = _run_id(old, count)
-    attempts = attempts_of(lake, run_id)
-    run = load_run(lake, attempts[-1]) if attempts else None
+    run = latest_run(lake, state, run_id)
     if run is None:
-        swept = not attempts and names.restored_tag(run_id) in state.tags
+        swept = not attempts_of(lake, run_id) and names.restored_tag(run_id) in state.tags
         return count + swept, None
     if not is_over(lake, state, run) or run.step is Step.FAILED:
         return count, None

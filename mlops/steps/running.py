@@ -62,19 +62,22 @@ def open_(
 def reopen(workspace: Workspace, run_id: str, tags: Mapping[str, str] | None = None) -> Run:
     """Return the attempt of a known run that this process may go on with.
 
-    This process's own attempt is returned as it is. Otherwise a new attempt goes on from the last finished
-    step. If the code has changed since, or the run failed on record, its outputs would not follow from its
-    inputs: then it is a new run, on `main`'s head, with the same parameters.
+    This process's own attempt is returned as it is, and so is one that is over and whose branch is gone.
+    Otherwise a new attempt goes on from the last finished step. If the code has changed since, or the run
+    failed on record, its outputs would not follow from its inputs: then it is a new run, on `main`'s head,
+    with the same parameters.
 
     Raises:
         NotFound: No attempt of the run is left.
         RunAlive: Another process is working on this run.
     """
     lake, ports = workspace.lake, workspace.ports
-    attempts = reversed(lifecycle.attempts_of(lake, run_id))
-    latest = next(filter(None, (lifecycle.load_run(lake, branch) for branch in attempts)), None)
+    state = read_main(lake)
+    latest = lifecycle.latest_run(lake, state, run_id)
     if latest is None:
         raise NotFound("nothing is left of this run", where=run_id, todo="start a new run")
+    if not _has_branch(workspace, latest) and lifecycle.is_over(lake, state, latest):
+        return latest
     if latest.lease.owner == ports.processes.me() and latest.step is not Step.FAILED:
         lake.discard(latest.branch)
         return latest
@@ -159,12 +162,17 @@ def reloaded(workspace: Workspace, run: Run) -> Run:
     return lifecycle.load_run(workspace.lake, run.branch) or run
 
 
+def _has_branch(workspace: Workspace, run: Run) -> bool:
+    """Tell whether the attempt has a branch; one that was decided on may be over, and its branch gone."""
+    return not run.reached(Step.DECIDED) or run.branch in workspace.lake.branches(run.branch)
+
+
 def tracked(workspace: Workspace, run: Run, tags: Mapping[str, str]) -> Run:
     """Return the run with an entry in the tracker that leads to its branch."""
-    links = workspace.links
+    links, ref = workspace.links, run.branch if _has_branch(workspace, run) else run.head
     pages = {
-        "mlops.url.compare": links.compare(names.MAIN, run.branch),
-        "mlops.url.report": links.report(run.branch),
+        "mlops.url.compare": links.compare(names.MAIN, ref),
+        "mlops.url.report": links.report(ref),
     }
     workspace.ports.tracker.begin(run, {**git_state(), **pages, **tags})
     return run

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mlops.cli.refs import evidence_of, is_over, resolved
+from mlops.cli.refs import evidence_of, resolved
 from mlops.runs import names
 from mlops.runs.errors import InputError, NotFound
 from mlops.runs.history import read_main
 from mlops.runs.janitor import sweep
+from mlops.runs.lifecycle import ended_run
+from mlops.runs.recorded import Recorded
 from tests.cli.conftest import Desk
 
 
@@ -35,7 +37,8 @@ class TestResolved:
 
 class TestIsOver:
     def over(self, desk: Desk, run_id: str) -> bool:
-        return is_over(desk.world.lake, read_main(desk.world.lake), run_id)
+        state = read_main(desk.world.lake)
+        return ended_run(Recorded(desk.world.lake, state), run_id) is not None
 
     def test_what_was_promoted_refused_or_rolled_back_is_over(self, mlops: Desk) -> None:
         promoted, refused = mlops.world.run(mae=10.0), mlops.world.run(mae=15.0)

@@ -39,14 +39,15 @@ def run(session: Session, pipeline: str, given: Sequence[str], *, again: bool, t
 
 def _repetition(workspace: Workspace, params: Any) -> int:
     """Return the number of the first repetition of these inputs that is not over."""
-    from mlops.cli.refs import is_over
     from mlops.runs.history import read_main
+    from mlops.runs.lifecycle import ended_run
+    from mlops.runs.recorded import Recorded
     from mlops.steps.provenance import inputs_of
 
     state = read_main(workspace.lake)
     digest = inputs_of(workspace.spec, workspace.lake, state.head, params).digest
-    count = 0
-    while is_over(workspace.lake, state, names.run_id(digest, count)):
+    recorded, count = Recorded(workspace.lake, state), 0
+    while state.is_revoked(run_id := names.run_id(digest, count)) or ended_run(recorded, run_id):
         count += 1
     return count
 
