@@ -190,6 +190,7 @@ def audit(
     """Prove that all on main passed the gate.
 
     Goes on where the last audit from here ended. Exit code 41: something does not hold, one line for each.
+    Exit code 43: nothing is wrong as far as can be told, but something could not be proved.
     """
     from mlops.cli.commands import auditing
 

@@ -22,7 +22,7 @@ from mlops.runs.audit_record import record_findings
 from mlops.runs.audit_subject import AuditFinding, Before, Check, Lineage, PromotionSubject, Prover, ask
 from mlops.runs.audit_tracker import Version, Witness
 from mlops.runs.digest import digest_of
-from mlops.runs.errors import AuditFailed, InputError
+from mlops.runs.errors import AuditFailed, InputError, NotProved
 from mlops.runs.history import kind_of, read_optional
 from mlops.runs.model import Kind
 from mlops.runs.ports import Commit, Lake, Ports
@@ -138,18 +138,17 @@ def limits(*, rescore: bool) -> tuple[str, ...]:
     )
 
 
-def failure(findings: Sequence[AuditFinding]) -> AuditFailed | None:
-    """Return the error that findings amount to; None where nothing is proved to be wrong."""
-    proved = [finding for finding in findings if finding.proved]
-    if not proved:
+def failure(findings: Sequence[AuditFinding]) -> AuditFailed | NotProved | None:
+    """Return the error that findings amount to; None where there are none."""
+    wrong = [finding for finding in findings if finding.proved]
+    told = wrong or list(findings)
+    if not told:
         return None
-    first = proved[0]
-    more = f"; {len(proved) - 1} more findings" if len(proved) > 1 else ""
-    return AuditFailed(
-        f"{first.invariant} does not hold: {first.what}{more}",
-        where=first.commit[:12] or names.MAIN,
-        todo=first.todo,
-    )
+    first, more = told[0], f"; {len(told) - 1} more findings" if len(told) > 1 else ""
+    where = first.commit[:12] or names.MAIN
+    if not wrong:
+        return NotProved(f"{first.invariant} is not proved: {first.what}{more}", where=where, todo=first.todo)
+    return AuditFailed(f"{first.invariant} does not hold: {first.what}{more}", where=where, todo=first.todo)
 
 
 def _first(lake: Lake, history: list[Commit], since: str, known: Mark | None, *, rescore: bool) -> int:

@@ -19,6 +19,7 @@ from mlops.runs.audit_tags import (
     settling_findings,
     squatted_bars,
     squatted_numbers,
+    validation_findings,
 )
 from mlops.runs.audit_tracker import RECONCILE, RESTORE, Witness, tracker_findings
 from mlops.runs.forgetting import NOTE
@@ -122,6 +123,7 @@ def record_findings(
     yield from restored_findings(record.lake, record.own_tags)
     yield from _revoked(record)
     yield from _decisions(record)
+    yield from validation_findings(record.lake, record.history, record.tags)
     yield from _champion(record)
     standing = [commit for commit in history if commit.id in record.lineage]
     yield from tracker_findings(ports, standing, record.known.keys(), witness)

@@ -6,7 +6,7 @@ sequence, a look that nobody took raises the bar for the next, a run that nobody
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from mlops.runs import names
 from mlops.runs.audit_rollback import Rollback
@@ -18,6 +18,7 @@ from mlops.runs.history import event_of, is_forward, kind_of, read_json
 from mlops.runs.lifecycle import run_of
 from mlops.runs.model import Kind, RollbackRecord, Step
 from mlops.runs.ports import Commit, Lake
+from mlops.runs.tagging import is_gone, untagged, validation_tag
 
 #: Kind of the commit on which a rollback made forward is recorded.
 _RECORD = "rollback-record"
@@ -149,6 +150,25 @@ def _decides(lake: Lake, commit: Commit, tag: str) -> bool:
         return False
     named = names.decision_tag(paired.holdout_digest, decision.verdict.look)
     return run.step is Step.DECIDED and decision.run_id == run.run_id and named == tag
+
+
+def validation_findings(
+    lake: Lake, history: Sequence[Commit], tags: Mapping[str, str]
+) -> Iterator[AuditFinding]:
+    """Yield the ingests whose evidence is kept by no tag, and the tags that keep another commit.
+
+    Evidence that is gone is told where the ingest itself is asked.
+    """
+    owed = {tag for tag, _ in untagged(lake, history[-1].id, tags)}
+    for commit in history:
+        tag, evidence = validation_tag(commit) or ("", "")
+        if tag and tag not in tags and (tag in owed or not is_gone(lake, evidence)):
+            todo = RECONCILE if tag in owed else f"create the tag {tag} at {evidence}"
+            what = "the results of its validation are kept by no tag"
+            yield AuditFinding(commit.id, "I14", what, todo, proved=tag in owed)
+    for tag, at in tags.items():
+        if tag.startswith(names.VALIDATED_TAGS) and tag != names.validated_tag(at):
+            yield AuditFinding(at, "I14", f"{tag} names another commit than its name says", SQUATTED)
 
 
 def restored_findings(lake: Lake, tags: Mapping[str, str]) -> Iterator[AuditFinding]:

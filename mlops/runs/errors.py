@@ -23,6 +23,7 @@
     ├── Corrupt                   40   bytes are not the ones that were recorded
     │   └── Untrusted             42   a record bears no signature by a trusted key
     ├── AuditFailed               41   something on `main` is not as the protocol would have left it
+    ├── NotProved                 43   the audit found nothing wrong, and could not prove all
     └── ProtocolMisuse            70   the code asked for something the protocol forbids: a defect
 
 The number is the process's exit code. Retrying is decided by ``retryable``, never by the text.
@@ -210,6 +211,12 @@ class AuditFailed(MlopsError):
     """The audit found something that the protocol would not have left so."""
 
     exit_code = 41
+
+
+class NotProved(MlopsError):
+    """The audit found nothing wrong, but what proves it is not all there."""
+
+    exit_code = 43
 
 
 class ProtocolMisuse(MlopsError):

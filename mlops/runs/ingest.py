@@ -12,6 +12,7 @@ from mlops.runs.history import MainState, read_main, since
 from mlops.runs.merging import merge_into_main
 from mlops.runs.model import Kind
 from mlops.runs.ports import Lake, ObjectStat, Ports
+from mlops.runs.tagging import ensure_tag
 
 
 @dataclass(frozen=True)
@@ -196,7 +197,7 @@ def _publish(
     head = state.head
     for _ in range(rounds):
         try:
-            return merge_into_main(ports.lake, data, message, {**metadata, "expected_head": head})
+            merged = merge_into_main(ports.lake, data, message, {**metadata, "expected_head": head})
         except Conflict:
             return ""  # the same arrival was delivered by somebody else: judge again what it replaces now
         except MainMoved:
@@ -206,4 +207,7 @@ def _publish(
             ):
                 return ""  # the fork was dropped, or other suites judge now
             head = moved.head
+        else:
+            ensure_tag(ports.lake, names.validated_tag(evidence), evidence)  # else a sweep would lose it
+            return merged
     return ""

@@ -12,6 +12,7 @@ from mlops.runs.history import MainState, read_main
 from mlops.runs.lifecycle import attempts_of, is_alive, is_over, load_run
 from mlops.runs.model import Run, Step
 from mlops.runs.ports import Commit, Lake, Ports
+from mlops.runs.tagging import untagged
 
 
 @dataclass(frozen=True)
@@ -32,19 +33,27 @@ class Sweepable:
 
 
 @dataclass(frozen=True)
-class _Rolled:
-    """Rollbacks: branches of those under way; path and checksum of deliveries dropped, to the number."""
+class _Known:
+    """What `main` and its tags say of branches.
+
+    Attributes:
+        under_way: Branches of rollbacks under way.
+        dropped: Path and checksum of deliveries that rollbacks dropped, to the number.
+        untagged: Commits that a record tag should keep and does not yet.
+    """
 
     under_way: set[str]
     dropped: Mapping[tuple[str, str], int]
+    untagged: set[str]
 
 
 def survey(ports: Ports) -> list[Sweepable]:
     """Return every branch but `main` with a judgement, ascending by name; nothing is changed."""
     state = read_main(ports.lake)
-    known = _Rolled(
+    known = _Known(
         {entry.branch for entry in rollback_forward.announced(ports.lake, state) if entry.owed},
         {(entry.path, entry.checksum): entry.number for entry in dropped_arrivals(ports.lake, state)},
+        {commit for _, commit in untagged(ports.lake, state.head, state.tags)},
     )
     return [
         _judge(ports, state, branch, commit, known)
@@ -65,15 +74,15 @@ def sweep(ports: Ports, *, dry_run: bool) -> list[Sweepable]:
     return found
 
 
-def _judge(ports: Ports, state: MainState, branch: str, commit: str, rolled: _Rolled) -> Sweepable:
+def _judge(ports: Ports, state: MainState, branch: str, commit: str, known: _Known) -> Sweepable:
     if names.parse_run_branch(branch):
         over, why = _run(ports, state, branch)
     elif branch.startswith("ingest-"):
-        over, why = _ingest(ports.lake, state, ports.lake.commit_of(commit), branch, rolled)
+        over, why = _ingest(ports.lake, state, ports.lake.commit_of(commit), branch, known)
     elif branch.startswith("promote-"):
         over, why = _promote(ports, state, branch)
     elif branch.startswith(names.ROLLBACK_BRANCHES):
-        over = state.rollback is None and branch not in rolled.under_way
+        over = state.rollback is None and branch not in known.under_way
         why = "its rollback is over" if over else "its rollback is under way"
     elif branch.startswith(("policy-", "setup-")):
         over, why = True, "it is merged at once or not at all"
@@ -87,10 +96,21 @@ def _judge(ports: Ports, state: MainState, branch: str, commit: str, rolled: _Ro
 def _run(ports: Ports, state: MainState, branch: str) -> tuple[bool, str]:
     run = load_run(ports.lake, branch)
     parsed = names.parse_run_branch(branch)
-    later = parsed is not None and attempts_of(ports.lake, parsed.run_id)[-1] != branch
+    attempts = attempts_of(ports.lake, parsed.run_id) if parsed else [branch]
+    later = attempts[-1] != branch
     if run is None:
         return later, "a later attempt has taken over" if later else "it is being opened"
-    return _of_run(ports, state, run, later=later)
+    over, why = _of_run(ports, state, run, later=later)
+    earlier = (_at_work(ports, state, b) for b in attempts[: attempts.index(branch)] if over)
+    fenced = next(filter(None, earlier), "")
+    return (False, f"it fences {fenced}, who works on an earlier attempt") if fenced else (over, why)
+
+
+def _at_work(ports: Ports, state: MainState, branch: str) -> str:
+    """Return who may still go on with an attempt; empty where nobody does."""
+    run = load_run(ports.lake, branch)
+    ended = run is None or run.step is Step.FAILED or is_over(ports.lake, state, run)
+    return run.lease.owner if run is not None and not ended and is_alive(ports, run.lease) else ""
 
 
 def _of_run(ports: Ports, state: MainState, run: Run, *, later: bool) -> tuple[bool, str]:
@@ -113,18 +133,22 @@ def _kept(lake: Lake, state: MainState, run: Run) -> bool:
     return state.tags.get(metadata.get("decision_tag", "")) == evidence
 
 
-def _ingest(lake: Lake, state: MainState, head: Commit, branch: str, rolled: _Rolled) -> tuple[bool, str]:
+def _ingest(lake: Lake, state: MainState, head: Commit, branch: str, known: _Known) -> tuple[bool, str]:
     if head.metadata.get("kind") != "ingest-validation":
         return False, "its arrival has not been validated"
     if head.metadata.get("outcome") != "passed":
         return False, "its arrival failed validation: the results are kept here"
+    if head.id in known.untagged:
+        return False, "its evidence is not tagged yet"
+    if state.tags.get(names.validated_tag(head.id)) == head.id:
+        return True, "its arrival went to main, its evidence is tagged"
     data = lake.commit_of(head.parents[0])
     waiting = [
         change.path
         for change in lake.diff(state.head, data.id, names.RAW)
         if change.path.endswith(f"/{head.metadata.get('arrival')}.parquet")
     ]
-    numbers = {rolled.dropped.get((path, lake.stat(data.id, path).checksum), 0) for path in waiting}
+    numbers = {known.dropped.get((path, lake.stat(data.id, path).checksum), 0) for path in waiting}
     if numbers and 0 not in numbers:
         return True, f"its arrival was dropped by rollback {max(numbers)}, whose record keeps it"
     return not waiting, f"{branch} differs from main" if waiting else "its arrival is on main"

@@ -15,6 +15,9 @@ MAIN = "main"
 CHAMPION_TAG = "champion"
 HOLD_TAG = "hold"
 
+#: What the tags start with that keep the results of validations.
+VALIDATED_TAGS = "validated-"
+
 #: What the branches of rollbacks start with.
 ROLLBACK_BRANCHES = "rollback-"
 
@@ -229,6 +232,11 @@ def forgotten_tag(run: str) -> str:
 def written_off_tag(number: int, arrival: str) -> str:
     """Return the tag by which an arrival that rollback ``number`` dropped is written off."""
     return f"writtenoff-{number:06d}-{check_arrival(arrival)}"
+
+
+def validated_tag(evidence_commit: str) -> str:
+    """Return the tag that keeps the results of an arrival's validation, at the commit that holds them."""
+    return f"{VALIDATED_TAGS}{evidence_commit[:12]}"
 
 
 def event_number(tag: str) -> int | None:

@@ -1,14 +1,14 @@
-"""Record tags: what a numbered event, a rollback and a hold leave behind, written once and found for ever."""
+"""Record tags: what an event, an ingest, a rollback and a hold leave behind, written once and kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from mlops.runs import names
-from mlops.runs.errors import Conflict
-from mlops.runs.history import events
-from mlops.runs.model import RollbackRecord
-from mlops.runs.ports import Lake
+from mlops.runs.errors import Conflict, NotFound
+from mlops.runs.history import event_of, kind_of
+from mlops.runs.model import Kind, RollbackRecord
+from mlops.runs.ports import Commit, Lake
 
 
 def ensure_tag(lake: Lake, tag: str, commit: str, *, anywhere: bool = False) -> bool:
@@ -28,18 +28,55 @@ def ensure_tag(lake: Lake, tag: str, commit: str, *, anywhere: bool = False) -> 
 
 
 def tag_events(lake: Lake, head: str, tags: Mapping[str, str]) -> list[str]:
-    """Tag the events in the history of ``head`` that are not tagged yet; return a line for each.
+    """Tag the events and ingests in the history of ``head`` that are not tagged yet; return a line for each.
 
-    The oldest comes first, so that whoever finds an event tagged knows that those before it are.
+    The oldest comes first, so that whoever finds one tagged knows that those of its sort before it are.
     """
-    missing: list[tuple[str, str]] = []
-    for event in events(lake, head):
-        if tags.get(event.tag) == event.commit:
-            break
-        missing.append((event.tag, event.commit))
     return [
-        f"tagged {commit[:12]} as {tag}" for tag, commit in reversed(missing) if ensure_tag(lake, tag, commit)
+        f"tagged {commit[:12]} as {tag}"
+        for tag, commit in untagged(lake, head, tags)
+        if ensure_tag(lake, tag, commit)
     ]
+
+
+def untagged(lake: Lake, head: str, tags: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the record tags that the history of ``head`` lacks, with the commits to name, oldest first."""
+    missing: list[tuple[str, str]] = []
+    sought = {_event_tag, validation_tag}
+    for commit in lake.log(head):
+        for wanted in tuple(sought):
+            found = wanted(commit)
+            if found is None:
+                continue
+            if tags.get(found[0]) == found[1] or (wanted is validation_tag and is_gone(lake, found[1])):
+                sought.discard(wanted)
+            else:
+                missing.append(found)
+        if not sought:
+            break
+    return missing[::-1]
+
+
+def _event_tag(commit: Commit) -> tuple[str, str] | None:
+    event = event_of(commit)
+    return (event.tag, event.commit) if event is not None else None
+
+
+def validation_tag(commit: Commit) -> tuple[str, str] | None:
+    """Return the tag that an ingest's evidence is kept by: else it is gone once its branch is."""
+    evidence = commit.metadata.get("evidence_commit", "")
+    if kind_of(commit) is not Kind.INGEST or not names.is_commit_id(evidence):
+        return None
+    return names.validated_tag(evidence), evidence
+
+
+def is_gone(lake: Lake, commit: str) -> bool:
+    """Tell whether a commit was collected: older versions of this program kept no evidence of ingests."""
+    try:
+        lake.commit_of(commit)
+    except NotFound:
+        return True
+    return False
 
 
 def tag_dropped(lake: Lake, at: str, record: RollbackRecord) -> None:

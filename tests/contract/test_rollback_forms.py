@@ -154,6 +154,13 @@ def test_what_was_dropped_is_written_off_on_record(world: World) -> None:
         world.lake.delete_tag("writtenoff-000003-2013-03")
 
 
+def test_what_the_suites_said_of_an_arrival_is_kept_by_the_server(world: World) -> None:
+    tags = world.lake.tags(names.VALIDATED_TAGS)
+    assert tags
+    with pytest.raises(Unlawful, match="record"):
+        world.lake.delete_tag(next(iter(tags)))
+
+
 def test_what_becomes_collectable_is_told(world: World) -> None:
     world.run(mae=15.0)
     told = becoming_collectable(world.lake, survey(world.ports))

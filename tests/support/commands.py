@@ -223,7 +223,7 @@ def end_of(world: World) -> dict[str, Any]:
         "objects": {s.path: s.checksum for s in objects if s.path not in differ},
         "history": [commit.metadata.get("kind", "") for commit in world.lake.log(state.head)],
         "champion": [state.champion.number, state.champion.run_id] if state.champion else None,
-        "tags": sorted(state.tags),
+        "tags": sorted(_without_id(world, tag, at) for tag, at in state.tags.items()),
         "frozen": state.rollback is not None,
         "champion tag": _champion_of(world, champion_at),
         "alias": alias is not None
@@ -231,6 +231,13 @@ def end_of(world: World) -> dict[str, Any]:
         "protected": [p for p in world.lake.protection().patterns if not is_marker(p)],
         "staged": [change.path for change in world.lake.staged(names.MAIN)],
     }
+
+
+def _without_id(world: World, tag: str, at: str) -> str:
+    """Return a tag with whatever stands for the commit that it is named for."""
+    if not tag.startswith(names.VALIDATED_TAGS):
+        return tag
+    return f"{names.VALIDATED_TAGS}{world.lake.commit_of(at).metadata['arrival']}"
 
 
 def _champion_of(world: World, commit: str) -> str:

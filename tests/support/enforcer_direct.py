@@ -59,7 +59,7 @@ def _delete_tag(lake: MemoryLake, tag: str, commit: str) -> None:
     for prefix in ("revoked-", "restored-"):
         if tag.startswith(prefix):
             run = tag.removeprefix(prefix)
-    if tag.startswith(("writtenoff-", "settled-")):
+    if tag.startswith(("writtenoff-", "settled-", "validated-")):
         run = ""
     for prefix, path in _OWNERS.items():
         if tag.startswith(prefix):

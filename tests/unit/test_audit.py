@@ -360,11 +360,19 @@ def test_limits_are_told() -> None:
 
 def test_a_failure_names_the_first_thing_that_is_proved_and_counts_the_rest() -> None:
     open_ = AuditFinding("c" * 64, "I9", "is gone", "", proved=False)
-    assert failure([open_]) is None
+    assert failure([]) is None
     error = failure([open_, AuditFinding("d" * 64, "I6", "one", "do it"), AuditFinding("", "I3", "two", "")])
     assert error is not None
     assert (error.exit_code, error.where, error.todo) == (41, "d" * 12, "do it")
     assert "1 more" in error.what
+
+
+def test_what_is_not_proved_fails_by_an_exit_code_of_its_own() -> None:
+    open_ = AuditFinding("c" * 64, "I9", "its evidence is gone", "note it", proved=False)
+    error = failure([open_, open_])
+    assert error is not None
+    assert (error.exit_code, error.where, error.todo) == (43, "c" * 12, "note it")
+    assert error.what == "I9 is not proved: its evidence is gone; 1 more findings"
 
 
 def test_a_state_that_is_read_stays_the_same(world: World) -> None:

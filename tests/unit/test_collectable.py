@@ -17,6 +17,7 @@ from mlops.runs.promotion import promote
 from mlops.runs.rollback import plan_rollback, rollback
 from mlops.runs.rollback_forward import go_forward
 from tests.support.fakes import FakeProcesses
+from tests.support.faults import half_done
 from tests.support.protocol import World, fails, new_world
 
 NOTHING = Collectable(0, 0, 0)
@@ -39,8 +40,7 @@ def test_what_was_merged_or_is_tagged_stays(world: World) -> None:
     told = found(world)
     assert told[refused.run.branch] == NOTHING
     merged = {branch: entry for branch, entry in told.items() if branch.startswith("ingest-2013_01")}
-    # The validation of an arrival is on its branch alone; the data is on main.
-    assert [entry.objects for entry in merged.values()] == [1]
+    assert list(merged.values()) == [NOTHING]  # its validation is kept by a tag, as a decision is
     promoted = next(entry for branch, entry in told.items() if branch not in merged and entry.commits)
     assert promoted.objects <= 1
 
@@ -93,8 +93,18 @@ def test_the_branch_of_an_arrival_that_was_dropped_goes_and_its_data_stays(
     world.arrive("2013-03")
     rollback(world.ports, "it was wrong", 1, forward=forward)
     entry = next(e for e in survey(world.ports) if e.branch.startswith("ingest-2013_03"))
-    assert (entry.over, entry.why) == (True, "its arrival was dropped by rollback 2, whose record keeps it")
-    assert found(world)[entry.branch].objects == 1  # the validation alone
+    assert (entry.over, entry.why) == (True, "its arrival went to main, its evidence is tagged")
+    assert found(world)[entry.branch] == NOTHING
+
+
+@pytest.mark.parametrize("forward", [False, True])
+def test_a_second_delivery_of_what_was_dropped_goes_too(world: World, forward: bool) -> None:
+    half_done(world, "lake.merge", lambda w: w.arrive("2013-03"))
+    world.arrive("2013-03")
+    rollback(world.ports, "it was wrong", 1, forward=forward)
+    entries = [e for e in survey(world.ports) if e.branch.startswith("ingest-2013_03")]
+    assert "its arrival was dropped by rollback 2, whose record keeps it" in {e.why for e in entries}
+    assert all(e.over for e in entries)
 
 
 class TestRollbackBranches:

@@ -368,6 +368,18 @@ def test_sweep_removes_only_what_is_over(world: World) -> None:
     assert not any(entry.over for entry in survey(others))
 
 
+def test_an_attempt_stays_while_it_fences_one_at_work(world: World) -> None:
+    slow = world.train(mae=12.0)
+    other = dataclasses.replace(world.ports, processes=FakeProcesses("other:2:2", living={slow.lease.owner}))
+    taken = open_run(other, lambda _fork: slow.inputs, take_over=True)
+    promote(other, world.judge, decide(other, world.judge, taken).run)
+    entries = {entry.branch: entry for entry in survey(other)}
+    assert not entries[taken.branch].over
+    assert entries[taken.branch].why == f"it fences {slow.lease.owner}, who works on an earlier attempt"
+    later = dataclasses.replace(world.ports, processes=FakeProcesses("third:3:3"))
+    assert {entry.branch for entry in survey(later) if entry.over} >= {slow.branch, taken.branch}
+
+
 def test_history_lists_promotions_newest_first(world: World) -> None:
     world.run(mae=14.0)
     world.run(mae=12.0)
