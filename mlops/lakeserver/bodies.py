@@ -42,8 +42,10 @@ class Body:
         return BadRequest(f"request body has an error: doesn't match schema{schema}: {at}{problem}")
 
     def _get(self, name: str, default: Any) -> Any:
-        value = self._value.get(name)
-        if value is not None:
+        value = self._value.get(name, _MISSING)
+        if value is None:
+            raise self._error(name, "Value is not nullable")
+        if value is not _MISSING:
             return value
         if default is _MISSING:
             raise self._error(name, f'property "{name}" is missing')
@@ -74,17 +76,17 @@ class Body:
             raise self._error(name, "value must be a boolean")
         return value
 
-    def integer(self, name: str, default: Any = _MISSING, *, least: int = -MAX_INTEGER) -> Any:
-        """A whole number from `least` to `MAX_INTEGER`."""
+    def integer(
+        self, name: str, default: Any = _MISSING, *, least: int = -MAX_INTEGER, most: int = MAX_INTEGER
+    ) -> Any:
+        """A whole number from `least` to `most`."""
         value = self._get(name, default)
         if value is default:
             return value
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise self._error(name, "value must be an integer")
-        if not least <= value <= MAX_INTEGER:
-            raise self._error(name, f"number must be between {least} and {MAX_INTEGER}")
+        if not least <= value <= most:
+            raise self._error(name, f"number must be between {least} and {most}")
         return value
 
     def texts(self, name: str) -> list[str]:
@@ -120,6 +122,10 @@ class Body:
         """An object inside, or None."""
         value = self._get(name, None)
         return None if value is None else Body(value, schema, at=f"{self._at}/{name}")
+
+    def required(self, name: str, schema: str) -> Body:
+        """An object inside, which has to be there."""
+        return Body(self._get(name, _MISSING), schema, at=f"{self._at}/{name}")
 
     def items(self, name: str, schema: str) -> list[Body]:
         """A list of objects inside."""

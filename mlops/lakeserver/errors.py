@@ -42,6 +42,10 @@ class Forbidden(LakeError):
     status = 403
 
 
+class MalformedRule(LakeError):
+    """A branch protection rule cannot be read, so that nobody knows which branches it protects."""
+
+
 class NotFound(LakeError):
     """What the request names does not exist."""
 

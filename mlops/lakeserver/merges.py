@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from mlops.lakeserver.diffs import ThreeWayChange, three_way
 from mlops.lakeserver.errors import BadRequest, MergeConflict
-from mlops.lakeserver.nodes import Item, Node, NodeStore, encode
+from mlops.lakeserver.nodes import EMPTY_ID, Item, Node, NodeStore, encode
 from mlops.lakeserver.patches import Draft, Edit
 from mlops.lakeserver.trees import apply
 
@@ -46,6 +46,13 @@ def merge(nodes: NodeStore, base: bytes, source: bytes, destination: bytes, stra
     if merging.clashes:
         raise MergeConflict(merging.clashes)
     return apply(nodes, tree, edits) if edits else tree
+
+
+def replay(nodes: NodeStore, base: bytes, source: bytes, destination: bytes, strategy: str = "") -> bytes:
+    """As `merge`, but what has no tree yet stays so only where `source` is taken as it is, as in lakeFS."""
+    if destination == base:
+        return source
+    return merge(nodes, base, source, destination, strategy) or EMPTY_ID
 
 
 class _Merging:

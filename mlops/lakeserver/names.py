@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from mlops.lakeserver.errors import BadRequest
 
@@ -11,7 +10,8 @@ MAX_PATH_BYTES = 1024
 
 _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9-]{2,62}", re.ASCII)
 _BRANCH = re.compile(r"\w[-\w]*", re.ASCII)
-_TAG_REFUSED = re.compile(r"[\x00-\x20\x7f^:?*\[\\~/]|\.\.|@\{")
+# Unlike Git, lakeFS allows `~`, and control characters above the space.
+_TAG_REFUSED = re.compile(r"[\x00-\x20^:?*\[\\/]|\.\.|@\{")
 _NAMESPACE = re.compile(r"local://.*", re.DOTALL)
 
 
@@ -34,6 +34,8 @@ def check_namespace(address: str) -> str:
     """
     if not _NAMESPACE.fullmatch(address):
         raise BadRequest("failed to match required regex ^local://: invalid namespace")
+    if address == "local://":
+        raise BadRequest("failed to create repository: failed to access storage")
     return address.rstrip("/") if address.rstrip("/") != "local:" else address
 
 
@@ -75,21 +77,26 @@ def check_tag(name: str) -> str:
     return name
 
 
-def check_path(path: str) -> bytes:
+def check_path(path: str, argument: str = "path") -> bytes:
     """The object path as the key it is stored under.
 
     Raises:
         BadRequest: empty, too long, or not Unicode.
     """
+    if not path:
+        raise BadRequest(f'parameter "{argument}" in query has an error: empty value is not allowed')
+    return check_optional_path(path, argument)
+
+
+def check_optional_path(path: str, argument: str = "path") -> bytes:
+    """As `check_path`, of a path (or a part of one) that may be empty."""
     try:
         key = path.encode()
     except UnicodeEncodeError:
-        raise BadRequest("argument path: invalid value: validation error: not valid UTF-8") from None
-    if not key:
-        raise BadRequest('parameter "path" in query has an error: empty value is not allowed')
+        raise BadRequest(f"argument {argument}: invalid value: validation error: not valid UTF-8") from None
     if len(key) > MAX_PATH_BYTES:
         raise BadRequest(
-            "argument path: invalid value: validation error: "
+            f"argument {argument}: invalid value: validation error: "
             f"{len(key)} is above maximum length ({MAX_PATH_BYTES})"
         )
     return key
@@ -99,14 +106,3 @@ def upper_bound(prefix: bytes) -> bytes | None:
     """The first key after all keys that start with `prefix`; None where there is none."""
     stripped = prefix.rstrip(b"\xff")
     return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else None
-
-
-@lru_cache(maxsize=1024)
-def _wildcard(pattern: str) -> re.Pattern[str]:
-    parts = (".*" if char == "*" else "." if char == "?" else re.escape(char) for char in pattern)
-    return re.compile("".join(parts), re.DOTALL)
-
-
-def matches(pattern: str, name: str) -> bool:
-    """Whether a protection rule's pattern (`*` anything, `?` one character) matches the whole name."""
-    return bool(_wildcard(pattern).fullmatch(name))

@@ -187,7 +187,7 @@ ROUTES: tuple[Route, ...] = (
     Route("setup", "POST", "/setup_lakefs", config.setup, open=True),
     Route("postStatsEvents", "POST", "/statistics", config.post_stats_events),
     Route("login", "POST", "/auth/login", auth.login, open=True),
-    Route("getCurrentUser", "GET", "/user", auth.get_current_user),
+    Route("getCurrentUser", "GET", "/user", auth.get_current_user, open=True),
     Route("getAuthCapabilities", "GET", "/auth/capabilities", auth.get_auth_capabilities, open=True),
 )
 

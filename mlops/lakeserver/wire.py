@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -20,6 +21,12 @@ Header = tuple[bytes, bytes]
 
 MAX_BODY_BYTES = 16 << 20
 JSON_TYPE: Header = (b"content-type", b"application/json")
+
+# RFC 3339 as lakeFS reads it: a `T`, and a zone.
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+# Python knows no year 0.
+_TWENTY_CENTURIES_S = 730_485 * 86_400
 
 _TRUE, _FALSE = (
     frozenset({"true", "True", "TRUE", "1", "t", "T"}),
@@ -61,7 +68,14 @@ class Request:
         if self._headers is None:
             self._headers = dict(self.scope["headers"])
         value = self._headers.get(name)
-        return None if value is None else value.decode("latin-1")
+        return None if value is None else value.strip(b" \t").decode("latin-1")
+
+    def header_parameter(self, name: str) -> str | None:
+        """A header that the operation names among its parameters; it has a value if it is there at all."""
+        value = self.header(name.lower().encode())
+        if value == "":
+            raise BadRequest(f'parameter "{name}" in header has an error: empty value is not allowed')
+        return value
 
     def queries(self, name: str) -> list[str]:
         """All values of a query parameter."""
@@ -95,6 +109,13 @@ class Request:
         """A query parameter that has a value if it is there at all."""
         return self.required(name) if self.queries(name) else None
 
+    def several(self, name: str) -> list[str]:
+        """All values of a query parameter that may be repeated; none of them is empty."""
+        values = self.queries(name)
+        if "" in values:
+            raise BadRequest(f'parameter "{name}" in query has an error: empty value is not allowed')
+        return values
+
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         """A query parameter that is one of `allowed`."""
         value = self.query(name, default)
@@ -107,8 +128,8 @@ class Request:
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """A query parameter that says yes or no."""
-        value = self.query(name)
-        if not value:
+        value = self.optional(name)
+        if value is None:
             return default
         if value in _TRUE:
             return True
@@ -120,8 +141,8 @@ class Request:
 
     def integer(self, name: str) -> int | None:
         """A query parameter that is a whole number."""
-        value = self.query(name)
-        if not value:
+        value = self.optional(name)
+        if value is None:
             return None
         digits = value[1:] if value[:1] in "+-" else value
         if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
@@ -149,14 +170,15 @@ class Request:
         if not value:
             return None
         try:
-            moment = datetime.fromisoformat(value)
-            if value[10:11] != "T":
+            if not _TIME.fullmatch(value):
                 raise ValueError
+            if value.startswith("0000-"):
+                return datetime.fromisoformat("2000" + value[4:]).timestamp() - _TWENTY_CENTURIES_S
+            return datetime.fromisoformat(value).timestamp()
         except ValueError:
             raise BadRequest(
                 f'parameter "{name}" in query has an error: string doesn\'t match the format "date-time"'
             ) from None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it comes in.
@@ -200,16 +222,20 @@ class Request:
         if not raw:
             return
         content_type = self.header(b"content-type") or ""
-        if content_type.partition(";")[0].strip().lower() != "application/json":
+        if content_type.partition(";")[0] != "application/json":
             raise BadRequest(
                 f'request body has an error: header Content-Type has unexpected value "{content_type}"'
             )
         try:
-            self.body = json.loads(raw)
+            self.body = json.loads(raw.decode(), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
             raise BadRequest(
                 "request body has an error: failed to decode request body: invalid JSON"
             ) from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 class Response:

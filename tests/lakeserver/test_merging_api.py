@@ -156,6 +156,8 @@ def test_the_merge_base(api: Any) -> None:
 
 
 def test_reverting_a_merge(api: Any) -> None:
+    api.put("kept")
+    api.commit()
     prepared(api)
     api.merge("dev")
     target = "R/branches/main/revert"
@@ -167,7 +169,7 @@ def test_reverting_a_merge(api: Any) -> None:
     assert api("POST", target, {"ref": "main", "parent_number": 3}).status == 400
     assert api("POST", target, {"ref": "main"}).status == 400
     assert api("POST", target, {"ref": "main", "parent_number": 1}).status == 204
-    assert api.paths() == []
+    assert api.paths() == ["kept"]
     assert api.ok("GET", "R/commits/main")["message"] == "Revert main"
     assert api.merge("dev").message == "update branch main: no changes"
     again = api("POST", target, {"ref": "main~1", "parent_number": 1})

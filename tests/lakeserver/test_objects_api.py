@@ -122,7 +122,7 @@ def test_multipart_uploads(api: Any, body: bytes, content_type: str, status: int
     answer = api("POST", "R/branches/main/objects", data=body, headers=headers, path="t.csv")
     assert answer.status == status, answer.body
     if status == 201:
-        assert answer.json["content_type"] == content_type
+        assert (answer.json["content_type"] or "application/octet-stream") == content_type
         assert api.read("t.csv") == b"a,b\r\n1,2"
     else:
         assert api.paths() == []
@@ -319,5 +319,6 @@ def test_bytes_of_this_store_have_their_own_size_whatever_a_client_says(api: Any
     sent = {"physical_address": address, "checksum": "c", "size_bytes": size}
     assert api.ok("PUT", "R/branches/main/objects", sent, path="staged")["size_bytes"] == 12
     linked = {"staging": {"physical_address": address}, "checksum": "c", "size_bytes": size}
-    assert api.ok("PUT", "R/branches/main/staging/backing", linked, path="linked")["size_bytes"] == 12
-    assert (api.read("staged"), api.read("linked")) == (b"twelve bytes",) * 2
+    # Only addresses that were given for this branch and path can be linked.
+    assert api("PUT", "R/branches/main/staging/backing", linked, path="linked").status == 400
+    assert api.read("staged") == b"twelve bytes"

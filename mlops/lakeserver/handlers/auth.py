@@ -12,6 +12,8 @@ UNAUTHORIZED = "error authenticating request"
 
 def login(request: Request) -> Response:
     """Gives a token, and a session cookie, for an access key."""
+    if request.body is None:
+        raise Unauthorized(UNAUTHORIZED)
     body = Body(request.body, "LoginInformation")
     authenticator: Authenticator = request.scope["lake.authenticator"]
     if not authenticator.check(body.text("access_key_id"), body.text("secret_access_key")):
@@ -27,10 +29,19 @@ def session_cookie(token: str, max_age_s: int = SESSION_S) -> tuple[bytes, bytes
 
 
 def get_current_user(request: Request) -> Response:
-    """Shows who asks."""
-    created = int(request.lake.store.setting("created") or 0)
-    user = {"id": request.user, "creation_date": created, "friendly_name": "", "email": ""}
-    return json_response({"user": user})
+    """Shows who asks; as in lakeFS, nobody where a request carries no credentials at all."""
+    authenticator: Authenticator = request.scope["lake.authenticator"]
+    headers = request.scope["headers"]
+    name = authenticator.user_of(headers)
+    if name is not None:
+        created = int(request.lake.store.setting("created"))
+        user = {"id": name, "creation_date": created, "friendly_name": "", "email": ""}
+        return json_response({"user": user})
+    if any(
+        key == b"authorization" or (key == b"cookie" and COOKIE.encode() in value) for key, value in headers
+    ):
+        raise Unauthorized(UNAUTHORIZED)
+    return json_response({"user": {"id": "", "creation_date": 0}})
 
 
 def get_auth_capabilities(_: Request) -> Response:

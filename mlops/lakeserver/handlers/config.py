@@ -87,6 +87,8 @@ def setup(request: Request) -> Response:
     raise Conflict("lakeFS already initialized")
 
 
-def post_stats_events(_: Request) -> Response:
+def post_stats_events(request: Request) -> Response:
     """Takes usage statistics and forgets them."""
+    for event in Body(request.body, "StatsEventsList").items("events", "StatsEvent"):
+        event.text("class"), event.text("name"), event.integer("count")
     return no_content()

@@ -83,7 +83,7 @@ def create_commit_record(request: Request) -> Response:
     tree have to be there (404), and the generation has to be right (400); lakeFS takes any.
     """
     body = Body(request.body, "CommitRecordCreation")
-    body.integer("version", least=0)
+    body.integer("version", least=0, most=1)
     date = body.integer("creation_date")
     if abs(date) > MAX_DATE:
         raise BadRequest("request body has an error: the date is too far away")

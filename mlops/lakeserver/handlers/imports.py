@@ -20,12 +20,8 @@ def import_start(request: Request) -> Response:
     Only `local://` sources. Bytes are copied, where lakeFS refers to the files; links are not followed.
     """
     body = Body(request.body, "ImportCreation")
-    about = body.inner("commit", "CommitCreation")
-    if about is None:
-        raise BadRequest(
-            "request body has an error: doesn't match schema #/components/schemas/ImportCreation: "
-            'Error at "/commit": property "commit" is missing'
-        )
+    about = body.required("commit", "CommitCreation")
+    about.integer("date", None), about.flag("allow_empty"), about.flag("force")
     sources = [
         Source(
             item.choice("type", (COMMON_PREFIX, OBJECT)), item.text("path"), _path(item.text("destination"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE
 from mlops.lakeserver.errors import BadRequest, LakeError
 
 FIELD = "content"
@@ -17,7 +16,7 @@ class _Parts:
     def __init__(self) -> None:
         self._name, self._value = b"", b""
         self._headers: dict[str, str] = {}
-        self.content_type = DEFAULT_CONTENT_TYPE
+        self.content_type = ""
         self.started = self.ended = self.complete = False
         self.data: list[bytes] = []
 
@@ -49,7 +48,7 @@ class _Parts:
         _, options = parse_options_header(self._headers.get("content-disposition", ""))
         if not self.started and options.get(b"name") == FIELD.encode():
             self.started = True
-            self.content_type = self._headers.get("content-type", DEFAULT_CONTENT_TYPE)
+            self.content_type = self._headers.get("content-type", "").strip(" \t")
 
     def _on_data(self, data: bytes, start: int, end: int) -> None:
         if self.started and not self.ended:

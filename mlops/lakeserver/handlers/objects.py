@@ -6,29 +6,30 @@ from mlops.lakeserver import shapes
 from mlops.lakeserver.bodies import Body
 from mlops.lakeserver.errors import BadRequest, NotBuilt
 from mlops.lakeserver.operations import objects, writes
+from mlops.lakeserver.operations.paging import CommonPrefix
 from mlops.lakeserver.wire import Request, Response, dumped_page_response, json_response, no_content
 
 MAX_DELETED = 1000
+NOT_PRESIGNED = "local adapter presigned URL: operation not supported"
 
 
 async def stat_object(request: Request) -> Response:
     """Describes an object. No presigned addresses."""
     path = request.required("path")
+    with_metadata = request.flag("user_metadata", default=True)
     _refuse_presign(request)
     repo, entry = objects.stat(request.lake, request["repository"], request["ref"], path)
-    return json_response(
-        shapes.object_stats(repo, path, entry, with_metadata=request.flag("user_metadata", default=True))
-    )
+    return json_response(shapes.object_stats(repo, path, entry, with_metadata=with_metadata))
 
 
 def _refuse_presign(request: Request) -> None:
     if request.flag("presign"):
-        raise BadRequest("local adapter presigned URL: operation not supported")
+        raise BadRequest(NOT_PRESIGNED)
 
 
 def list_objects(request: Request) -> Response:
     """Lists objects. No presigned addresses."""
-    _refuse_presign(request)
+    with_metadata, presign = request.flag("user_metadata", default=True), request.flag("presign")
     repo, page = objects.list_page(
         request.lake,
         request["repository"],
@@ -38,7 +39,8 @@ def list_objects(request: Request) -> Response:
         delimiter=request.query("delimiter"),
         amount=request.amount(),
     )
-    with_metadata = request.flag("user_metadata", default=True)
+    if presign and any(not isinstance(item, CommonPrefix) for item in page.results):
+        raise BadRequest(NOT_PRESIGNED)
     return dumped_page_response(
         page, [shapes.listed_json(repo, item, with_metadata=with_metadata) for item in page.results]
     )
@@ -47,11 +49,12 @@ def list_objects(request: Request) -> Response:
 def get_underlying_properties(request: Request) -> Response:
     """Shows the storage class, of which there is none."""
     objects.stat(request.lake, request["repository"], request["ref"], request.required("path"))
-    return json_response({"storage_class": ""})
+    return json_response({"storage_class": None})
 
 
 def delete_object(request: Request) -> Response:
     """Deletes an object; that there is none is no error. `no_tombstone` makes no difference here."""
+    request.flag("no_tombstone")
     writes.delete(
         request.lake,
         request["repository"],
@@ -63,7 +66,8 @@ def delete_object(request: Request) -> Response:
 
 
 def delete_objects(request: Request) -> Response:
-    """Deletes up to 1000 objects in one go."""
+    """Deletes up to 1000 objects in one go. `no_tombstone` makes no difference here."""
+    request.flag("no_tombstone")
     paths = Body(request.body, "PathList").texts("paths")
     if len(paths) > MAX_DELETED:
         raise BadRequest(f"request size exceeded, max paths is set to {MAX_DELETED}")

@@ -8,6 +8,7 @@ from mlops.lakeserver.errors import BadRequest, RangeNotSatisfiable
 
 _SYNTAX = re.compile(r"bytes=((\d*-\d*,? ?)+)", re.ASCII)
 _ONE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII)
+MAX_OFFSET = 2**63 - 1
 _MESSAGE = "Requested Range Not Satisfiable"
 
 
@@ -27,6 +28,8 @@ def parse_range(text: str, size: int) -> tuple[int, int]:
     if match is None or match.groups() == ("", ""):
         raise RangeNotSatisfiable(_MESSAGE)
     first, last = match.groups()
+    if any(len(digits) > 18 and int(digits) > MAX_OFFSET for digits in (first, last)):
+        raise RangeNotSatisfiable(_MESSAGE)
     if not first:
         start, end = max(size - int(last), 0), size - 1
     else:

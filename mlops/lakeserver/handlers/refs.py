@@ -12,6 +12,7 @@ from mlops.lakeserver.wire import Request, Response, json_response, page_respons
 
 def diff_refs(request: Request) -> Response:
     """Lists what differs between two refs."""
+    with_right = request.flag("include_right_stats")
     page = branches.diff_page(
         request.lake,
         request["repository"],
@@ -23,7 +24,6 @@ def diff_refs(request: Request) -> Response:
         delimiter=request.query("delimiter"),
         amount=request.amount(),
     )
-    with_right = request.flag("include_right_stats")
     return page_response(page, [shapes.diff(item, with_right=with_right) for item in page.results])
 
 
@@ -35,8 +35,8 @@ def log_commits(request: Request) -> Response:
         request["ref"],
         after=request.query("after"),
         amount=request.amount(),
-        objects=request.queries("objects"),
-        prefixes=request.queries("prefixes"),
+        objects=request.several("objects"),
+        prefixes=request.several("prefixes"),
         limit=request.flag("limit"),
         first_parent=request.flag("first_parent"),
         since=request.time("since"),

@@ -29,9 +29,10 @@ def link_physical_address(request: Request) -> Response:
     The address holds for its repository, branch and path, for 24 hours.
     """
     body = Body(request.body, "StagingMetadata")
-    staging = body.inner("staging", "StagingLocation")
-    address = staging.text("physical_address", "") if staging else ""
-    checksum = body.text("checksum")
+    staging = body.required("staging", "StagingLocation")
+    address = staging.text("physical_address", "")
+    staging.integer("presigned_url_expiry", None)
+    checksum = body.text("checksum").strip('" ')
     if not checksum:
         raise BadRequest("checksum is required")
     try:
@@ -85,7 +86,7 @@ def if_absent(request: Request) -> bool:
     Raises:
         NotBuilt: it names a condition that lakeFS's local storage does not know either.
     """
-    condition = request.header(b"if-none-match")
-    if request.header(b"if-match") is not None or (condition is not None and condition != "*"):
+    condition = request.header_parameter("If-None-Match")
+    if request.header_parameter("If-Match") is not None or (condition is not None and condition != "*"):
         raise NotBuilt("Not Implemented")
     return condition is not None

@@ -13,6 +13,7 @@ from mlops.lakeserver.errors import LakeError, RangeNotSatisfiable, StorageDamag
 from mlops.lakeserver.handlers.multipart import first_part
 from mlops.lakeserver.handlers.ranges import parse_range
 from mlops.lakeserver.handlers.staging import if_absent
+from mlops.lakeserver.media_types import checked_type
 from mlops.lakeserver.operations import objects, writes
 from mlops.lakeserver.store.blobs import Upload
 from mlops.lakeserver.wire import Header, Request, Response, Send, json_response
@@ -27,9 +28,11 @@ async def upload_object(request: Request) -> Response:
     """Stores an object from a raw or multipart body. `storageClass` is taken and ignored."""
     path = request.required("path")
     repository, branch = request["repository"], request["branch"]
-    absent, force = if_absent(request), request.flag("force")
+    request.optional("storageClass")
+    force = request.flag("force")
+    absent = if_absent(request)
     writes.check_upload(request.lake, repository, branch, path, if_absent=absent, force=force)
-    content_type = request.header(b"content-type") or DEFAULT_CONTENT_TYPE
+    content_type = checked_type(request.header(b"content-type") or DEFAULT_CONTENT_TYPE)
     source: AsyncIterator[bytes] = request.chunks()
     if content_type.lower().startswith("multipart/form-data"):
         content_type, source = await first_part(content_type, source)
@@ -47,7 +50,9 @@ async def upload_object(request: Request) -> Response:
             force=force,
         )
         repo, entry = await asyncio.wrap_future(future)
-    return json_response(shapes.object_stats(repo, path, entry), 201)
+    shape = shapes.object_stats(repo, path, entry)
+    # The type of a part without one is not made up until the object is read.
+    return json_response(shape if content_type else shape | {"content_type": ""}, 201)
 
 
 async def _receive(source: AsyncIterator[bytes], upload: Upload) -> None:
@@ -93,6 +98,7 @@ def _user_metadata(request: Request) -> dict[str, str]:
 
 def _text(raw: bytes) -> str:
     """A header's text, which clients send as UTF-8 although HTTP knows no such thing."""
+    raw = raw.strip(b" \t")
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -108,11 +114,11 @@ async def get_object(request: Request) -> Response:
         raise BadRequest("local adapter presigned URL: operation not supported")
     _, entry = objects.stat(request.lake, request["repository"], request["ref"], path)
     etag = f'"{entry.checksum}"'
-    if request.header(b"if-none-match") == etag:
+    if request.header_parameter("If-None-Match") == etag:
         return Response(304)
     headers = [*_object_headers(entry, etag), _disposition(entry), *_SAFE_HEADERS]
     status, start, end = 200, 0, entry.size_bytes - 1
-    asked = request.header(b"range")
+    asked = request.header_parameter("Range")
     if asked is not None:
         start, end = _range(asked, entry, etag)
         status = 206
@@ -139,7 +145,7 @@ async def head_object(request: Request) -> Response:
         etag = f'"{entry.checksum}"'
         headers = _object_headers(entry, etag)
         status, length = 200, entry.size_bytes
-        asked = request.header(b"range")
+        asked = request.header_parameter("Range")
         if asked is not None:
             start, end = _range(asked, entry, etag)
             status, length = 206, end - start + 1

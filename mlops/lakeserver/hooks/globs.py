@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from mlops.lakeserver import wildcards
+from mlops.lakeserver.wildcards import MAX_PATTERN_CHARS, Accepts, Automaton
 
-class BadPattern(ValueError):
+
+class BadPattern(wildcards.BadPattern):
     """The pattern is malformed; lakeFS fails every operation that reads it."""
 
-    def __init__(self) -> None:
-        super().__init__("syntax error in pattern")
+    def __init__(self, message: str = "syntax error in pattern") -> None:
+        super().__init__(message)
 
 
 def match(pattern: str, name: str) -> bool:
@@ -20,54 +22,43 @@ def match(pattern: str, name: str) -> bool:
     Raises:
         BadPattern: a class is empty, open or has a bare `-`, or a backslash stands last.
     """
-    return _compiled(pattern).fullmatch(name) is not None
+    return _compiled(pattern).matches(name)
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile("".join(_pieces(pattern)), re.DOTALL)
-
-
-def _pieces(pattern: str) -> list[str]:
-    pieces: list[str] = []
+def _compiled(pattern: str) -> Automaton:
+    if len(pattern) > MAX_PATTERN_CHARS:
+        raise BadPattern(f"pattern is longer than {MAX_PATTERN_CHARS} characters")
+    made = Automaton(wild=lambda char: char != "/")
     chars = iter(pattern)
     for char in chars:
         if char == "*":
-            if not pieces or pieces[-1] != "[^/]*":
-                pieces.append("[^/]*")
+            made.any()
         elif char == "?":
-            pieces.append("[^/]")
+            made.one()
         elif char == "[":
-            pieces.append(_char_class(chars))
+            made.of_class(_char_class(chars))
         elif char == "\\":
-            pieces.append(re.escape(_next(chars)))
+            made.literal(_next(chars))
         else:
-            pieces.append(re.escape(char))
-    return pieces
+            made.literal(char)
+    return made
 
 
-def _char_class(chars: Iterator[str]) -> str:
+def _char_class(chars: Iterator[str]) -> Accepts:
     char = _next(chars)
     negated = char == "^"
     if negated:
         char = _next(chars)
-    ranges: list[str] = []
-    while char != "]":
+    ranges: list[tuple[str, str]] = []
+    while char != "]" or not ranges:
         low = high = _bound(char, chars)
         char = _next(chars)
         if char == "-":
             high = _bound(_next(chars), chars)
             char = _next(chars)
-        if low <= high:
-            ranges.append(f"{re.escape(low)}-{re.escape(high)}")
-        elif not ranges:
-            ranges.append("")
-    if not ranges:
-        raise BadPattern
-    inside = "".join(ranges)
-    if not inside:
-        return "(?s:.)" if negated else "(?!)"
-    return f"[{'^' if negated else ''}{inside}]"
+        ranges.append((low, high))
+    return lambda char: any(low <= char <= high for low, high in ranges) is not negated
 
 
 def _bound(char: str, chars: Iterator[str]) -> str:

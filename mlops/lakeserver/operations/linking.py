@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import re
 import secrets
 from dataclasses import replace
 from pathlib import Path
 
 from mlops.lakeserver.entries import Entry
 from mlops.lakeserver.errors import BadRequest
-from mlops.lakeserver.names import check_branch, check_path
-from mlops.lakeserver.operations.lake import Lake, branch, repository
+from mlops.lakeserver.names import check_branch
+from mlops.lakeserver.operations.lake import Lake, repository
 from mlops.lakeserver.operations.writes import entry_at_address, put_entry, store_upload
 from mlops.lakeserver.records import Repository
 
 _CHUNK_BYTES = 1 << 20
+_VALID_S = 24 * 3600
+_ISSUED = re.compile(r"([0-9a-f]{32}-[0-9a-f]{1,12})-([0-9a-f]{32})")
 
 
 def _folder(lake: Lake) -> Path:
@@ -21,23 +27,43 @@ def _folder(lake: Lake) -> Path:
 
 
 def new_address(lake: Lake, name: str, branch_name: str, path: str) -> str:
-    """A place on this machine to which a client may write an object's bytes."""
-    check_path(path)
-    execute = lake.store.database.reader.execute
-    branch(execute, repository(execute, name), check_branch(branch_name))
+    """A place on this machine to which a client may write an object's bytes, for this branch and path.
+
+    As in lakeFS, the branch need not exist yet.
+    """
+    repository(lake.store.database.reader.execute, name)
     folder = _folder(lake)
     folder.mkdir(mode=0o700, exist_ok=True)
-    return f"local://{folder}/{secrets.token_hex(16)}"
+    token = f"{secrets.token_hex(16)}-{lake.now():x}"
+    return f"local://{folder}/{token}-{_signature(lake, name, branch_name, path, token)}"
 
 
-def _written_file(lake: Lake, address: str) -> Path | None:
-    """The file that a client wrote to an address of `new_address`; None for any other address."""
-    prefix = f"local://{_folder(lake)}/"
-    name = address.removeprefix(prefix)
-    if name == address or len(name) != 32 or not all(char in "0123456789abcdef" for char in name):
+def _signature(lake: Lake, name: str, branch_name: str, path: str, token: str) -> str:
+    signed = json.dumps(["link", name, branch_name, path, token]).encode()
+    return hmac.new(lake.store.secret, signed, hashlib.sha256).hexdigest()[:32]
+
+
+def _check_address(lake: Lake, name: str, branch_name: str, path: str, address: str) -> Path | None:
+    """The file of an address that `new_address` gave for this branch and path; None for one elsewhere.
+
+    Raises:
+        BadRequest: the address is one that only this server gives, and it did not, or not for this.
+    """
+    file = address.removeprefix(f"local://{_folder(lake)}/")
+    if file == address:
+        repo = repository(lake.store.database.reader.execute, name)
+        if address.startswith(f"{repo.namespace}/data/"):
+            raise BadRequest("address is not signed: link address invalid")
         return None
-    path = _folder(lake) / name
-    return path if path.is_file() and not path.is_symlink() else None
+    issued = _ISSUED.fullmatch(file)
+    if issued is None:
+        raise BadRequest("address is not signed: link address invalid")
+    token, signature = issued.groups()
+    if not hmac.compare_digest(signature, _signature(lake, name, branch_name, path, token)):
+        raise BadRequest("invalid address signature: invalid address")
+    if lake.now() - int(token.partition("-")[2], 16) > _VALID_S:
+        raise BadRequest("link address expired")
+    return _folder(lake) / file
 
 
 def link(
@@ -55,9 +81,13 @@ def link(
     if_absent: bool = False,
     force: bool = False,
 ) -> tuple[Repository, Entry]:
-    """What was written to `address` is an object; one without bytes answers 410 when read, as in lakeFS."""
-    written = _written_file(lake, address)
-    if written is None:
+    """What was written to `address` is an object; one without bytes answers 410 when read, as in lakeFS.
+
+    Raises:
+        BadRequest: the address is one that only this server gives, and it did not, or not for this.
+    """
+    written = _check_address(lake, name, branch_name, path, address)
+    if written is None or written.is_symlink() or not written.is_file():
         entry = replace(
             entry_at_address(lake, address, size_bytes, checksum),
             content_type=content_type,

@@ -132,10 +132,8 @@ def _source(execute: Execute, repo: Repository, wish: Merge) -> bytes:
 def _merged_tree(nodes: NewNodes, base: bytes, source: bytes, destination: bytes, wish: Merge) -> bytes:
     if source == base and not (wish.allow_empty or wish.force):
         raise BadRequest(f"update branch {wish.destination}: no changes")
-    if destination == base:
-        return source
     try:
-        return merges.merge(nodes, base, source, destination, wish.strategy)
+        return merges.replay(nodes, base, source, destination, wish.strategy)
     except MergeConflict as error:
         error.message = f"update branch {wish.destination}: {error.message}"
         raise

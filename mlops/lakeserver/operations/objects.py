@@ -8,12 +8,12 @@ from typing import BinaryIO
 
 from mlops.lakeserver.entries import Entry, decode
 from mlops.lakeserver.errors import Gone, NotFound
-from mlops.lakeserver.names import check_path
+from mlops.lakeserver.names import check_optional_path, check_path
 from mlops.lakeserver.nodes import Item
 from mlops.lakeserver.operations.lake import Lake, commit, repository, resolve
 from mlops.lakeserver.operations.paging import CommonPrefix, Page, collapsed
-from mlops.lakeserver.operations.staging import find_visible, scan_staged, scan_visible
-from mlops.lakeserver.records import Repository, staged
+from mlops.lakeserver.operations.staging import find_visible, scan_visible
+from mlops.lakeserver.records import Repository
 from mlops.lakeserver.trees import find, scan
 
 
@@ -28,11 +28,6 @@ def find_item(lake: Lake, repo: Repository, ref: str, key: bytes) -> Item:
     nodes = lake.store.nodes
     if resolved.branch is None:
         item = find(nodes, commit(execute, repo, resolved.commit_id).tree, key)
-    elif resolved.staging_only:
-        change = staged(execute, resolved.branch.token, key)
-        item = (
-            Item(key, change.identity, change.value) if change and change.identity and change.value else None
-        )
     else:
         item = find_visible(execute, nodes, resolved.branch, key)
     if item is None:
@@ -71,7 +66,12 @@ def list_page(
         repo = repository(connection.execute, name)
         seek = _Scanner(lake, connection, repo, ref)
         return repo, collapsed(
-            seek, prefix=prefix.encode(), after=after.encode(), delimiter=delimiter.encode(), amount=amount
+            seek,
+            prefix=check_optional_path(prefix, "prefix"),
+            after=after.encode(),
+            delimiter=check_optional_path(delimiter, "delimiter"),
+            amount=amount,
+            inside=True,
         )
 
 
@@ -89,6 +89,4 @@ class _Scanner:
         branch = self._resolved.branch
         if branch is None:
             return scan(self._nodes, self._tree, start)
-        if self._resolved.staging_only:
-            return scan_staged(self._execute, branch, start)
         return scan_visible(self._execute, self._nodes, branch, start)

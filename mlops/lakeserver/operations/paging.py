@@ -62,11 +62,20 @@ def text_bounds(prefix: str) -> tuple[str, str | None]:
 
 
 def collapsed(
-    seek: Callable[[bytes], Iterator[K]], *, prefix: bytes, after: bytes, delimiter: bytes, amount: int
+    seek: Callable[[bytes], Iterator[K]],
+    *,
+    prefix: bytes,
+    after: bytes,
+    delimiter: bytes,
+    amount: int,
+    inside: bool = False,
 ) -> Page[K | CommonPrefix]:
-    """A page of what `seek` yields (from a key on, in byte order) below `prefix` and after `after`."""
+    """A page of what `seek` yields (from a key on, in byte order) below `prefix` and after `after`.
+
+    With `inside`, an `after` that lies inside a common prefix and exists has that prefix shown (again).
+    """
     found: list[Any] = []
-    start: bytes | None = _first(prefix, after, delimiter)
+    start: bytes | None = _first(prefix, after, delimiter, inside=inside)
     while start is not None and len(found) <= amount:
         start = _collect(seek(start), prefix, delimiter, amount, found)
     if len(found) <= amount:
@@ -74,7 +83,7 @@ def collapsed(
     return Page(found[:amount], found[amount - 1].key.decode())
 
 
-def _first(prefix: bytes, after: bytes, delimiter: bytes) -> bytes | None:
+def _first(prefix: bytes, after: bytes, delimiter: bytes, *, inside: bool) -> bytes | None:
     """The first key that may be in the page."""
     if not after or after < prefix:
         return prefix
@@ -82,6 +91,8 @@ def _first(prefix: bytes, after: bytes, delimiter: bytes) -> bytes | None:
         at = after.find(delimiter, len(prefix))
         if at >= 0 and at + len(delimiter) == len(after):
             return upper_bound(after)
+        if at >= 0 and inside:
+            return after
     return after + b"\0"
 
 

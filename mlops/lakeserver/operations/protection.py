@@ -6,25 +6,40 @@ import hashlib
 import json
 from functools import lru_cache
 
-from mlops.lakeserver.errors import Forbidden, PreconditionFailed
-from mlops.lakeserver.names import matches
+from mlops.lakeserver.branch_patterns import matches
+from mlops.lakeserver.errors import BadRequest, Forbidden, MalformedRule, PreconditionFailed
 from mlops.lakeserver.operations.lake import Lake, repository
 from mlops.lakeserver.records import Repository
 from mlops.lakeserver.store import Transaction
+from mlops.lakeserver.wildcards import MAX_PATTERN_CHARS, BadPattern
 
 WRITE_REFUSED = "cannot write to protected branch"
 COMMIT_REFUSED = "cannot commit to protected branch"
 RESET_REFUSED = "protected branch"
 
 
-@lru_cache(maxsize=256)
-def _patterns(rules: str) -> tuple[str, ...]:
-    return tuple(rule["pattern"] for rule in json.loads(rules)) if rules else ()
+@lru_cache(maxsize=4096)
+def _is_named(rules: str, branch: str) -> bool:
+    malformed: BadPattern | None = None
+    for rule in json.loads(rules):
+        try:
+            if matches(rule["pattern"], branch):
+                return True
+        except BadPattern as error:
+            malformed = error
+    if malformed is not None:
+        # As in lakeFS, nothing can be written until the rule is corrected.
+        raise MalformedRule(f"branch protection rule: {malformed}")
+    return False
 
 
 def is_protected(repo: Repository, branch: str) -> bool:
-    """Whether a rule names the branch."""
-    return any(matches(pattern, branch) for pattern in _patterns(repo.protection))
+    """Whether a rule names the branch.
+
+    Raises:
+        MalformedRule: no rule does, but one is malformed.
+    """
+    return bool(repo.protection) and _is_named(repo.protection, branch)
 
 
 def check_unprotected(repo: Repository, branch: str, message: str = WRITE_REFUSED) -> None:
@@ -47,8 +62,11 @@ def set_rules(lake: Lake, name: str, patterns: list[str], expected: str | None) 
     """The rules are `patterns` alone.
 
     Raises:
+        BadRequest: a pattern is too long.
         PreconditionFailed: `expected` is given and is not what `get_rules` returns now.
     """
+    if any(len(pattern) > MAX_PATTERN_CHARS for pattern in patterns):
+        raise BadRequest(f"a pattern is longer than {MAX_PATTERN_CHARS} characters")
     rules = json.dumps([{"pattern": pattern} for pattern in patterns], ensure_ascii=False)
 
     def work(tx: Transaction) -> None:

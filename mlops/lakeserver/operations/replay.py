@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from mlops.lakeserver import merges
 from mlops.lakeserver.errors import BadRequest, Conflict, MergeConflict, NotFound
 from mlops.lakeserver.names import check_branch
-from mlops.lakeserver.nodes import EMPTY_ID
+from mlops.lakeserver.nodes import NO_TREE
 from mlops.lakeserver.operations import events
 from mlops.lakeserver.operations.heads import move_head, until_kept
 from mlops.lakeserver.operations.lake import Lake, branch, commit, resolve_commit, writable
@@ -46,10 +46,12 @@ def revert(
         HookRefused: a hook did not pass.
     """
     check_branch(branch_name)
+    if parent_number < 0:
+        raise BadRequest("argument parentNumber: invalid value: validation error")
     execute = lake.store.database.reader.execute
     repo = writable(execute, name, force)
     reverted_id, reverted = _commit_at(execute, repo, ref)
-    if len(reverted.parents) > 1 and parent_number <= 0:
+    if len(reverted.parents) > 1 and parent_number == 0:
         raise Conflict("must specify 1-based parent number for reverting merge commit")
     if parent_number > len(reverted.parents):
         raise BadRequest(f"given commit does not have the given parent number: parent {parent_number}")
@@ -67,7 +69,7 @@ def revert(
     def new_tree(nodes: NewNodes, head_tree: bytes) -> bytes:
         if parent_tree == reverted.tree and not allow_empty:
             raise BadRequest("no changes")
-        tree = merges.merge(nodes, reverted.tree, parent_tree, head_tree)
+        tree = merges.replay(nodes, reverted.tree, parent_tree, head_tree)
         if tree == head_tree and not allow_empty:
             raise BadRequest("no changes")
         return tree
@@ -118,7 +120,7 @@ def cherry_pick(
     def new_tree(nodes: NewNodes, head_tree: bytes) -> bytes:
         if parent_tree == origin.tree:
             raise BadRequest("no changes")
-        return merges.merge(nodes, parent_tree, origin.tree, head_tree)
+        return merges.replay(nodes, parent_tree, origin.tree, head_tree)
 
     return _replay(lake, repo, branch_name, "cherry-pick", origin_id, draft, new_tree)
 
@@ -132,7 +134,7 @@ def _commit_at(execute: Execute, repo: Repository, ref: str) -> tuple[bytes, Com
 
 
 def _parent_tree(execute: Execute, repo: Repository, child: Commit, number: int) -> bytes:
-    return commit(execute, repo, child.parents[number - 1]).tree if child.parents else EMPTY_ID
+    return commit(execute, repo, child.parents[number - 1]).tree if child.parents else NO_TREE
 
 
 def _replay(

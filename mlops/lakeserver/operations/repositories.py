@@ -34,7 +34,7 @@ def create(
             raise Conflict("error creating repository: not unique")
         address = check_namespace(namespace)
         used = tx.execute("SELECT 1 FROM namespaces WHERE address = ?", (address,)).fetchone()
-        if used and not bare:
+        if used and not (bare or read_only):
             raise BadRequest(
                 f"failed to create repository: found lakeFS objects in the storage (:{address}) "
                 "key(_lakefs/dummy): storage namespace already in use"

@@ -51,14 +51,6 @@ def scan_visible(execute: Execute, nodes: NodeReader, branch: Branch, start: byt
         change = next(changes, None)
 
 
-def scan_staged(execute: Execute, branch: Branch, start: bytes) -> Iterator[Item]:
-    """The uncommitted objects (not the deletions) from `start` on."""
-    for change in records.all_staged(execute, branch.token, start):
-        item = item_of(change)
-        if item:
-            yield item
-
-
 def uncommitted(execute: Execute, nodes: NodeReader, branch: Branch, start: bytes = b"") -> Iterator[Change]:
     """How what a reader of the branch sees differs from what is committed, from `start` on."""
     for staged in records.all_staged(execute, branch.token, start):

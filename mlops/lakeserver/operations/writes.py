@@ -8,8 +8,16 @@ from dataclasses import replace
 
 from mlops.lakeserver import records
 from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry, Parts, check, decode, encode, identity
-from mlops.lakeserver.errors import BadRequest, Gone, LakeError, NotFound, PreconditionFailed
-from mlops.lakeserver.names import check_branch, check_path
+from mlops.lakeserver.errors import (
+    BadRequest,
+    Forbidden,
+    Gone,
+    LakeError,
+    MalformedRule,
+    NotFound,
+    PreconditionFailed,
+)
+from mlops.lakeserver.names import check_branch, check_optional_path, check_path
 from mlops.lakeserver.operations.lake import Lake, branch, writable
 from mlops.lakeserver.operations.objects import find_item
 from mlops.lakeserver.operations.protection import check_unprotected
@@ -217,23 +225,30 @@ def _delete(lake: Lake, tx: Transaction, found: Branch, key: bytes) -> None:
 def delete_many(
     lake: Lake, name: str, branch_name: str, paths: list[str], *, force: bool = False
 ) -> list[tuple[str, LakeError]]:
-    """As `delete` for each path, in one go; returns what could not be deleted, and why."""
+    """As `delete` for each path, all of them or none; returns what could not be deleted, and why.
 
-    def work(tx: Transaction) -> list[tuple[str, LakeError]]:
+    An empty path is passed over, as is a branch that does not exist.
+    """
+    given = [path for path in paths if path]
+
+    def work(tx: Transaction) -> None:
         repo = writable(tx.execute, name, force)
+        check_unprotected(repo, branch_name)
         found = records.branch(tx.execute, repo.rid, branch_name)
-        if found is None:
-            return []
-        failures: list[tuple[str, LakeError]] = []
-        for path in paths:
-            try:
-                check_unprotected(repo, branch_name)
-                _delete(lake, tx, found, check_path(path))
-            except LakeError as error:
-                failures.append((path, error))
-        return failures
+        if found is not None:
+            for key in keys:
+                _delete(lake, tx, found, key)
 
-    return lake.store.write(work)
+    try:
+        check_branch(branch_name)
+        keys = [check_path(path, f"path[{index}]") for index, path in enumerate(paths) if path]
+        lake.store.write(work)
+    except BadRequest as error:
+        # lakeFS's status for a path or a branch that cannot be.
+        return [(path, LakeError(error.message)) for path in given]
+    except (Forbidden, MalformedRule) as error:
+        return [(path, error) for path in given]
+    return []
 
 
 def reset(lake: Lake, name: str, branch_name: str, kind: str, path: str = "", *, force: bool = False) -> None:
@@ -246,18 +261,19 @@ def reset(lake: Lake, name: str, branch_name: str, kind: str, path: str = "", *,
     check_branch(branch_name)
     if kind == "object" and not path:
         raise BadRequest("argument path: missing path: required value: validation error")
+    key = check_optional_path(path) if kind == "object" else path.encode()
 
     def work(tx: Transaction) -> None:
         repo = writable(tx.execute, name, force)
         check_unprotected(repo, branch_name)
         token = branch(tx.execute, repo, branch_name).token
         if kind == "object":
-            records.unstage(tx.execute, token, path.encode())
+            records.unstage(tx.execute, token, key)
         elif kind == "common_prefix":
             keys = [
                 change.key
-                for change in records.all_staged(tx.execute, token, path.encode())
-                if change.key.startswith(path.encode())
+                for change in records.all_staged(tx.execute, token, key)
+                if change.key.startswith(key)
             ]
             tx.executemany("DELETE FROM staging WHERE token = ? AND path = ?", [(token, key) for key in keys])
         else:

@@ -58,6 +58,10 @@ class Store:
                     "INSERT OR IGNORE INTO settings VALUES ('secret', ?)", (secrets.token_hex(32),)
                 )
                 connection.execute(
+                    "INSERT OR IGNORE INTO settings SELECT 'created', "
+                    "coalesce(min(created), unixepoch()) FROM repositories"
+                )
+                connection.execute(
                     "INSERT INTO settings VALUES ('epoch', '1') "
                     "ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
                 )
