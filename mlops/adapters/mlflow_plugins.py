@@ -1,17 +1,20 @@
 """MLflow plugins for ``lakefs://`` addresses: models and datasets are read from the lake by their commit.
 
-They are found by entry points: in any process ``mlflow.sklearn.load_model("models:/<name>@champion")`` reads
-the promoted commit's bytes. Address and key of the lake come from ``LAKECTL_*``, the file that
+They are found by entry points: in any process ``mlflow.sklearn.load_model("lakefs://<name>/<commit>/model")``
+reads the promoted bytes. Address and key of the lake come from ``LAKECTL_*``, the file that
 ``LAKECTL_CONFIG_FILE`` names, the state directory, or ``~/.lakectl.yaml``.
+
+What MLflow is handed was checked here. What it is *asked* for is another matter: ``models:/<name>@champion``
+goes where MLflow's own database says, which need not be a lake. `mlops.load_champion` does not ask it.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import json
+import importlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,10 +33,13 @@ from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 from mlops.adapters import lake_credentials, lake_uri, mlflow_guard
 from mlops.adapters.lake import LakeFSLake, connect
+from mlops.adapters.models import nodes
+from mlops.adapters.models.opening import opened
 from mlops.runs import names
-from mlops.runs.errors import Corrupt, LakeDenied, LakeUnavailable, MlopsError, NotFound
-from mlops.runs.model import Champion
+from mlops.runs.errors import Corrupt, InputError, LakeDenied, LakeUnavailable, MlopsError, NotFound
 from mlops.runs.ports import ObjectStat
+from mlops.runs.promoted import PromotedBytes
+from mlops.runs.saved_types import SavedType
 
 _CODES: Mapping[type[MlopsError], int] = {
     NotFound: RESOURCE_DOES_NOT_EXIST,
@@ -43,12 +49,16 @@ _CODES: Mapping[type[MlopsError], int] = {
 }
 
 
+_PIPELINES = "mlops.pipelines"
+_MODEL_SUFFIXES = frozenset({".skops", ".pkl", ".pickle", ".joblib", ".cloudpickle"})
+
+
 class LakeFSArtifactRepository(ArtifactRepository):
     """The objects below ``lakefs://<repository>/<ref>/<path>``, read-only.
 
-    A name that may move is resolved to its commit once, so that all files come from the same one. Files of a
-    promotion are checked against the SHA-256 in ``champion.json``, and an ``MLmodel`` by `mlflow_guard`,
-    before MLflow sees them.
+    A name that may move is resolved to its commit once, so that all files come from the same one. A file is
+    handed out only if a promotion on `main` records its SHA-256, wherever it is stored; an ``MLmodel`` is
+    checked by `mlflow_guard` and a skops file by `mlops.adapters.models`, before MLflow sees them.
     """
 
     def __init__(
@@ -94,11 +104,17 @@ class LakeFSArtifactRepository(ArtifactRepository):
 
     def _check(self, full: str, target: Path) -> None:
         where = f"{self._root.repository}/{self._commit}/{full}"
-        expected = self._promoted.get(full)
-        if expected is not None and _sha256(target) != expected:
-            raise Corrupt("its bytes are not the ones that were promoted", where=where, todo="mlops audit")
-        if target.name == mlflow_guard.FILE_NAME:
-            mlflow_guard.check(target.read_bytes(), where)
+        if self._promoted.holder(_sha256(target)) is None:
+            raise Corrupt(
+                "its bytes are not the ones of a promotion on main",
+                where=where,
+                todo="run `mlops audit`; rows are read as a dataset, not as an artifact",
+            )
+        if _is_description(target):
+            mlflow_guard.check(target.read_bytes(), nodes.paths(self._trusted), where)
+        elif target.suffix.casefold() == Path(mlflow_guard.MODEL_FILE).suffix:
+            # MLflow opens it without looking at its arrays: that it can be is found out here.
+            opened(target.read_bytes(), self._trusted, where)
 
     @functools.cached_property
     def _lake(self) -> LakeFSLake:
@@ -110,17 +126,12 @@ class LakeFSArtifactRepository(ArtifactRepository):
         return ref if names.is_commit_id(ref) else self._lake.commit_of(ref).id
 
     @functools.cached_property
-    def _promoted(self) -> Mapping[str, str]:
-        """Path to SHA-256 of the objects of the promotion that this commit holds."""
-        try:
-            content = self._lake.read(self._commit, names.CHAMPION)
-        except NotFound:
-            return {}
-        try:
-            champion = Champion.from_json(json.loads(content))
-        except ValueError as error:
-            raise Corrupt("not JSON", where=f"{self._commit}/{names.CHAMPION}") from error
-        return {record.path: record.sha256 for record in champion.objects}
+    def _promoted(self) -> PromotedBytes:
+        return PromotedBytes(self._lake, self._commit)
+
+    @functools.cached_property
+    def _trusted(self) -> Sequence[SavedType]:
+        return trusted_types(self._root.repository)
 
     def _below(self, path: str) -> list[ObjectStat]:
         stats = self._lake.list(self._commit, self._full(path, slash=True))
@@ -137,6 +148,14 @@ class LakeFSArtifactRepository(ArtifactRepository):
             f"{self._root} is read-only: a commit cannot be changed, and a branch only through its run",
             error_code=INVALID_PARAMETER_VALUE,
         )
+
+
+class _Rows(LakeFSArtifactRepository):
+    """The same for datasets: rows need no promotion, and nothing that could be loaded as a model is read."""
+
+    def _check(self, full: str, target: Path) -> None:
+        if _is_description(target) or target.suffix.casefold() in _MODEL_SUFFIXES:
+            raise InputError("a model is no dataset", where=full)
 
 
 class LakeFSDatasetSource(DatasetSource):
@@ -160,7 +179,7 @@ class LakeFSDatasetSource(DatasetSource):
         """Download it below a local folder, by default a new one, and return its local path."""
         parent, _, name = self._uri.path.rpartition("/")
         folder = dst_path or tempfile.mkdtemp(prefix="mlops-dataset-")
-        root = LakeFSArtifactRepository(str(self._uri._replace(path=parent)))
+        root = _Rows(str(self._uri._replace(path=parent)))
         return root.download_artifacts(name, folder)
 
     @staticmethod
@@ -185,6 +204,21 @@ class LakeFSDatasetSource(DatasetSource):
     def from_dict(cls, source_dict: dict[Any, Any]) -> LakeFSDatasetSource:
         """Return the source that `to_dict` described."""
         return cls(source_dict["uri"])
+
+
+def _is_description(file: Path) -> bool:
+    # A file system may take names that differ in case for the same.
+    return file.name.casefold() == mlflow_guard.FILE_NAME.casefold()
+
+
+def trusted_types(repository: str) -> Sequence[SavedType]:
+    """Return what the pipeline of a repository trusts.
+
+    Raises:
+        ConfigError: No pipeline has the repository's name, so nobody says what its models may hold.
+    """
+    # Adapters import no pipeline; which ones there are is looked up by name when a model is read.
+    return importlib.import_module(_PIPELINES).pipeline(repository).trusted_types
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.adapters import mlflow_guard
+from mlops.adapters.mlflow_guard import MODEL_FILE
 from mlops.adapters.models import arrays, nodes
 from mlops.adapters.models.opening import check_file, opened
 from mlops.runs.errors import ConfigError, Corrupt, InputError
@@ -22,8 +24,6 @@ from mlops.runs.saved_types import SavedType
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MODEL_FILE = "model.skops"
 
 #: What loading the model takes, at the versions that saved it.
 REQUIREMENTS = ("numpy", "pandas", "scikit-learn", "skops")
@@ -84,6 +84,8 @@ def _write(model: Any, folder: Path, trusted: list[str], example: pd.DataFrame) 
 def load(folder: Path, records: Sequence[ObjectRecord], trusted_types: Sequence[SavedType]) -> Any:
     """Return the model of a folder, if the folder holds exactly the recorded bytes and only trusted types.
 
+    ``MLmodel`` is checked as well: what is promoted must be harmless to whoever loads it with MLflow.
+
     Args:
         folder: The folder, on this machine.
         records: Its files, with paths relative to it.
@@ -94,9 +96,17 @@ def load(folder: Path, records: Sequence[ObjectRecord], trusted_types: Sequence[
         InputError: The recorded bytes are no skops file, or hold something that could run code or crash.
     """
     check(folder, records)
-    recorded = {record.path: record for record in records}.get(MODEL_FILE)
+    by_path = {record.path: record for record in records}
+    extra = by_path.keys() - mlflow_guard.LAYOUT
+    if extra:
+        raise InputError("no file of a saved model", where=min(extra))
+    recorded = by_path.get(MODEL_FILE)
     if recorded is None:
         raise Corrupt("holds no model", where=MODEL_FILE)
+    if mlflow_guard.FILE_NAME not in by_path:
+        raise Corrupt("is missing", where=mlflow_guard.FILE_NAME)
+    described = (folder / mlflow_guard.FILE_NAME).read_bytes()
+    mlflow_guard.check(described, nodes.paths(trusted_types), mlflow_guard.FILE_NAME)
     content = (folder / MODEL_FILE).read_bytes()
     # What is opened is what was checked, even if the file has changed since.
     if hashlib.sha256(content).hexdigest() != recorded.sha256:

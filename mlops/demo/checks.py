@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mlops.adapters import lake_credentials
+import mlops
 from mlops.runs import names
 from mlops.runs.history import read_main
 from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri
@@ -33,7 +30,9 @@ def belong_together(settings: Settings, workspace: Workspace) -> dict[str, bool]
         "the champion tag is at that promotion's commit": tagged
         == state.tags.get(names.promotion_tag(champion.number)),
         "MLflow's alias names the model of that commit": _alias(workspace, tagged),
-        "models:/…@champion predicts what the promotion recorded": _predicts(settings, workspace, state.head),
+        "mlops.load_champion predicts what the promotion recorded": _predicts(
+            settings, workspace, state.head
+        ),
         "main is protected and nothing is staged": names.MAIN in lake.protection().patterns
         and not lake.staged(names.MAIN),
     }
@@ -46,31 +45,13 @@ def _alias(workspace: Workspace, commit: str) -> bool:
 
 
 def _predicts(settings: Settings, workspace: Workspace, head: str) -> bool:
-    """Load the model as a plain user of MLflow would, and compare its predictions with the recorded ones."""
+    """Load the model as any user would, and compare its predictions with the recorded ones."""
     import numpy as np
-    from mlflow.sklearn import load_model
 
     spec = workspace.spec
     holdout = workspace.frames.read(head, names.HOLDOUT)
     recorded = workspace.frames.read(head, names.PREDICTIONS)
-    variables = lake_credentials.environment(settings.lake_credentials())
-    with _in_environment({**variables, "MLFLOW_TRACKING_URI": settings.tracking_uri}):
-        model: Any = load_model(f"models:/{spec.name}@{CHAMPION_ALIAS}")
+    model = mlops.load_champion(spec.name, settings=settings)
     key = list(spec.key)
     joined = holdout.assign(again=model.predict(holdout[list(spec.model_input)])).merge(recorded, on=key)
     return len(joined) == len(recorded) and bool(np.array_equal(joined["again"], joined["candidate"]))
-
-
-@contextmanager
-def _in_environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables, and put back what was there before."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

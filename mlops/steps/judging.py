@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mlops.adapters import model_files, policy_files, tables
+from mlops.adapters import policy_files, tables
 from mlops.runs import names
 from mlops.runs.errors import Corrupt, InputError, NotFound
 from mlops.runs.evidence import Decision, Policy
@@ -17,6 +15,7 @@ from mlops.runs.model import Champion, ObjectRecord, Run, Step
 from mlops.runs.ports import Evaluation
 from mlops.runs.promotion import records
 from mlops.steps import pages
+from mlops.steps.champion import model_at
 from mlops.steps.recorded import RecordedModel, recorded_model
 from mlops.steps.scoring import ChampionUnscorable, score
 
@@ -122,23 +121,9 @@ class CommittedJudge:
         return self._workspace.frames.read(commit, names.TRAIN)
 
     def _model(self, commit: str, objects: tuple[ObjectRecord, ...]) -> Any:
-        with tempfile.TemporaryDirectory() as folder:
-            for record in objects:
-                self._workspace.lake.download(commit, record.path, Path(folder) / record.path)
-            return model_files.load(
-                Path(folder) / names.MODEL.rstrip("/"),
-                _below_model(objects),
-                self._workspace.spec.trusted_types,
-            )
+        return model_at(self._workspace.lake, commit, objects, self._workspace.spec.trusted_types)
 
 
 def _seen_by(champion: Champion, times: Any) -> bool:
     """Tell whether a champion may have been trained on rows of these times."""
     return bool(pd.Timestamp(champion.trained_until) >= times.min())
-
-
-def _below_model(objects: tuple[ObjectRecord, ...]) -> tuple[ObjectRecord, ...]:
-    """Return the records with paths relative to ``model/``."""
-    return tuple(
-        ObjectRecord(o.path.removeprefix(names.MODEL), o.size_bytes, o.checksum, o.sha256) for o in objects
-    )

@@ -19,15 +19,19 @@ import pandas as pd
 import pytest
 import yaml
 from mlflow.exceptions import MlflowException
+from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 
-from mlops.adapters import lake_credentials, lake_servers
+from mlops.adapters import lake_credentials, lake_servers, mlflow_plugins
+from mlops.adapters import model_files as mlops_model_files
 from mlops.adapters.lake import LakeFSLake, connect
 from mlops.adapters.lake_credentials import Credentials
 from mlops.adapters.mlflow_plugins import LakeFSArtifactRepository, LakeFSDatasetSource
 from mlops.adapters.tracking import MLflowTracker
+from mlops.pipelines import pipeline
 from mlops.runs.digest import document, sha256
 from mlops.runs.model import Champion, ComparedTo, ObjectRecord
+from tests.support import crafted
 
 ROWS = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
 
@@ -53,6 +57,12 @@ def discovered(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv(name, value)
 
 
+@pytest.fixture(autouse=True)
+def listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every repository be the one of a pipeline that trusts a line."""
+    monkeypatch.setattr(mlflow_plugins, "trusted_types", lambda _repository: crafted.LINE)
+
+
 @pytest.fixture
 def lake(credentials: Credentials) -> LakeFSLake:
     connection = connect(credentials)
@@ -71,6 +81,20 @@ def model_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {f"model/{file.name}": file.read_bytes() for file in folder.iterdir()}
 
 
+@pytest.fixture(scope="module")
+def flights_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Return a model of boosted trees, which the list of flights admits."""
+    folder = tmp_path_factory.mktemp("flights") / "saved"
+    trees = HistGradientBoostingRegressor(max_iter=3, early_stopping=False, random_state=1)
+    mlops_model_files.save(
+        trees.fit(crafted.ROWS.to_numpy(), crafted.TARGET),
+        folder,
+        pipeline("flights").trusted_types,
+        example=crafted.ROWS.head(2),
+    )
+    return {f"model/{file.name}": file.read_bytes() for file in folder.iterdir()}
+
+
 Commit = Callable[[dict[str, bytes]], str]
 
 
@@ -79,9 +103,18 @@ def committed(lake: LakeFSLake) -> Commit:
     def commit(files: dict[str, bytes]) -> str:
         for path, content in files.items():
             lake.write("main", path, content)
-        return lake.commit("main", "files", {})
+        return lake.commit("main", "files", PROMOTION if "champion.json" in files else {})
 
     return commit
+
+
+#: What the commit of a promotion says of itself.
+PROMOTION = {"kind": "promotion", "number": "1", "run_id": "0123456789ab", "evidence_commit": "e" * 64}
+
+
+def with_record(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return files together with the record that promotes them."""
+    return {**files, "champion.json": promoted(files)}
 
 
 def promoted(files: dict[str, bytes]) -> bytes:
@@ -98,25 +131,31 @@ def repository(lake: LakeFSLake, ref: str, path: str = "model") -> LakeFSArtifac
     return LakeFSArtifactRepository(f"lakefs://{lake.repository}/{ref}/{path}")
 
 
+def loaders() -> tuple[Callable[[str], Any], ...]:
+    return (mlflow.sklearn.load_model, mlflow.pyfunc.load_model)
+
+
 class TestModels:
     @pytest.mark.slow
     def test_a_plain_process_loads_the_champion(
-        self,
-        lake: LakeFSLake,
-        committed: Commit,
-        model_files: dict[str, bytes],
-        credentials: Credentials,
-        tmp_path: Path,
+        self, credentials: Credentials, tmp_path: Path, flights_model: dict[str, bytes]
     ) -> None:
-        commit = committed({**model_files, "champion.json": promoted(model_files)})
+        connection = connect(credentials)
+        connection.create_repository("flights")
+        lake = LakeFSLake(connection, "flights")
+        for path, content in with_record(flights_model).items():
+            lake.write("main", path, content)
+        commit = lake.commit("main", "files", PROMOTION)
         store = f"sqlite:///{tmp_path.as_posix()}/mlflow.db"
         tracker = MLflowTracker(store, "flights")
-        version = tracker.register("flights", f"lakefs://{lake.repository}/{commit}/model", "", {})
+        version = tracker.register("flights", f"lakefs://flights/{commit}/model", "", {})
         tracker.set_alias("flights", "champion", version)
         script = (
-            "import mlflow.sklearn, pandas as pd;"
+            "import mlflow.sklearn, mlops, numpy as np;"
             "model = mlflow.sklearn.load_model('models:/flights@champion');"
-            "print(model.predict(pd.DataFrame({'x': [10.0]})).round(6).tolist())"
+            "again = mlops.load_champion('flights');"
+            "rows = np.array([[1.0, 2.0, 3.0]]);"
+            "print(model.predict(rows).tolist() == again.predict(rows).tolist())"
         )
         kept = {key: os.environ[key] for key in ("PATH", "SYSTEMROOT") if key in os.environ}
         env = {
@@ -128,25 +167,124 @@ class TestModels:
         command = [sys.executable, "-c", script]
         answer = subprocess.run(command, capture_output=True, text=True, check=False, env=env, cwd=tmp_path)
 
-        assert answer.stdout.strip() == "[20.0]", answer.stderr
+        assert answer.stdout.strip() == "True", answer.stderr
 
     def test_loads_by_its_own_address_too(
         self, lake: LakeFSLake, committed: Commit, model_files: dict[str, bytes]
     ) -> None:
-        commit = committed(model_files)
+        commit = committed(with_record(model_files))
         model = mlflow.sklearn.load_model(f"lakefs://{lake.repository}/{commit}/model")
 
         assert model.predict(ROWS).round(6).tolist() == [2.0, 4.0, 6.0]
+
+    def test_promoted_bytes_are_promoted_wherever_they_are_stored(
+        self, lake: LakeFSLake, committed: Commit, model_files: dict[str, bytes]
+    ) -> None:
+        committed(with_record(model_files))
+        lake.create_branch("side", lake.head("main"))
+        for path, content in model_files.items():
+            lake.write("side", path.replace("model/", "copy/of/"), content)
+        commit = lake.commit("side", "a copy", {})
+
+        assert mlflow.sklearn.load_model(f"lakefs://{lake.repository}/{commit}/copy/of") is not None
 
     def test_bytes_other_than_the_promoted_ones_are_not_handed_out(
         self, lake: LakeFSLake, committed: Commit, model_files: dict[str, bytes], tmp_path: Path
     ) -> None:
         record = promoted(model_files)
         commit = committed({**model_files, "model/model.skops": b"other", "champion.json": record})
-        with pytest.raises(MlflowException, match="not the ones that were promoted"):
+        with pytest.raises(MlflowException, match="not the ones of a promotion"):
             repository(lake, commit).download_artifacts("model.skops", str(tmp_path))
 
         assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("branch", ["main", "side"])
+    def test_a_model_that_no_promotion_brought_is_not_loaded(
+        self, lake: LakeFSLake, committed: Commit, model_files: dict[str, bytes], branch: str
+    ) -> None:
+        committed({"README": b""})
+        if branch != "main":
+            lake.create_branch(branch, lake.head("main"))
+        # A record of its own that the commit does not name as a promotion of main proves nothing.
+        for path, content in with_record(model_files).items():
+            lake.write(branch, path, content)
+        commit = lake.commit(branch, "a candidate", PROMOTION if branch != "main" else {})
+        for load in loaders():
+            with pytest.raises(MlflowException, match="not the ones of a promotion"):
+                load(f"lakefs://{lake.repository}/{commit}/model")
+
+    def test_a_promotion_that_was_rolled_back_is_not_loaded(
+        self, lake: LakeFSLake, committed: Commit, model_files: dict[str, bytes]
+    ) -> None:
+        before = committed({"README": b""})
+        commit = committed(with_record(model_files))
+        lake.hard_reset("main", before)
+        with pytest.raises(MlflowException, match="not the ones of a promotion"):
+            mlflow.sklearn.load_model(f"lakefs://{lake.repository}/{commit}/model")
+
+    def test_a_repository_of_no_pipeline_has_no_list(
+        self,
+        lake: LakeFSLake,
+        committed: Commit,
+        model_files: dict[str, bytes],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.undo()
+        for name, value in lake_credentials.environment(lake.connection.credentials).items():
+            monkeypatch.setenv(name, value)
+        commit = committed(with_record(model_files))
+        with pytest.raises(MlflowException, match="no such pipeline"):
+            mlflow.sklearn.load_model(f"lakefs://{lake.repository}/{commit}/model")
+
+
+class TestCraftedModels:
+    """Promoted bytes may still be made to harm: somebody with the lake's key has promoted them by hand."""
+
+    @pytest.mark.parametrize("listed_in_mlmodel", [True, False])
+    def test_a_node_that_calls_a_function_runs_nothing(
+        self,
+        lake: LakeFSLake,
+        committed: Commit,
+        model_files: dict[str, bytes],
+        tmp_path: Path,
+        *,
+        listed_in_mlmodel: bool,
+    ) -> None:
+        mark = tmp_path / "ran"
+        code = crafted.plain(f"open({str(mark)!r}, 'w').close()")
+        evil = crafted.called("numpy.testing._private.utils", "runstring", code, crafted.mapping())
+        content = crafted.edited(
+            model_files["model/model.skops"], lambda schema, _: crafted.give(schema, "copy_X", evil)
+        )
+        types = ["numpy.testing._private.utils.runstring"] if listed_in_mlmodel else []
+        files = tampered({**model_files, "model/model.skops": content}, skops_trusted_types=types)
+        commit = committed(with_record(files))
+        for load in loaders():
+            with pytest.raises(MlflowException, match="runstring"):
+                load(f"lakefs://{lake.repository}/{commit}/model")
+
+        assert not mark.exists()
+
+    def test_a_tree_that_would_crash_is_not_handed_out(
+        self,
+        lake: LakeFSLake,
+        committed: Commit,
+        model_files: dict[str, bytes],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def loop(schema: crafted.Schema, files: crafted.Files) -> None:
+            tree = next(crafted.nodes(schema, "TreePredictor"))
+            member = crafted.attributes(tree)["nodes"]["file"]
+            found = crafted.array(files, member)
+            found["is_leaf"], found["left"], found["right"] = 0, 0, 0
+            crafted.put(files, member, found)
+
+        monkeypatch.setattr(mlflow_plugins, "trusted_types", lambda _repository: crafted.BOOSTED)
+        content = crafted.edited(crafted.boosted(), loop)
+        commit = committed(with_record({**model_files, "model/model.skops": content}))
+        for load in loaders():
+            with pytest.raises(MlflowException, match="child that is no later node"):
+                load(f"lakefs://{lake.repository}/{commit}/model")
 
 
 class Marker:
@@ -181,7 +319,7 @@ class TestTamperedModels:
     ) -> None:
         mark = tmp_path / "unpickled"
         files = tampered(model_files, serialization_format=format_, pickled_model="model.pkl")
-        commit = committed({**files, "model/model.pkl": pickle.dumps(Marker(mark))})
+        commit = committed(with_record({**files, "model/model.pkl": pickle.dumps(Marker(mark))}))
         uri = f"lakefs://{lake.repository}/{commit}/model"
         for load in (mlflow.sklearn.load_model, mlflow.pyfunc.load_model):
             with pytest.raises(MlflowException, match="a format other than skops"):
@@ -205,7 +343,7 @@ class TestTamperedModels:
     def test_whatever_else_it_asks_for_is_refused(
         self, lake: LakeFSLake, committed: Commit, model_files: dict[str, bytes], changes: dict[str, Any]
     ) -> None:
-        commit = committed(tampered(model_files, **changes))
+        commit = committed(with_record(tampered(model_files, **changes)))
         with pytest.raises(MlflowException, match="the model asks for"):
             mlflow.sklearn.load_model(f"lakefs://{lake.repository}/{commit}/model")
 
@@ -215,7 +353,8 @@ class TestTamperedModels:
     def test_other_flavors_are_refused(
         self, lake: LakeFSLake, committed: Commit, model_files: dict[str, bytes], flavors: object
     ) -> None:
-        commit = committed({**model_files, "model/MLmodel": yaml.safe_dump({"flavors": flavors}).encode()})
+        files = {**model_files, "model/MLmodel": yaml.safe_dump({"flavors": flavors}).encode()}
+        commit = committed(with_record(files))
         with pytest.raises(MlflowException, match="the model asks for"):
             mlflow.pyfunc.load_model(f"lakefs://{lake.repository}/{commit}/model")
 
@@ -223,7 +362,7 @@ class TestTamperedModels:
     def test_a_file_of_another_form_is_refused(
         self, lake: LakeFSLake, committed: Commit, content: bytes, tmp_path: Path
     ) -> None:
-        commit = committed({"model/MLmodel": content})
+        commit = committed(with_record({"model/MLmodel": content}))
         with pytest.raises(MlflowException, match="MLmodel"):
             repository(lake, commit).download_artifacts("", str(tmp_path))
 
@@ -255,7 +394,7 @@ class TestListing:
     def test_a_name_that_moves_stands_for_one_commit(
         self, lake: LakeFSLake, committed: Commit, tmp_path: Path
     ) -> None:
-        committed({"model/a": b"old"})
+        committed(with_record({"model/a": b"old"}))
         root = repository(lake, "main")
         assert [info.path for info in root.list_artifacts()] == ["a"]
         committed({"model/a": b"new", "model/b": b""})

@@ -1,0 +1,128 @@
+"""The champion's model, loaded by the lake alone: `main`, its record, the digests, then the checked file."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.adapters import lake_credentials, lake_uri, model_files
+from mlops.pipelines import pipeline
+from mlops.runs import names
+from mlops.runs.errors import ConfigError, Corrupt
+from mlops.runs.model import Champion, ObjectRecord
+from mlops.runs.promoted import Promoted, Verify, current, numbered, unverified
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mlops.adapters.lake import LakeFSLake
+    from mlops.adapters.lake_credentials import Credentials
+    from mlops.runs.saved_types import SavedType
+    from mlops.settings import Settings
+
+
+@dataclass(frozen=True)
+class LoadedChampion:
+    """A promoted model that was loaded.
+
+    Attributes:
+        model: The fitted scikit-learn estimator.
+        number: Its promotion's number.
+        commit: The commit of `main` that holds it.
+        champion: Its record.
+    """
+
+    model: Any
+    number: int
+    commit: str
+    champion: Champion
+
+
+def open_champion(
+    name: str,
+    *,
+    number: int | None = None,
+    settings: Settings | None = None,
+    verify: Verify = unverified,
+) -> LoadedChampion:
+    """Load what `main` of a pipeline serves now, or a certain promotion; MLflow is not asked.
+
+    Args:
+        name: The pipeline.
+        number: Which promotion; None for the champion.
+        settings: Where the lake is; None for what the command line would use.
+        verify: What vouches for the promotion before anything of it is read.
+
+    Raises:
+        MlopsError: As for `mlops.load_champion`.
+    """
+    from mlops.adapters.lake import LakeFSLake, connect
+
+    spec, chosen = pipeline(name), settings or _settings()
+    connection = connect(_credentials(chosen), timeout_s=chosen.lake_timeout_s)
+    lake = LakeFSLake(connection, spec.name)
+    found = current(lake, verify) if number is None else numbered(lake, number, verify)
+    model = promoted_model(lake, found, spec.trusted_types)
+    return LoadedChampion(model, found.champion.number, found.commit.id, found.champion)
+
+
+def promoted_model(lake: LakeFSLake, promoted: Promoted, trusted: Sequence[SavedType]) -> Any:
+    """Return the model of a promotion.
+
+    Raises:
+        Corrupt: The promotion has no model, or its bytes are not the recorded ones.
+        InputError: The model holds something that its pipeline does not trust.
+    """
+    objects = promoted.objects(names.MODEL)
+    if not objects:
+        raise Corrupt(
+            "records no model", where=f"promotion {promoted.champion.number}", todo="run `mlops audit`"
+        )
+    return model_at(lake, promoted.commit.id, objects, trusted)
+
+
+def model_at(
+    lake: LakeFSLake, commit: str, objects: Sequence[ObjectRecord], trusted: Sequence[SavedType]
+) -> Any:
+    """Return the model that a commit holds below ``model/``.
+
+    Args:
+        lake: The repository.
+        commit: The commit.
+        objects: What its files are on record to be.
+        trusted: What the pipeline's models may hold.
+
+    Raises:
+        Corrupt: The bytes are not the recorded ones.
+        InputError: The model holds something that is not trusted.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for record in objects:
+            # The record names paths; one that climbs out of the folder is not followed.
+            lake.download(commit, record.path, Path(folder) / lake_uri.check_path(record.path))
+        return model_files.load(Path(folder) / names.MODEL.rstrip("/"), _below_model(objects), trusted)
+
+
+def _below_model(objects: Sequence[ObjectRecord]) -> tuple[ObjectRecord, ...]:
+    """Return the records with paths relative to ``model/``."""
+    return tuple(
+        ObjectRecord(o.path.removeprefix(names.MODEL), o.size_bytes, o.checksum, o.sha256) for o in objects
+    )
+
+
+def _settings() -> Settings:
+    from mlops import settings
+
+    return settings.load()
+
+
+def _credentials(settings: Settings) -> Credentials:
+    """Return address and key as the command line finds them, else as lakectl does."""
+    try:
+        return settings.lake_credentials()
+    except ConfigError:
+        if settings.lakectl_file.exists():
+            raise
+        return lake_credentials.discover(state_dir=settings.state_dir)
