@@ -103,5 +103,5 @@ def write_off(ports: Ports, arrival: str, reason: str) -> list[DroppedArrival]:
         metadata = {"kind": "write-off", "arrival": arrival, "rollback": str(number), "reason": reason[:1000]}
         at = state.tags[names.rollback_tag(number)]
         message = f"Write off {arrival}, dropped by rollback {number}: {reason}"
-        keep_note(ports, names.written_off_tag(number, arrival), at, message, metadata)
+        keep_note(ports, state, names.written_off_tag(number, arrival), at, message, metadata)
     return outstanding

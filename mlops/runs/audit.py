@@ -26,11 +26,12 @@ from mlops.runs.errors import AuditFailed, InputError, NotProved
 from mlops.runs.history import kind_of, read_optional
 from mlops.runs.model import Kind
 from mlops.runs.ports import Commit, Lake, Ports
+from mlops.runs.record.checks import statement_checks
 
 __all__ = ["AuditFinding", "Audited", "Mark", "Prover", "Version", "Witness", "audit", "failure", "limits"]
 
 #: Raised whenever a later version asks for more: what an earlier one found clean is then asked again.
-_RULES = 1
+_RULES = 2
 
 #: How often an audit goes on with what came to `main` meanwhile.
 _ROUNDS = 20
@@ -98,7 +99,7 @@ def audit(
     checks = promotion_checks(prover, rescore=rescore)
     passed, clean, found = 0, not since, list[AuditFinding]()
     for _ in range(_ROUNDS):
-        walk = _Walk(ports.lake, history, first)
+        walk = _Walk(ports, history, first)
         total = passed + len(history) - first + 1
         for commit in history[first:]:
             passed += 1
@@ -180,8 +181,10 @@ def _chained(digest: str, commit: Commit) -> str:
 class _Walk:
     """Goes through a history from its oldest commit on and knows what `main` held before each."""
 
-    def __init__(self, lake: Lake, history: list[Commit], first: int) -> None:
-        self._lake = lake
+    def __init__(self, ports: Ports, history: list[Commit], first: int) -> None:
+        self._lake = lake = ports.lake
+        self._common = (*COMMON, *statement_checks(ports.trust))
+        self._signed = False
         self._lineage = Lineage()
         self._head = history[-1].id
         self.digest = _start()
@@ -198,7 +201,7 @@ class _Walk:
             yield from self._root(commit)
         else:
             subject = PromotionSubject(self._lake, commit, self._before(commit))
-            for check in (*COMMON, *self._own(commit, checks)):
+            for check in (*self._common, *self._own(commit, checks)):
                 yield from ask(check, subject)
             self._read(subject)
         self._pass(commit)
@@ -220,6 +223,7 @@ class _Walk:
             enforced=self._enforced,
             lineage=self._lineage,
             head=self._head,
+            signed=self._signed,
         )
 
     def _read(self, subject: PromotionSubject) -> None:
@@ -235,3 +239,4 @@ class _Walk:
     def _pass(self, commit: Commit) -> None:
         self.digest = _chained(self.digest, commit)
         self._lineage.add(commit)
+        self._signed = self._signed or names.STATEMENT_KEY in commit.metadata

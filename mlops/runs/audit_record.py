@@ -26,6 +26,7 @@ from mlops.runs.forgetting import NOTE
 from mlops.runs.history import Event, event_of, kind_of, parse_json, read_optional
 from mlops.runs.model import Kind
 from mlops.runs.ports import Commit, Lake, Ports
+from mlops.runs.record.findings import Chain, chain_findings
 
 FORGOTTEN = "forgotten-"
 
@@ -125,6 +126,7 @@ def record_findings(
     yield from _decisions(record)
     yield from validation_findings(record.lake, record.history, record.tags)
     yield from _champion(record)
+    yield from chain_findings(Chain(record.lake, ports.trust, history, record.tags, record.moved))
     standing = [commit for commit in history if commit.id in record.lineage]
     yield from tracker_findings(ports, standing, record.known.keys(), witness)
 

@@ -94,6 +94,7 @@ class Before:
         enforced: Whether the enforcer was there.
         lineage: The commits that `main` stood on, without what was dropped.
         head: The commit that `main` is at now.
+        signed: Whether a change before it bears a statement.
     """
 
     commit: str
@@ -102,6 +103,7 @@ class Before:
     enforced: bool
     lineage: Lineage
     head: str
+    signed: bool = False
 
 
 @dataclass(frozen=True)

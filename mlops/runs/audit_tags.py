@@ -18,6 +18,7 @@ from mlops.runs.history import event_of, is_forward, kind_of, read_json
 from mlops.runs.lifecycle import run_of
 from mlops.runs.model import Kind, RollbackRecord, Step
 from mlops.runs.ports import Commit, Lake
+from mlops.runs.restoring import RESTORE_REQUEST
 from mlops.runs.tagging import is_gone, untagged, validation_tag
 
 #: Kind of the commit on which a rollback made forward is recorded.
@@ -178,7 +179,10 @@ def restored_findings(lake: Lake, tags: Mapping[str, str]) -> Iterator[AuditFind
         if not run_id:
             continue
         try:
-            run = run_of(lake.commit_of(at))
+            commit = lake.commit_of(at)
+            if commit.metadata.get("kind") == RESTORE_REQUEST:
+                commit = lake.commit_of(commit.parents[0])
+            run = run_of(commit)
             made = run.run_id == run_id and run.restores > 0
         except MlopsError:
             made = False

@@ -15,15 +15,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.digest import document
+from mlops.runs.digest import document, sha256
 from mlops.runs.errors import Conflict, Frozen, InputError, NotFound, RunAlive
 from mlops.runs.history import MainState, champion_of, kind_of, read_json, read_main, read_optional
 from mlops.runs.lifecycle import attempts_of, is_alive, is_over, load_run
 from mlops.runs.model import Kind
 from mlops.runs.ports import Lake, Ports
+from mlops.runs.record.notes import note_metadata
 
 #: What the tagged commit holds: run, reason, the tags that were moved there, the commits that held rows.
 NOTE = "forgotten.json"
+
+#: Kind of that commit.
+FORGOTTEN_KIND = "forgotten"
 
 
 @dataclass(frozen=True)
@@ -104,16 +108,24 @@ def _keep_request(ports: Ports, state: MainState, run_id: str, reason: str) -> s
         "evidence": evidence,
     }
     *_, first = lake.log(state.head)
+    tag, data, message = (
+        names.forgotten_tag(run_id),
+        document(request),
+        f"Forget run {run_id}: {reason}"[:500],
+    )
+    metadata = {"kind": FORGOTTEN_KIND, "forgotten_run": run_id, "reason": reason[:1000]}
+    copied = {stat.path: lake.sha256(state.head, stat.path) for stat in lake.list(state.head, names.ACTIONS)}
+    digests = {**copied, NOTE: sha256(data)}
+    signed = note_metadata(ports, state, tag, first.id, message, metadata, digests)
     lake.create_branch(branch, first.id)
     try:
-        for stat in lake.list(state.head, names.ACTIONS):  # with them the tag itself is kept for good
-            lake.copy(branch, stat.path, state.head, stat.path)
-        lake.write(branch, NOTE, document(request))
-        metadata = {"kind": "forgotten", "forgotten_run": run_id, "reason": reason[:1000]}
-        commit = lake.commit(branch, f"Forget run {run_id}: {reason}"[:500], metadata)
-        lake.create_tag(names.forgotten_tag(run_id), commit)
+        for path in copied:  # with the actions the tag itself is kept for good
+            lake.copy(branch, path, state.head, path)
+        lake.write(branch, NOTE, data)
+        commit = lake.commit(branch, message, signed)
+        lake.create_tag(tag, commit)
     except Conflict:
-        return lake.tags(names.forgotten_tag(run_id))[names.forgotten_tag(run_id)]
+        return lake.tags(tag)[tag]
     finally:
         _remove(lake, branch)
     return commit

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from mlops.runs import names
 from mlops.runs.arrivals import dropped_arrivals
+from mlops.runs.digest import sha256
 from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved, ValidationFailed
 from mlops.runs.history import MainState, read_main, since
-from mlops.runs.merging import merge_into_main
+from mlops.runs.merging import Proposal, merge_into_main
 from mlops.runs.model import Kind
 from mlops.runs.ports import Lake, ObjectStat, Ports
 from mlops.runs.tagging import ensure_tag
@@ -186,7 +187,6 @@ def _publish(
 ) -> str:
     """Merge the validated data; return the commit of `main`, or nothing where it must be judged anew."""
     metadata = {
-        "kind": str(Kind.INGEST),
         "arrival": delivery.arrival,
         "source": delivery.source[:500],
         "evidence_commit": evidence,
@@ -194,10 +194,12 @@ def _publish(
         "replaced": " ".join(replaced),
     }
     message = f"{'Replace' if replaced else 'Ingest'} {delivery.arrival} from {delivery.source}"[:500]
-    head = state.head
+    digests = {names.raw_path(t, delivery.arrival): sha256(content) for t, content in delivery.tables.items()}
+    proposal = Proposal(Kind.INGEST, data, message, digests, metadata)
+    onto = state
     for _ in range(rounds):
         try:
-            merged = merge_into_main(ports.lake, data, message, {**metadata, "expected_head": head})
+            merged = merge_into_main(ports, onto, proposal)
         except Conflict:
             return ""  # the same arrival was delivered by somebody else: judge again what it replaces now
         except MainMoved:
@@ -206,7 +208,7 @@ def _publish(
                 state.head, moved.head, names.GATE
             ):
                 return ""  # the fork was dropped, or other suites judge now
-            head = moved.head
+            onto = moved
         else:
             ensure_tag(ports.lake, names.validated_tag(evidence), evidence)  # else a sweep would lose it
             return merged

@@ -7,7 +7,7 @@ numbers that are not finite can be kept, and refused for what it is.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 
@@ -60,3 +60,8 @@ def items(value: Any) -> list[Any]:
     if not isinstance(value, list | tuple):
         raise TypeError(f"expected a list, found {type(value).__name__}")
     return list(cast(Sequence[Any], value))
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """Return a JSON object; an empty one for any other value."""
+    return cast(Mapping[str, Any], value) if isinstance(value, dict) else {}

@@ -43,6 +43,9 @@ ACTIONS = "_lakefs_actions/"
 ENFORCER = "_lakefs_actions/gate.yaml"
 ROLLBACK = "rollback.json"
 
+#: Metadata key of the signed statement that a commit carries.
+STATEMENT_KEY = "statement"
+
 #: What a promotion replaces as a whole. `raw/` is not among it: it may be newer than the promoted run.
 OUTPUTS = (PROCESSED, MODEL, REPORTS)
 
@@ -60,6 +63,7 @@ _TABLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PROMOTION_TAG = re.compile(rf"promotion-(?P<number>{_NUMBER})")
 _ROLLBACK_TAG = re.compile(rf"rolledback-(?P<number>{_NUMBER})")
 _SETTLED_TAG = re.compile(rf"settled-(?P<number>{_NUMBER})")
+_RESUMED_TAG = re.compile(r"resumed-(?P<number>[0-9]{6,9})")
 _DECISION_TAG = re.compile(rf"decision-(?P<holdout>[0-9a-f]{{12}})-(?P<look>{_COUNT})")
 _REVOKED_TAG = re.compile(rf"revoked-(?P<run>{_RUN_ID.pattern})")
 _RAW_PATH = re.compile(rf"raw/(?P<table>{_TABLE.pattern})/(?P<arrival>{_ARRIVAL.pattern})\.parquet")
@@ -237,6 +241,17 @@ def written_off_tag(number: int, arrival: str) -> str:
 def validated_tag(evidence_commit: str) -> str:
     """Return the tag that keeps the results of an arrival's validation, at the commit that holds them."""
     return f"{VALIDATED_TAGS}{evidence_commit[:12]}"
+
+
+def resumed_tag(number: int) -> str:
+    """Return the tag by which somebody lifted the hold after rollback ``number``, the newest one then."""
+    return f"resumed-{number:06d}"
+
+
+def resumed_number(tag: str) -> int | None:
+    """Return the number of the rollback after which a tag says that promotions go on; None for any other."""
+    match = _RESUMED_TAG.fullmatch(tag)
+    return int(match["number"]) if match else None
 
 
 def event_number(tag: str) -> int | None:

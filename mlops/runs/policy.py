@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlops.runs import names
+from mlops.runs.digest import sha256
 from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved
 from mlops.runs.history import read_main, read_optional
-from mlops.runs.merging import merge_into_main
+from mlops.runs.merging import Proposal, merge_into_main
 from mlops.runs.model import Kind, lawful
 from mlops.runs.ports import Ports
 
@@ -48,9 +49,10 @@ def apply_policy(
         for path in changed:
             ports.lake.write(branch, path, files[path])
         source = ports.lake.commit(branch, f"Propose {', '.join(changed)}"[:500], {"kind": "policy-source"})
-        metadata = {"kind": str(Kind.POLICY), "expected_head": state.head, "reason": reason[:1000]}
+        digests = {path: sha256(files[path]) for path in changed}
+        message, metadata = f"Change the gate: {reason}"[:500], {"reason": reason[:1000]}
         try:
-            merged = merge_into_main(ports.lake, source, f"Change the gate: {reason}"[:500], metadata)
+            merged = merge_into_main(ports, state, Proposal(Kind.POLICY, source, message, digests, metadata))
         except (MainMoved, Conflict):
             continue
         finally:

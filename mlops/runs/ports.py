@@ -305,6 +305,21 @@ class Processes(Protocol):
 
 
 @dataclass(frozen=True)
+class Author:
+    """Who changes `main`, and with which code, as the statement of a change says it.
+
+    Attributes:
+        who: ``user@host``.
+        code_commit: The git commit of the code; empty where it is in no checkout.
+        code_clean: Whether the checkout had no changes of its own.
+    """
+
+    who: str = ""
+    code_commit: str = ""
+    code_clean: bool = False
+
+
+@dataclass(frozen=True)
 class Ports:
     """The outside, as one value.
 
@@ -318,6 +333,7 @@ class Ports:
         tell: Receives one line of progress at a time.
         signer: Signs statements; without one they bear no signature.
         trust: The keys whose signatures count; without any, statements are read unverified.
+        author: Returns who changes `main` from here.
     """
 
     lake: Lake
@@ -329,3 +345,4 @@ class Ports:
     tell: Callable[[str], None] = lambda _line: None
     signer: Signer | None = None
     trust: Trust | None = None
+    author: Callable[[], Author] = Author

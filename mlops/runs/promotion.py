@@ -7,17 +7,18 @@ head. Where the champion has changed in between, the run is decided again (never
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops.runs import names
 from mlops.runs.decision import Decided, current, decide, promoted_by, still_stands
-from mlops.runs.digest import document
+from mlops.runs.digest import document, sha256
 from mlops.runs.errors import Conflict, Frozen, MainMoved, NotPromoted, OnHold, Unlawful
 from mlops.runs.evidence import Decision, Reason
 from mlops.runs.history import MainState, Since, read_main, since
 from mlops.runs.lifecycle import carried, check_not_fenced, finish_step, promotion_of
-from mlops.runs.merging import merge_into_main
+from mlops.runs.merging import Proposal, merge_into_main
 from mlops.runs.model import Champion, Kind, ObjectRecord, Run, Step
 from mlops.runs.ports import Judge, Lake, Ports
 
@@ -153,17 +154,33 @@ def _merge(ports: Ports, state: MainState, passed: Since, decided: Decided) -> N
     source = (
         _seal(ports, decided.run, champion, decided) if direct else _lay_on(ports, state, champion, decided)
     )
-    metadata = {
-        "kind": str(Kind.PROMOTION),
-        "expected_head": state.head,
-        "run_id": champion.run_id,
-        "evidence_commit": champion.evidence_commit,
-        "number": str(champion.number),
-        **_exceptions(ports.lake, champion, decided.decision),
-    }
-    message = f"Promote run {champion.run_id} as number {champion.number}"
-    merged = merge_into_main(ports.lake, source, message, metadata)
+    merged = merge_into_main(ports, state, _proposal(ports.lake, state, champion, decided, source))
     ports.tell(f"main: promotion {champion.number} at {merged[:12]}")
+
+
+def _proposal(lake: Lake, state: MainState, champion: Champion, decided: Decided, source: str) -> Proposal:
+    """Return the change that a promotion makes: all its objects, instead of those of the one before."""
+    brought = {record.path: record.sha256 for record in champion.objects}
+    before = {record.path for record in state.champion.objects} if state.champion else set[str]()
+    inputs = decided.run.inputs
+    return Proposal(
+        Kind.PROMOTION,
+        source,
+        f"Promote run {champion.run_id} as number {champion.number}",
+        {**brought, names.CHAMPION: sha256(document(champion.to_json()))},
+        {
+            "run_id": champion.run_id,
+            "evidence_commit": champion.evidence_commit,
+            "number": str(champion.number),
+            **_exceptions(lake, champion, decided.decision),
+        },
+        tuple(before - brought.keys()),
+        {
+            "decision_sha256": brought.get(names.DECISION, ""),
+            "policy_sha256": decided.decision.policy_sha256,
+            "inputs": {**dataclasses.asdict(inputs), "digest": inputs.digest},
+        },
+    )
 
 
 def _exceptions(lake: Lake, champion: Champion, decision: Decision) -> dict[str, str]:

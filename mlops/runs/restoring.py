@@ -28,9 +28,9 @@ from mlops.runs.lifecycle import (
 )
 from mlops.runs.model import Champion, Run, RunInputs, Step
 from mlops.runs.names import RunParts
+from mlops.runs.notes import keep_note
 from mlops.runs.ports import Judge, Lake, Ports
 from mlops.runs.promotion import Promotion, check_open, promote
-from mlops.runs.tagging import ensure_tag
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,9 @@ class Old:
     inputs: RunInputs
     parts: RunParts
 
+
+#: Kind of the note that asks for old outputs to return.
+RESTORE_REQUEST = "restore-request"
 
 #: Returns the content of the holdout to judge by, or None for the one that the old promotion was judged by.
 Holdout = Callable[[Run, Old], bytes | None]
@@ -125,7 +128,9 @@ def restore(
         notes=notes,
         take_over=take_over,
     )
-    ensure_tag(ports.lake, names.restored_tag(run.run_id), run.head, anywhere=True)
+    request = {"kind": RESTORE_REQUEST, "run_id": run.run_id, **notes}
+    message = f"Restore promotion {number} as run {run.run_id}: {reason}"
+    keep_note(ports, state, names.restored_tag(run.run_id), run.head, message, request)
     begin(run)
     run = take_rows(ports, run, old, holdout)
     run = take_model(ports, validate(run), old)

@@ -14,17 +14,21 @@ from __future__ import annotations
 from contextlib import suppress
 
 from mlops.runs import names
-from mlops.runs.digest import document
+from mlops.runs.digest import document, sha256
 from mlops.runs.errors import Conflict, Frozen, MainMoved, NotFound
-from mlops.runs.history import read_main
-from mlops.runs.merging import merge_into_main
+from mlops.runs.history import MainState, read_main
+from mlops.runs.merging import Proposal, merge_into_main
 from mlops.runs.model import Kind, RollbackRecord
+from mlops.runs.notes import keep_note
 from mlops.runs.ports import Ports
 from mlops.runs.protection import CACHE_S, protect_main
 from mlops.runs.rollback_forward import announced, drop, go_forward
 from mlops.runs.rollback_plan import RollbackPlan, plan_rollback
 from mlops.runs.settling import reset_main
 from mlops.runs.tagging import ensure_tag, tag_dropped, tag_events
+
+#: Kind of the note by which promotions go on.
+RESUMED_KIND = "resumed"
 
 __all__ = [
     "RollbackPlan",
@@ -81,17 +85,17 @@ def freeze(ports: Ports, plan: RollbackPlan) -> str:
     # Others may be about to use the same number: the branch is this process's own.
     branch = names.rollback_branch(record.number, ports.nonce())
     lake.create_branch(branch, plan.state.head)
-    lake.write(branch, names.ROLLBACK, document(record.to_json()))
+    content = document(record.to_json())
+    lake.write(branch, names.ROLLBACK, content)
     source = lake.commit(branch, f"Record rollback {record.number}", {"kind": "rollback-record"})
     metadata = {
-        "kind": str(Kind.ROLLBACK),
-        "expected_head": plan.state.head,
         "number": str(record.number),
         "to_commit": record.to_commit,
         "reason": record.reason,
     }
     message = f"Roll back to promotion {record.to_number}: {record.reason}"
-    frozen = merge_into_main(lake, source, message, metadata)
+    digests = {names.ROLLBACK: sha256(content)}
+    frozen = merge_into_main(ports, plan.state, Proposal(Kind.ROLLBACK, source, message, digests, metadata))
     drop(lake, branch)
     return frozen
 
@@ -110,13 +114,18 @@ def carry_out(ports: Ports, frozen: str, record: RollbackRecord, patience_s: flo
 def resume(ports: Ports, reason: str) -> bool:
     """Lift the hold that a rollback left; return whether there was one.
 
-    The reason is noted on the registered model first: a hold is never lifted without a word.
+    The reason is noted first, signed, under the tag ``resumed-<number of the newest rollback>`` and on the
+    registered model: a hold is never lifted without a word. Where somebody deleted the hold without one, the
+    note is made up for.
 
     Raises:
         Frozen: The rollback that set it is not finished yet, and would be left without one.
     """
     state = read_main(ports.lake)
-    if not state.on_hold:
+    number = max(
+        (names.event_number(tag) or 0 for tag in state.tags if names.is_rollback_tag(tag)), default=0
+    )
+    if not state.on_hold and not _lifted_unsaid(ports, state, number):
         return False
     # Looked at again after the hold was seen: it is set before `main` moves, and `main` may be older above.
     seen = read_main(ports.lake)
@@ -126,9 +135,19 @@ def resume(ports: Ports, reason: str) -> bool:
             where=names.MAIN,
             todo="run `mlops reconcile` to finish it",
         )
-    numbers = [names.event_number(tag) or 0 for tag in state.tags if names.is_rollback_tag(tag)]
-    note = f"mlops.resumed-{max(numbers, default=0):06d}"
-    ports.tracker.note(ports.lake.repository, note, f"{ports.clock.now_s()} {reason}"[:1000])
+    at = state.tags.get(names.HOLD_TAG) or state.tags[names.rollback_tag(number)]
+    note = {"kind": RESUMED_KIND, "rollback": str(number), "reason": reason[:1000]}
+    message = f"Resume promotions after rollback {number}: {reason}"
+    keep_note(ports, seen, names.resumed_tag(number), at, message, note)
+    noted = f"mlops.resumed-{number:06d}"
+    ports.tracker.note(ports.lake.repository, noted, f"{ports.clock.now_s()} {reason}"[:1000])
     with suppress(NotFound):  # somebody else was first
         ports.lake.delete_tag(names.HOLD_TAG)
     return True
+
+
+def _lifted_unsaid(ports: Ports, state: MainState, number: int) -> bool:
+    """Tell whether the newest rollback is signed, and its hold is gone although nobody noted that."""
+    if not number or any((names.resumed_number(tag) or 0) >= number for tag in state.tags):
+        return False
+    return names.STATEMENT_KEY in ports.lake.commit_of(state.tags[names.rollback_tag(number)]).metadata

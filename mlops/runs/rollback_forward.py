@@ -14,12 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.digest import document
+from mlops.runs.digest import document, sha256
 from mlops.runs.errors import NotFound
-from mlops.runs.history import MainState, read_json, since
-from mlops.runs.merging import merge_into_main
+from mlops.runs.history import MainState, champion_of, read_json, since
+from mlops.runs.merging import Proposal, merge_into_main
 from mlops.runs.model import Kind, RollbackRecord
 from mlops.runs.ports import Lake, Ports
+from mlops.runs.record.notes import note_metadata
 from mlops.runs.rollback_plan import RollbackPlan
 from mlops.runs.tagging import ensure_tag, tag_dropped, tag_events
 
@@ -37,13 +38,11 @@ def go_forward(ports: Ports, plan: RollbackPlan) -> str:
     lake, record = ports.lake, plan.record
     branch = names.rollback_branch(record.number, ports.nonce())
     lake.create_branch(branch, record.from_commit)
-    recorded, content = _prepare(lake, branch, record)
+    recorded, content = _prepare(ports, plan, branch)
     tag_events(lake, record.from_commit, plan.state.tags)
     tag_dropped(lake, recorded, record)
     metadata = {
-        "kind": str(Kind.ROLLBACK),
         "forward": "true",
-        "expected_head": record.from_commit,
         "number": str(record.number),
         "to_commit": record.to_commit,
         "to_number": str(record.to_number),
@@ -51,17 +50,34 @@ def go_forward(ports: Ports, plan: RollbackPlan) -> str:
         "reason": record.reason,
     }
     message = f"Roll back to promotion {record.to_number} by a new commit: {record.reason}"
-    merged = merge_into_main(lake, content, message, metadata)
+    digests, removed = _brought(plan, lake)
+    merged = merge_into_main(
+        ports, plan.state, Proposal(Kind.ROLLBACK, content, message, digests, metadata, removed)
+    )
     ensure_tag(lake, names.rollback_tag(record.number), recorded)
     drop(lake, branch)
     ports.tell(f"main: promotion {record.to_number} again, by the new commit {merged[:12]}")
     return merged
 
 
-def _prepare(lake: Lake, branch: str, record: RollbackRecord) -> tuple[str, str]:
+def _brought(plan: RollbackPlan, lake: Lake) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return path to SHA-256 of what the old content brings to `main`, and the paths that go."""
+    target = plan.record.to_commit
+    known = {r.path: r.sha256 for r in champion_of(lake.read(target, names.CHAMPION), target).objects}
+    brought = [change.path for change in plan.changes if change.type != "removed"]
+    digests = {path: known.get(path) or lake.sha256(target, path) for path in brought}
+    return digests, tuple(change.path for change in plan.changes if change.type == "removed")
+
+
+def _prepare(ports: Ports, plan: RollbackPlan, branch: str) -> tuple[str, str]:
     """Return the commit of a branch that records the rollback, and the one with the content for `main`."""
-    lake.write(branch, names.ROLLBACK, document(record.to_json()))
-    recorded = lake.commit(branch, f"Record rollback {record.number}", {"kind": RECORD_KIND})
+    lake, record = ports.lake, plan.record
+    data, message = document(record.to_json()), f"Record rollback {record.number}"
+    said = {"kind": RECORD_KIND, "reason": record.reason[:1000]}
+    tag, digests = names.rollback_tag(record.number), {names.ROLLBACK: sha256(data)}
+    lake.write(branch, names.ROLLBACK, data)
+    signed = note_metadata(ports, plan.state, tag, record.from_commit, message, said, digests)
+    recorded = lake.commit(branch, message, signed)
     metadata = {"kind": CONTENT_KIND, "record_commit": recorded}
     content = lake.commit_tree(branch, record.to_commit, f"Content of {record.to_commit}", metadata)
     judges = [

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mlops.runs import names
+from mlops.runs.digest import sha256
 from mlops.runs.errors import ConfigError, MainMoved, NotFound, Unlawful
+from mlops.runs.history import read_main
+from mlops.runs.merging import Proposal, merge_into_main
 from mlops.runs.model import Kind
 from mlops.runs.ports import Lake, Ports
 from mlops.runs.protection import protect_main
@@ -42,15 +45,15 @@ def is_set_up(lake: Lake) -> bool:
 
 
 def _merge_gate(ports: Ports, files: Mapping[str, bytes]) -> None:
-    lake, branch = ports.lake, names.setup_branch(ports.nonce())
-    head = lake.head(names.MAIN)
-    lake.create_branch(branch, head)
+    lake, branch, state = ports.lake, names.setup_branch(ports.nonce()), read_main(ports.lake)
+    lake.create_branch(branch, state.head)
     for path, data in files.items():
         lake.write(branch, path, data)
     source = lake.commit(branch, "Bring the gate and the enforcer", {"kind": "setup-source"})
-    metadata = {"kind": str(Kind.SETUP), "expected_head": head}
+    digests = {path: sha256(data) for path, data in files.items()}
+    proposal = Proposal(Kind.SETUP, source, "Set the repository up: gate, suites, enforcer", digests)
     try:
-        lake.merge(source, names.MAIN, "Set the repository up: gate, suites, enforcer", metadata)
+        merge_into_main(ports, state, proposal)
     except MainMoved:
         if not is_set_up(lake):
             raise

@@ -10,6 +10,7 @@ from mlops.pipelines import pipeline
 from mlops.runs.errors import ConfigError
 from mlops.runs.ports import Ports
 from mlops.steps.links import Links
+from mlops.steps.provenance import author
 from mlops.steps.system import SystemClock, SystemProcesses, nonce
 from mlops.steps.workspace import Workspace
 
@@ -55,6 +56,7 @@ def open_workspace(
         tell=tell,
         signer=signer_of(settings),
         trust=signing.load_trusted(settings.trusted_folder),
+        author=author,
     )
     links = Links(
         lake=connection.endpoint,

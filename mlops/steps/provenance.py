@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import getpass
+import socket
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.runs import names
 from mlops.runs.digest import digest_of, sha256, tree_digest
 from mlops.runs.model import RunInputs
+from mlops.runs.ports import Author
 
 if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
@@ -75,6 +78,18 @@ def git_state() -> dict[str, str]:
         return {}
     dirty = _git("status", "--porcelain", "--untracked-files=no", "--", str(_PACKAGE))
     return {"mlops.code_commit": commit, "mlops.code_clean": str(dirty == "").lower()}
+
+
+@functools.cache
+def author() -> Author:
+    """Return who is at work on this machine, and the git commit of the code."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = "unknown"
+    state = git_state()
+    clean = state.get("mlops.code_clean") == "true"
+    return Author(f"{user}@{socket.gethostname()}", state.get("mlops.code_commit", ""), clean)
 
 
 def _git(*arguments: str) -> str | None:

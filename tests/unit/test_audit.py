@@ -235,7 +235,7 @@ def test_old_outputs_that_nobody_asked_for_are_found(world: World) -> None:
     run_id = world.lake.commit_of(commit).metadata["run_id"]
     world.lake.hook = None  # type: ignore[attr-defined]
     world.lake.delete_tag(names.restored_tag(run_id))
-    assert [(f.invariant, f.commit) for f in findings(world)] == [("I7", commit)]
+    assert [(f.invariant, f.commit) for f in findings(world)] == [("I7", commit), ("I16", "")]
 
 
 def test_restored_outputs_that_are_others_are_found(world: World) -> None:

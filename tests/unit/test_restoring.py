@@ -57,7 +57,8 @@ class TestRestore:
     def test_the_request_is_on_record_before_anything_else(self, world: World) -> None:
         ended = restored(world, 2, "the data was right after all")
         asked = world.lake.commit_of(names.restored_tag(ended.run.run_id))
-        assert (asked.metadata["step"], asked.metadata["restores"]) == (Step.OPENED, "2")
+        opened = world.lake.commit_of(asked.parents[0])
+        assert (opened.metadata["step"], asked.metadata["restores"]) == (Step.OPENED, "2")
         assert asked.metadata["reason"] == "the data was right after all"
         merged = world.lake.commit_of(ended.merge_commit).metadata
         assert (merged["restores"], merged["reason"]) == ("2", "the data was right after all")

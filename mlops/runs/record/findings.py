@@ -1,0 +1,190 @@
+"""Checks of the chain as a whole: nothing is missing from it, and every act beside it is signed.
+
+All of it can change without a commit of `main`, so it is asked anew by every audit.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mlops.runs import names
+from mlops.runs.audit_subject import AuditFinding
+from mlops.runs.errors import Corrupt, NotFound
+from mlops.runs.json_values import mapping
+from mlops.runs.model import Kind
+from mlops.runs.ports import Commit, Lake
+from mlops.runs.record.changes import tag_counts
+from mlops.runs.record.checks import SIGNED
+from mlops.runs.record.links import Link, off_main, read_link, trusted_links
+from mlops.runs.record.notes import read_note
+from mlops.runs.statements import Trust
+
+MOVED = "find out who moved main or deleted tags; put main back to the newest commit of the record"
+ACT = "find out who made the tag; only the server's administrator can delete it"
+GONE = "find out who deleted the tag; it is kept by the server's own rules"
+HELD = "find out who deleted the tag hold; `mlops resume --reason …` puts on record that promotions go on"
+
+#: Tags of notes, each with a statement of its own.
+_NOTED = ("restored-", "forgotten-", "writtenoff-", "resumed-")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """The record of a repository as it is now.
+
+    Attributes:
+        lake: The repository.
+        trust: The keys whose signatures count.
+        history: The history of `main`, oldest first.
+        tags: Tag name to commit id.
+        moved: Record tags of forgotten runs, to the commit of the request that they lead to now.
+    """
+
+    lake: Lake
+    trust: Trust | None
+    history: Sequence[Commit]
+    tags: Mapping[str, str]
+    moved: Mapping[str, str]
+
+    @cached_property
+    def links(self) -> list[Link]:
+        """Every link, whether `main` still stands on it or not, ascending."""
+        known = [commit.id for commit in self.history]
+        commits = [*self.history, *off_main(self.lake, self.tags, known)]
+        return sorted(trusted_links(commits, self.lake.repository, self.trust), key=lambda one: one.sequence)
+
+    @cached_property
+    def hashes(self) -> dict[str, int]:
+        """Hash of a statement to its place."""
+        return {link.sha256: link.sequence for link in self.links}
+
+    @cached_property
+    def by_commit(self) -> dict[str, Link]:
+        """Commit to link."""
+        return {link.commit: link for link in self.links}
+
+    def is_adopted(self, tag: str, at: str) -> bool:
+        """Tell whether a tag was there, at this commit, before anything was signed."""
+        adopted = self.links[0].statement.predicate.get("adopted_tags") if self.links else None
+        return mapping(adopted).get(tag) == at
+
+
+def chain_findings(chain: Chain) -> Iterator[AuditFinding]:
+    """Yield what is wrong with the chain and the acts beside it; nothing where nothing was ever signed."""
+    if not chain.links:
+        return
+    yield from _sequence(chain)
+    yield from _counts(chain)
+    yield from _rollbacks(chain)
+    yield from _notes(chain)
+    yield from _bars(chain)
+    yield from _holds(chain)
+
+
+def _sequence(chain: Chain) -> Iterator[AuditFinding]:
+    """Prove that the places are taken once each from 1 on, and that each names the hash of the one before."""
+    places: dict[int, list[Link]] = defaultdict(list)
+    for link in chain.links:
+        places[link.sequence].append(link)
+    for sequence, links in places.items():
+        if len(links) > 1:
+            at = " and ".join(link.commit[:12] for link in links)
+            yield AuditFinding(links[1].commit, SIGNED, f"change {sequence} is on record twice: {at}", MOVED)
+    before = ""
+    for sequence in range(1, max(places) + 1):
+        if sequence not in places:
+            what = f"change {sequence} of {max(places)} is missing from the signed record"
+            yield AuditFinding("", SIGNED, what, MOVED)
+            before = None
+            continue
+        link = places[sequence][0]
+        if before is not None and link.previous != before:
+            what = f"change {sequence} does not follow change {sequence - 1} of the signed record"
+            yield AuditFinding(link.commit, SIGNED, what, MOVED)
+        before = link.sha256
+
+
+def _counts(chain: Chain) -> Iterator[AuditFinding]:
+    """Prove that there are at least as many record tags as when a change was signed."""
+    now = tag_counts(chain.tags)
+    most: dict[str, tuple[int, int]] = {}
+    for link in chain.links:
+        for kind, count in mapping(link.statement.predicate.get("record")).items():
+            if isinstance(count, int) and count > most.get(kind, (0, 0))[0]:
+                most[kind] = (count, link.sequence)
+    for kind, (count, sequence) in sorted(most.items()):
+        if now.get(kind, 0) < count:
+            left = now.get(kind, 0)
+            what = f"{count} tags of the kind {kind} were on record at change {sequence}, {left} are left"
+            yield AuditFinding("", SIGNED, what, GONE)
+
+
+def _rollbacks(chain: Chain) -> Iterator[AuditFinding]:
+    """Prove that every rollback on record is signed: the freeze itself, or the record of one made forward."""
+    for tag, at in chain.tags.items():
+        if names.is_rollback_tag(tag) and not chain.is_adopted(tag, at):
+            why = _unsigned_rollback(chain, at, tag)
+            if why:
+                yield AuditFinding(at, SIGNED, f"{tag} names a rollback that nobody signed: {why}", ACT)
+
+
+def _unsigned_rollback(chain: Chain, at: str, tag: str = "") -> str:
+    """Return why a commit is no signed rollback; empty where it is one."""
+    try:
+        commit = chain.lake.commit_of(at)
+        if commit.metadata.get("kind") == Kind.ROLLBACK:
+            read_link(commit, chain.lake.repository, chain.trust)
+        else:
+            read_note(commit, chain.lake.repository, chain.trust, tag)
+    except (Corrupt, NotFound) as error:
+        return error.what
+    return ""
+
+
+def _notes(chain: Chain) -> Iterator[AuditFinding]:
+    """Prove that every note is signed for the tag that names it, and followed a change that is on record."""
+    for tag, at in chain.tags.items():
+        if not tag.startswith(_NOTED) or chain.is_adopted(tag, at):
+            continue
+        try:
+            note = read_note(chain.lake.commit_of(at), chain.lake.repository, chain.trust, tag)
+        except (Corrupt, NotFound) as error:
+            yield AuditFinding(at, SIGNED, f"{tag} is a note that nobody signed: {error.what}", ACT)
+            continue
+        after = note.predicate.get("after")
+        if after and after not in chain.hashes:
+            what = f"{tag} followed a change of main that is missing from the signed record"
+            yield AuditFinding(at, SIGNED, what, MOVED)
+
+
+def _bars(chain: Chain) -> Iterator[AuditFinding]:
+    """Prove that runs are barred, and promotions held, by a rollback that somebody signed."""
+    for tag, at in chain.tags.items():
+        bars = tag == names.HOLD_TAG or names.parse_revoked_tag(tag) is not None
+        if not bars or chain.moved.get(tag) == at or chain.is_adopted(tag, at):
+            continue
+        why = _unsigned_rollback(chain, at)
+        if why:
+            yield AuditFinding(at, SIGNED, f"{tag} was set by no rollback that somebody signed: {why}", ACT)
+
+
+def _holds(chain: Chain) -> Iterator[AuditFinding]:
+    """Prove that promotions went on after a rollback because somebody resumed them."""
+    resumed = [number for tag in chain.tags if (number := names.resumed_number(tag)) is not None]
+    promoted = sorted(names.event_number(tag) or 0 for tag in chain.tags if names.is_promotion_tag(tag))
+    for tag, at in chain.tags.items():
+        number = names.event_number(tag) or 0
+        if not names.is_rollback_tag(tag) or chain.is_adopted(tag, at):
+            continue
+        following = next((other for other in promoted if other > number), None)
+        if any(number <= one and (following is None or one < following) for one in resumed):
+            continue
+        if following is not None:
+            what = f"promotion {following} followed rollback {number}, whose hold nobody lifted on record"
+            yield AuditFinding(at, SIGNED, what, HELD)
+        elif names.HOLD_TAG not in chain.tags:
+            what = f"the hold of rollback {number} is gone, and nobody lifted it on record"
+            yield AuditFinding(at, SIGNED, what, HELD)

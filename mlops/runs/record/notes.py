@@ -1,0 +1,75 @@
+"""What a note states, signed: an act that changes nothing on `main`, kept as a commit that a tag names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mlops.runs import names
+from mlops.runs.errors import Corrupt
+from mlops.runs.history import MainState
+from mlops.runs.ports import Commit, Ports
+from mlops.runs.record.links import chain_head, read_statement, text_digest
+from mlops.runs.statements import Statement, Trust, seal, subjects_of
+
+#: Predicate type of the statement of a note.
+NOTE = "urn:mlops-lake:note:v1"
+
+
+def note_metadata(
+    ports: Ports,
+    state: MainState,
+    tag: str,
+    parent: str,
+    message: str,
+    metadata: Mapping[str, str],
+    digests: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Return the metadata of the commit of a note, with its statement signed if there is a key.
+
+    Args:
+        ports: The outside.
+        state: `main` as it was read.
+        tag: The tag that will name the commit; it is what the note is about.
+        parent: The commit that it follows.
+        message: Its message.
+        metadata: What it says; ``kind`` is the act.
+        digests: Path to SHA-256 of the objects that it brings.
+
+    Raises:
+        Untrusted: `main` has signed statements, but none by a trusted key.
+    """
+    if ports.signer is None:
+        return dict(metadata)
+    before = chain_head(ports.lake, ports.trust, state.head, state.tags)
+    predicate = {
+        "repository": ports.lake.repository,
+        "act": metadata.get("kind", ""),
+        "subject": tag,
+        "parent": parent,
+        "text_sha256": text_digest(message, metadata),
+        "reason": metadata.get("reason", ""),
+        "who": ports.author().who,
+        "at_s": ports.clock.now_s(),
+        "after": before.sha256 if before else "",
+    }
+    statement = Statement(NOTE, subjects_of(digests or {}), predicate)
+    return {**metadata, names.STATEMENT_KEY: seal(ports.signer, statement)}
+
+
+def read_note(commit: Commit, repository: str, trust: Trust | None, tag: str = "") -> Statement:
+    """Return what a note states.
+
+    Args:
+        commit: Its commit.
+        repository: The repository.
+        trust: The keys whose signatures count.
+        tag: The tag that names the commit; not asked for where empty.
+
+    Raises:
+        Untrusted: It is not signed by a trusted key.
+        Corrupt: There is no statement, or it was made for another commit or tag.
+    """
+    statement = read_statement(commit, NOTE, repository, trust, "parent").statement
+    if tag and statement.predicate.get("subject") != tag:
+        raise Corrupt(f"its statement is about {statement.predicate.get('subject')}")
+    return statement
