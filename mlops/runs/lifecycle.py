@@ -237,7 +237,7 @@ def check_not_fenced(lake: Lake, run: Run) -> None:
 
 def fail(ports: Ports, run: Run, reason: str, sentence: str) -> Run:
     """Record on the branch that the attempt ended without a decision, and why; what is staged is kept."""
-    extra = {"reason": reason, "sentence": sentence[:500]}
+    extra = {"reason": str(reason), "sentence": sentence[:500]}  # a reason code is more than text
     return finish_step(ports, run, Step.FAILED, f"Run {run.run_id} stopped: {reason}", extra)
 
 

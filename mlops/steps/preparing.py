@@ -38,9 +38,12 @@ def process(workspace: Workspace, run: Run) -> Run:
     if run.reached(Step.PROCESSED):
         return run
     spec, lake = workspace.spec, workspace.lake
-    joined = spec.join({table: workspace.frames.deliveries(run.fork, table) for table in spec.tables})
     rule = policy_files.parse_holdout_rule(lake.read(run.fork, names.HOLDOUT_RULE))
     try:
+        deliveries = {table: workspace.frames.deliveries(run.fork, table) for table in spec.tables}
+        if not any(deliveries.values()):
+            raise NotEnoughData("main holds no arrival", where=spec.name, todo="ingest arrivals first")
+        joined = spec.join(deliveries)
         parts = split(joined.rows, rule, spec)
     except NotEnoughData as error:
         fail(workspace.ports, run, Reason.NOT_ENOUGH_DATA, error.what)

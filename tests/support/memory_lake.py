@@ -62,6 +62,9 @@ class MemoryLake:
     def _store(
         self, tree: Tree, parents: tuple[str, ...], message: str, metadata: Mapping[str, str]
     ) -> Commit:
+        # As the client of a real lake does: an enumeration's member is not taken for its text.
+        if not all(type(text) is str for entry in metadata.items() for text in entry):
+            raise TypeError(f"metadata holds other values than text: {metadata}")
         seed = repr((len(self._commits), sorted(tree), parents, message, sorted(metadata.items())))
         commit = Commit(
             hashlib.sha256(seed.encode()).hexdigest(), parents, message, dict(metadata), len(self._commits)
