@@ -1,0 +1,1 @@
+"""Random sequences of all commands, against the embedded server and a model of what they should leave."""
