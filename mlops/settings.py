@@ -7,6 +7,7 @@ passwords are no settings: they come from the environment or from a file that on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,6 +22,8 @@ from mlops.adapters.lake_credentials import Credentials
 from mlops.runs.errors import ConfigError
 
 PREFIX = "MLOPS_"
+
+_HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 class LakeMode(StrEnum):
@@ -74,11 +77,17 @@ class Settings(BaseSettings):
         repr=False,
         validation_alias=AliasChoices(f"{PREFIX}MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
     )
-    mlflow_port: int = _setting(
-        5000, "Preferred port of the MLflow pages; 0 for any free one", unit="port", ge=0, le=65535
+    front_door_port: int = _setting(
+        8600,
+        "Preferred port at which lake, MLflow and Dagster are reached after a login; 0 for any free one",
+        unit="port",
+        ge=0,
+        le=65535,
     )
-    dagster_port: int = _setting(
-        3000, "Preferred port of the Dagster pages; 0 for any free one", unit="port", ge=0, le=65535
+    front_door_hosts: str = _setting(
+        "",
+        "Further names in the Host header that the front door answers to, e.g. lab.example,localhost:9000; "
+        "a name without a port stands for all its ports",
     )
     server_start_timeout_s: float = _setting(
         90.0, "How long a server started here may take until it answers", unit="s", gt=0, le=3600
@@ -124,6 +133,14 @@ class Settings(BaseSettings):
     def _one_form(cls, value: str) -> str:
         return lake_credentials.check_endpoint(value) if value else ""
 
+    @field_validator("front_door_hosts")
+    @classmethod
+    def _host_names(cls, value: str) -> str:
+        for name in filter(None, (part.strip() for part in value.split(","))):
+            if not _HOST.fullmatch(name):
+                raise ValueError("must be host names with or without a port, with commas between them")
+        return value
+
     @property
     def tracking_uri(self) -> str:
         """Where MLflow keeps runs and models."""
@@ -143,6 +160,11 @@ class Settings(BaseSettings):
     def trusted_folder(self) -> Path:
         """The folder with the public keys whose signatures count."""
         return self.trusted_keys or self.signing_folder / "trusted"
+
+    @property
+    def door_hosts(self) -> tuple[str, ...]:
+        """The names of ``front_door_hosts``."""
+        return tuple(name.strip() for name in self.front_door_hosts.split(",") if name.strip())
 
     @property
     def lakectl_file(self) -> Path:

@@ -27,6 +27,7 @@ Progress = Callable[[str], None]
 POLL_S = 0.05
 STOP_S = 10.0
 LOG_TAIL_BYTES = 280
+UNIX = "unix:"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class ServerProcess:
         name: What it is, e.g. ``lake``; also the name of its pid file and log.
         pid: Its process, which leads a process group of its own.
         started: When the process began, as the system tells it; empty where it does not.
-        address: ``http://127.0.0.1:<port>``.
+        address: ``http://127.0.0.1:<port>``, or ``unix:<path>`` of a Unix domain socket.
         log: Its output.
     """
 
@@ -62,6 +63,7 @@ def start(
     ready_path: str = "",
     ready: Callable[[], bool] | None = None,
     env: Mapping[str, str] | None = None,
+    private: bool = False,
     timeout_s: float = 60.0,
     progress: Progress | None = None,
     failure: type[MlopsError] = LakeUnavailable,
@@ -76,6 +78,7 @@ def start(
         ready_path: A path that answers 2xx once it is ready.
         ready: Tells whether it is ready, for a program that does not listen.
         env: Its whole environment; by default this process's.
+        private: Whether the files and sockets that it makes are its user's alone.
         timeout_s: How long to wait for it, seconds.
         progress: Called about once a second with a line for people.
         failure: Error raised where it ends or does not answer in time.
@@ -85,7 +88,7 @@ def start(
         return running
     state_dir.mkdir(parents=True, exist_ok=True)
     log = state_dir / f"{name}.log"
-    child = _spawn(command, log, env)
+    child = _spawn(command, log, env, umask=0o077 if private else -1)
     begun = _begun(child.pid) or ""
     server = ServerProcess(name, child.pid, begun, address, str(log))
     _pid_file(name, state_dir).write_text(json.dumps(asdict(server)), encoding="utf-8")
@@ -137,9 +140,7 @@ def stop(name: str, state_dir: Path, *, grace_s: float = STOP_S) -> bool:
 
 def answers(address: str, path: str, *, timeout_s: float = 2.0) -> bool:
     """Tell whether a GET of a path is answered with 2xx."""
-    parts = urlsplit(address)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    connection = _connection(address, timeout_s)
     try:
         connection.request("GET", path)
         return 200 <= connection.getresponse().status < 300
@@ -147,6 +148,28 @@ def answers(address: str, path: str, *, timeout_s: float = 2.0) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _connection(address: str, timeout_s: float) -> http.client.HTTPConnection:
+    if address.startswith(UNIX):
+        return _SocketConnection(address.removeprefix(UNIX), timeout_s)
+    parts = urlsplit(address)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname or "", parts.port, timeout=timeout_s)
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    """HTTP over a Unix domain socket."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect to the socket."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
 
 
 def free_port(preferred: int = 0) -> int:
@@ -162,7 +185,9 @@ def free_port(preferred: int = 0) -> int:
     raise ConfigError("no free port", where="127.0.0.1")
 
 
-def _spawn(command: Sequence[str], log: Path, env: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+def _spawn(
+    command: Sequence[str], log: Path, env: Mapping[str, str] | None, *, umask: int
+) -> subprocess.Popen[bytes]:
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with _default_interrupt():
@@ -173,6 +198,7 @@ def _spawn(command: Sequence[str], log: Path, env: Mapping[str, str] | None) -> 
                 stderr=descriptor,
                 env=None if env is None else dict(env),
                 start_new_session=True,
+                umask=umask,
             )
     except OSError as error:
         raise ConfigError(f"cannot be started: {error.strerror}", where=str(command[0])) from error

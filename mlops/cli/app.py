@@ -223,10 +223,29 @@ def sweep(
 
 @app.command()
 def up(context: typer.Context, json: Json = False) -> Result:
-    """Start lake server, MLflow pages and Dagster pages."""
+    """Serve lake, MLflow and Dagster behind one login."""
     from mlops.cli.commands import servers
 
     return servers.up(context.obj)
+
+
+@app.command("open")
+def open_(
+    context: typer.Context,
+    what: Annotated[
+        Literal["lake", "mlflow", "dagster"],
+        typer.Argument(metavar="[lake|mlflow|dagster]", help="Which page.", show_default=False),
+    ] = "lake",
+    only_print: Annotated[
+        bool,
+        typer.Option("--print", help="Only print an address that logs a browser in, once within a minute."),
+    ] = False,
+    json: Json = False,
+) -> Result:
+    """Open a page in the browser, logged in."""
+    from mlops.cli.commands import servers
+
+    return servers.open_(context.obj, what, only_print=only_print)
 
 
 @app.command()

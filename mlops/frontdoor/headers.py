@@ -30,6 +30,8 @@ _HOP_BY_HOP = frozenset(
         b"http2-settings",
     }
 )
+#: The door adds a date of its own, and says as little as it can of what is behind it.
+_NOT_PASSED_BACK = _HOP_BY_HOP | {b"date", b"server"}
 _CLAIMS = frozenset(
     {b"forwarded", b"via", b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"true-client-ip"}
     | {b"x-original-url", b"x-rewrite-url", b"x-http-method-override", b"x-method-override"}
@@ -94,7 +96,7 @@ def outbound(headers: Iterable[tuple[bytes, bytes]], service: Service, *, sandbo
     named = _named_by_connection(given)
     passed: Pairs = []
     for name, value in given:
-        if name in _HOP_BY_HOP or name in named or name.startswith(b"access-control-") or name == b"server":
+        if name in _NOT_PASSED_BACK or name in named or name.startswith(b"access-control-"):
             continue
         if name == b"location":
             passed.append((name, location(value.decode("latin-1"), service).encode("latin-1")))

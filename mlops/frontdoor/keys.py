@@ -88,6 +88,7 @@ class LakeKeys:
             async with self._client.post(
                 f"{self._lake.origin}/api/v1/auth/login",
                 json={"access_key_id": access_key_id, "secret_access_key": secret_access_key},
+                headers={"Content-Type": "application/json"},
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT_S),
                 allow_redirects=False,
             ) as answer:

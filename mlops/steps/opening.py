@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from mlops.runs.statements import Signer
     from mlops.settings import Settings
 
-#: Names under which the pages for people are started, and found again by their pid files.
-MLFLOW = "mlflow"
-DAGSTER = "dagster"
+#: Name under which the server of the pages for people is started, and found again by its pid file.
+DOOR = "front-door"
 
 
 def open_workspace(
@@ -58,11 +57,13 @@ def open_workspace(
         trust=signing.load_trusted(settings.trusted_folder),
         author=author,
     )
+    door = _served(DOOR, settings.state_dir)
     links = Links(
-        lake=connection.endpoint,
+        # The pages of the lakeFS program and of a team's lakeFS are at their own address.
+        lake=door if door and settings.lake == "embedded" else connection.endpoint,
         repository=spec.name,
-        mlflow=_served(MLFLOW, settings.state_dir),
-        dagster=_served(DAGSTER, settings.state_dir),
+        mlflow=f"{door}/mlflow" if door else "",
+        dagster=f"{door}/dagster" if door else "",
         key=(credentials.access_key_id, credentials.secret_access_key),
     )
     return Workspace(spec, lake, ports, links, promote_rounds=settings.promote_rounds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import stat
@@ -144,21 +145,73 @@ class TestUp:
         ):
             monkeypatch.setenv(name, value)
 
-    def test_starts_small_and_silent_servers_on_loopback(
+    def test_starts_small_and_silent_servers_that_only_the_front_door_reaches(
         self, real: Mlops, started: list[dict[str, Any]], external: None, state_dir: Path
     ) -> None:
         answer = real("up")
 
         assert answer.code == 0, answer.err
-        mlflow, dagster, daemon = started
-        assert mlflow["command"][4:6] == ["--host", "127.0.0.1"]
+        mlflow, dagster, daemon, door = started
         assert mlflow["env"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
         assert mlflow["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
-        assert "127.0.0.1" in dagster["command"]
+        for server in (mlflow, dagster):
+            socket = Path(server["address"].removeprefix("unix:"))
+            assert stat.S_IMODE(socket.parent.stat().st_mode) == 0o700
+            assert str(socket) in " ".join(server["command"])
+            assert not {"--port", "-p"} & set(server["command"])
+            assert server["private"]
         home = Path(dagster["env"]["DAGSTER_HOME"])
         assert "enabled: false" in (home / "dagster.yaml").read_text().partition("telemetry:")[2][:30]
         assert daemon["env"]["DAGSTER_HOME"] == str(home)
-        assert all(server["address"] in answer.out for server in started)
+        assert answer.out.splitlines()[0] == door["address"]
+        assert answer.out.count("http://127.0.0.1") == 2, "the door's address, and that of the lake"
+
+    def test_hands_the_front_door_no_secret(
+        self, real: Mlops, started: list[dict[str, Any]], external: None, state_dir: Path
+    ) -> None:
+        answer = real("up", "--json")
+
+        door = started[-1]
+        options = (state_dir / "front-door.json").read_text()
+        assert "the secret" not in options + str(door["command"]) + answer.out
+        assert stat.S_IMODE((state_dir / "front-door.json").stat().st_mode) == 0o600
+        assert json.loads(options)["lake"]["elsewhere"] is True
+        assert answer.document["address"] == door["address"]
+
+    def test_answers_to_the_names_of_the_setting(
+        self,
+        real: Mlops,
+        started: list[dict[str, Any]],
+        external: None,
+        state_dir: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("MLOPS_FRONT_DOOR_HOSTS", "lab.example, localhost:9000")
+        real("up")
+
+        assert json.loads((state_dir / "front-door.json").read_text())["hosts"] == [
+            "lab.example",
+            "localhost:9000",
+        ]
+        monkeypatch.setenv("MLOPS_FRONT_DOOR_HOSTS", "http://lab.example/")
+        assert "MLOPS_FRONT_DOOR_HOSTS" in real("up").error
+
+    def test_stops_a_server_that_has_a_port_of_its_own(
+        self,
+        real: Mlops,
+        started: list[dict[str, Any]],
+        external: None,
+        state_dir: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        old = ServerProcess("mlflow", 1, "", "http://127.0.0.1:5000", "log")
+        stopped: list[str] = []
+        monkeypatch.setattr(server_process, "find", lambda name, _: old if name == "mlflow" else None)
+        monkeypatch.setattr(server_process, "stop", lambda name, _: stopped.append(name))
+
+        real("up")
+
+        assert stopped == ["mlflow"]
 
     def test_puts_no_password_on_a_command_line_or_screen(
         self,
@@ -179,11 +232,13 @@ class TestUp:
         real: Mlops,
         started: list[dict[str, Any]],
         external: None,
+        state_dir: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hidden@mlflow.example")
 
         answer = real("up")
 
-        assert [server["name"] for server in started] == ["dagster", "dagster-daemon"]
-        assert "MLflow   http://mlflow.example" in answer.out
+        assert [server["name"] for server in started] == ["dagster", "dagster-daemon", "front-door"]
+        assert "leads to MLflow, http://mlflow.example" in answer.out
+        assert "hidden" not in answer.out + (state_dir / "front-door.json").read_text()

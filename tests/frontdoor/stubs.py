@@ -52,6 +52,8 @@ class Stub:
         digest, size, more = hashlib.sha256(), 0, True
         while more:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                return
             digest.update(message.get("body", b""))
             size += len(message.get("body", b""))
             more = message.get("more_body", False)
@@ -128,6 +130,7 @@ class StubLake(Stub):
             body: dict[str, Any] = {"user": {"id": "admin"}}
         else:
             sent = json.loads((await receive())["body"])
+            assert (b"content-type", b"application/json") in scope["headers"]
             right = (sent["access_key_id"], sent["secret_access_key"]) == (KEY, self.secret)
             self.number += 1
             body = {"token": "a token"}

@@ -162,6 +162,11 @@ class TestHeadersOut:
         assert found["x-frame-options"] == "SAMEORIGIN"
         assert "server" not in found
 
+    def test_are_said_once(self, house: House) -> None:
+        found = self.answer(house, "/mlflow/", "date:Thu, 01 Jan 1970 00:00:00 GMT".replace(" ", "%20"))
+
+        assert len([value for name, value in found if name == "date"]) == 1
+
     def test_of_files_that_runs_wrote_keep_scripts_from_running(self, house: House) -> None:
         for path in ("/mlflow/get-artifact", "/mlflow/ajax-api/2.0/mlflow-artifacts/artifacts/x"):
             assert dict(self.answer(house, path))["content-security-policy"] == "sandbox"
