@@ -63,7 +63,8 @@ bench-lake *ARGS: setup
 # Build the documentation into site/, strictly: no broken link, no page outside the navigation, no network.
 docs *ARGS: setup
     @sh infra/setup.sh docs
-    @NO_MKDOCS_2_WARNING=1 {{ python }} -m mkdocs --quiet build --strict {{ ARGS }}
+    @# Without --quiet, which hides the warnings that a strict build counts.
+    @NO_MKDOCS_2_WARNING=1 {{ python }} -m mkdocs build --strict {{ ARGS }}
 
 # Serve the documentation on this machine, and build it again at each change.
 docs-serve *ARGS: setup

@@ -23,8 +23,8 @@ _OTHERS = [
 
 _END = """
 Two commands use codes as answers: `mlops run` and `mlops restore` end with 5 if the gate refused the
-candidate, and `mlops audit` ends with 41 if it found something. `mlops lake verify` ends with 1 if the store
-is damaged. A mistyped command or option ends with 2.
+candidate, and `mlops audit` ends with 41 if it found something, with 43 if it only could not prove something.
+`mlops lake verify` ends with 1 if the store is damaged. A mistyped command or option ends with 2.
 """
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -89,6 +90,15 @@ def test_every_path_of_a_repository_is_described() -> None:
     paths = {path for path in paths if "/" in path or path.endswith((".json", ".yaml"))}
     paths -= {"gate/", "reports/", "raw/", "processed/", "_lakefs_actions/gate.yaml", "gate/suites/"}
     assert {path for path in paths if f"`{path}" not in text} == set()
+
+
+def test_every_kind_of_tag_is_described() -> None:
+    text = PAGES["reference/repository.md"]
+    samples = {"int": 1, "str": "2020-01"}
+    makers = [value for name, value in vars(names).items() if re.fullmatch(r"(?!is_|parse_)\w+_tag", name)]
+    tags = [make(*(samples[p.annotation] for p in signature(make).parameters.values())) for make in makers]
+    assert len(tags) >= 8
+    assert [tag for tag in tags if f"| `{tag.split('-')[0]}-" not in text] == []
 
 
 def test_every_kind_of_commit_and_its_paths_are_described() -> None:

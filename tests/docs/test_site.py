@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     return folder
+
+
+def test_just_docs_fails_at_a_broken_link_and_at_a_page_outside_the_navigation(tmp_path: Path) -> None:
+    # The copy shares this .venv: brought up to date from here, it is not installed into from there.
+    subprocess.run([".venv/bin/just", "setup"], cwd=ROOT, check=True)
+    for name in ("docs", "infra"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    for name in ("justfile", "mkdocs.yml", "requirements.lock", "requirements-docs.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("mlops", ".venv"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "docs/orphan.md").write_text("# Orphan\n\n[broken](nowhere.md)\n", encoding="utf-8")
+    call = [str(ROOT / ".venv/bin/just"), "docs"]
+    built = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert built.returncode != 0
+    assert "orphan.md" in built.stderr
+    assert "nowhere.md" in built.stderr
 
 
 class _Fetches(HTMLParser):
