@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops.anomalies import caches, judging, promoting, returning, writing
+from mlops.anomalies import caches, inventing, judging, promoting, returning, writing
 from mlops.anomalies.answers import of_error, of_verdict
 from mlops.anomalies.model import Act, Anomaly, Answer, Shown
 from mlops.runs.errors import InputError, MlopsError
@@ -36,6 +36,13 @@ ANOMALIES: tuple[Anomaly, ...] = (
     returning.DURING_ROLLBACK,
     judging.SEEDS,
     judging.POLICIES,
+    inventing.SWAPPED,
+    inventing.FITTED,
+    inventing.INVENTED_ROWS,
+    inventing.UNVALIDATED,
+    inventing.UNVALIDATED_INGEST,
+    inventing.INVENTED_CHAMPION,
+    inventing.CLAIMED_UNSCORABLE,
 )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.runs import names
+from mlops.runs.audit_subject import Depth
 from mlops.runs.errors import LakeDenied, ProtocolMisuse
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Guard:
         ports: Returns the outside of a command that lacks it.
         judge: Returns a judge that lacks it.
         invariant: What the audit does not ask without it; empty for guards that are not the audit's.
-        rescore: Whether it is the audit's scoring again; then the audit asks everything else without it.
+        again: What the audit computes again, if that is the guard: a field of `Depth`; empty for others.
     """
 
     name: str
@@ -56,12 +57,17 @@ class Guard:
     ports: Callable[[Ports], Ports] = _same
     judge: Callable[[Judge], Judge] = _same
     invariant: str = ""
-    rescore: bool = False
+    again: str = ""
 
     @property
     def audits(self) -> bool:
         """Whether it finds what has happened, rather than stops it."""
-        return bool(self.invariant) or self.rescore
+        return bool(self.invariant or self.again)
+
+    def depth(self, *, disabled: bool) -> Depth:
+        """Return how much the audit computes again, with or without this guard: scores always, if it may."""
+        asked = {"rescore": True, **({self.again: not disabled} if self.again else {})}
+        return Depth(**asked)
 
 
 def check(hook: str, name: str) -> Guard:
@@ -118,7 +124,17 @@ def invariant(name: str) -> Guard:
 
 def rescoring() -> Guard:
     """Return the guard that is the audit's scoring again."""
-    return Guard("audit --rescore", rescore=True)
+    return Guard("audit --rescore", again="rescore")
+
+
+def rebuilding() -> Guard:
+    """Return the guard that is the audit's making rows and validation results again."""
+    return Guard("audit --rebuild", again="rebuild")
+
+
+def refitting() -> Guard:
+    """Return the guard that is the audit's training again."""
+    return Guard("audit --refit", again="refit")
 
 
 def _without_check(files: Files, hook_name: str, name: str) -> Files:

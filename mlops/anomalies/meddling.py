@@ -12,7 +12,7 @@ from mlops.runs.digest import document
 from mlops.runs.evidence import Outcome
 
 if TYPE_CHECKING:
-    from mlops.runs.evidence import Decision, Policy
+    from mlops.runs.evidence import Decision, Paired, Policy
     from mlops.runs.model import Champion, Run
     from mlops.runs.ports import Change, Commit, Evaluation, Judge, Lake, Ports
 
@@ -38,6 +38,10 @@ class MeddlingJudge:
     def policy(self, data: bytes) -> Policy:
         """Return the policy to judge by."""
         return self.policy_instead or self.honest.policy(data)
+
+    def holdout_id(self, commit: str, paired: Paired) -> str:
+        """Return the identity of the holdout of the evidence in a commit."""
+        return self.honest.holdout_id(commit, paired)
 
     def page(self, run: Run, decision: Decision) -> bytes:
         """Return the page of a decision."""
@@ -118,3 +122,51 @@ def taken_on_trust(judge: Judge) -> Judge:
         return dataclasses.replace(found, paired=paired)
 
     return MeddlingJudge(judge, trust)
+
+
+def worse_champion(found: Evaluation) -> Evaluation:
+    """Return an evaluation in which the champion is off by more than it is; all digests follow from it."""
+    from mlops.adapters import tables
+    from mlops.runs.evidence import Contender
+    from mlops.steps.scoring import TARGET, metrics, series
+
+    frame = tables.read_parquet(found.predictions, where=names.PREDICTIONS)
+    missed = frame[Contender.CHAMPION] - frame[TARGET]
+    frame = frame.assign(**{Contender.CHAMPION: frame[TARGET] + missed * 5})
+    paired = dataclasses.replace(found.paired, series=series(frame, {}, list(Contender)))
+    return dataclasses.replace(
+        found, paired=paired, predictions=tables.to_parquet(frame), metrics=metrics(paired)
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Unscorable(MeddlingJudge):
+    """A judge that says of every champion that it cannot be scored."""
+
+    def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
+        """Return what the honest judge finds without a champion."""
+        found = self.honest.evaluate(run, candidate, None)
+        return dataclasses.replace(found, unscorable="its file is damaged" if champion else "")
+
+
+def claiming_unscorable(judge: Judge) -> Judge:
+    """Return a judge that says of every champion that it cannot be scored."""
+    return _Unscorable(judge)
+
+
+class _Believed(dict[str, "Run"]):
+    """Attempts of commits, each with the objects that its commit holds, whoever put them there."""
+
+    def __init__(self, lake: Lake) -> None:
+        super().__init__()
+        self._lake = lake
+
+    def __getitem__(self, commit: str) -> Run:
+        run = super().__getitem__(commit)
+        stats = [stat for prefix in names.OUTPUTS for stat in self._lake.list(commit, prefix)]
+        return dataclasses.replace(run, outputs={s.path: self._lake.sha256(commit, s.path) for s in stats})
+
+
+def believing_branches(ports: Ports) -> Ports:
+    """Return an outside that takes what a run's branch holds for what the run has put there."""
+    return dataclasses.replace(ports, proved=_Believed(ports.lake))

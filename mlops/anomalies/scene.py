@@ -133,7 +133,7 @@ class Scene:
             ports,
             FrameProver(self.workspace),
             ports.tracker if isinstance(ports.tracker, Witness) else None,
-            rescore=not (guard.rescore and self.disabled),
+            depth=guard.depth(disabled=self.disabled),
         )
         found = [finding for step in steps for finding in step.findings if finding.proved]
         left_out = guard.invariant if self.disabled else ""

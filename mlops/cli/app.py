@@ -181,7 +181,18 @@ def audit(
             show_default=False,
         ),
     ] = "",
-    rescore: Annotated[bool, typer.Option("--rescore", help="Load the models and score them again.")] = False,
+    rescore: Annotated[
+        bool, typer.Option("--rescore", help="Load the models, predict again and compare with the record.")
+    ] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild", help="Make the rows again from raw data and run the suites again, of ingests too."
+        ),
+    ] = False,
+    refit: Annotated[
+        bool, typer.Option("--refit", help="Train the models again and compare their predictions; slow.")
+    ] = False,
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Ask again what an earlier audit found clean.")
     ] = False,
@@ -191,10 +202,12 @@ def audit(
 
     Goes on where the last audit from here ended. Exit code 41: something does not hold, one line for each.
     Exit code 43: nothing is wrong as far as can be told, but something could not be proved.
+    What differs when it is computed again is not proved to be wrong where other code or libraries made it.
     """
     from mlops.cli.commands import auditing
 
-    return auditing.audit(context.obj, pipeline, since, rescore=rescore, from_start=from_start)
+    asked = auditing.Asked(since=since, rescore=rescore, rebuild=rebuild, refit=refit, from_start=from_start)
+    return auditing.audit(context.obj, pipeline, asked)
 
 
 way_back_app.register(app)

@@ -5,33 +5,57 @@ none, or has the server's only key, gets past it. So nothing is believed here th
 kinds, paths, heads, records, checksums and verdicts are derived again, oldest commit first. What may change
 later (tags, protection, the tracker) is in `mlops.runs.audit_record`, and is asked anew every time.
 
-What no audit of the objects can prove: that raw data is true, that the predictions are the model's (without
-``rescore``), and that a server's administrator has not rewritten history together with every tag and the
-tracker.
+Numbers on record must agree with each other in every audit. Whether they are what the code computes is asked
+by request: models are loaded and predict again (``rescore``), rows are made again from raw data and the
+suites run on them again (``rebuild``), models are trained again (``refit``). Nothing recorded is re-used.
+What no audit of the objects can prove: that raw data is true, and that a server's administrator has not
+rewritten history together with every tag and the tracker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.audit_commit import BY_KIND, COMMON
-from mlops.runs.audit_promotion import promotion_checks
+from mlops.runs.audit_commit import COMMON
+from mlops.runs.audit_promotion import checks_by_kind
 from mlops.runs.audit_record import record_findings
-from mlops.runs.audit_subject import AuditFinding, Before, Check, Lineage, PromotionSubject, Prover, ask
+from mlops.runs.audit_subject import (
+    SHALLOW,
+    AuditFinding,
+    Before,
+    Check,
+    Depth,
+    Lineage,
+    PromotionSubject,
+    Prover,
+    ask,
+)
 from mlops.runs.audit_tracker import Version, Witness
 from mlops.runs.digest import digest_of
 from mlops.runs.errors import AuditFailed, InputError, NotProved
 from mlops.runs.history import kind_of, read_optional
+from mlops.runs.holdouts import counts_by_identity
 from mlops.runs.model import Kind
 from mlops.runs.ports import Commit, Lake, Ports
 from mlops.runs.record.checks import statement_checks
 
-__all__ = ["AuditFinding", "Audited", "Mark", "Prover", "Version", "Witness", "audit", "failure", "limits"]
+__all__ = [
+    "AuditFinding",
+    "Audited",
+    "Depth",
+    "Mark",
+    "Prover",
+    "Version",
+    "Witness",
+    "audit",
+    "failure",
+    "limits",
+]
 
 #: Raised whenever a later version asks for more: what an earlier one found clean is then asked again.
-_RULES = 2
+_RULES = 3
 
 #: How often an audit goes on with what came to `main` meanwhile.
 _ROUNDS = 20
@@ -44,12 +68,12 @@ class Mark:
     Attributes:
         commit: The last commit that was audited.
         digest: Digest over the rules of the audit and every commit id up to it, oldest first.
-        rescored: Whether models were scored again.
+        depth: How much was computed again.
     """
 
     commit: str
     digest: str
-    rescored: bool
+    depth: Depth = SHALLOW
 
 
 @dataclass(frozen=True)
@@ -77,7 +101,7 @@ def audit(
     witness: Witness | None = None,
     *,
     since: str = "",
-    rescore: bool = False,
+    depth: Depth = SHALLOW,
     known: Mark | None = None,
 ) -> Iterator[Audited]:
     """Audit `main` as it is now, one commit after the other, oldest first, and the record last.
@@ -87,7 +111,7 @@ def audit(
         prover: The proofs that need tables and models; what they prove is left open without one.
         witness: What the tracker has seen of `main`; links with it are left open without one.
         since: A ref in the history of `main`: only what came after it is audited, beside the record.
-        rescore: Whether models are loaded and scored again.
+        depth: How much is computed again.
         known: How far an earlier audit found everything clean; what it covers is not asked again.
 
     Raises:
@@ -95,8 +119,8 @@ def audit(
         LakeUnavailable: The lake cannot be reached.
     """
     history = _history(ports.lake)
-    first = _first(ports.lake, history, since, known if not since else None, rescore=rescore)
-    checks = promotion_checks(prover, rescore=rescore)
+    first = _first(ports.lake, history, since, known if not since else None, depth)
+    checks = checks_by_kind(prover, depth, ports.trust)
     passed, clean, found = 0, not since, list[AuditFinding]()
     for _ in range(_ROUNDS):
         walk = _Walk(ports, history, first)
@@ -105,7 +129,7 @@ def audit(
             passed += 1
             findings = tuple(walk.findings(commit, checks))
             clean = clean and not findings
-            mark = Mark(commit.id, walk.digest, rescore) if clean else None
+            mark = Mark(commit.id, walk.digest, depth) if clean else None
             yield Audited(passed, total, commit, findings, mark)
         found = list(record_findings(ports, history, witness))
         # Tags and the tracker were read after the history: what came meanwhile is no finding.
@@ -127,11 +151,18 @@ def _common(one: Sequence[Commit], other: Sequence[Commit]) -> int:
     return next((n for n, (a, b) in enumerate(pairs) if a.id != b.id), min(len(one), len(other)))
 
 
-def limits(*, rescore: bool) -> tuple[str, ...]:
+#: What only an audit of some depth proves: a sentence, and the option that does.
+_DEEPER = {
+    "rescore": "That predictions are what the models predict is proved by --rescore only.",
+    "rebuild": "That rows follow from the raw data and passed their suites is proved by --rebuild only.",
+    "refit": "That models are what the code fits on their training rows is proved by --refit only.",
+}
+
+
+def limits(depth: Depth = SHALLOW) -> tuple[str, ...]:
     """Return what an audit that found nothing has still not proved, a sentence each."""
-    scored = () if rescore else ("That predictions are what the models predict is proved by --rescore only.",)
     return (
-        *scored,
+        *(sentence for name, sentence in _DEEPER.items() if not getattr(depth, name)),
         "Raw data is taken as it was delivered.",
         "An arrival that somebody took off main by hand is missed only if a promotion followed it.",
         "Whoever administers the server could rewrite history together with all tags and the tracker; "
@@ -152,7 +183,7 @@ def failure(findings: Sequence[AuditFinding]) -> AuditFailed | NotProved | None:
     return AuditFailed(f"{first.invariant} does not hold: {first.what}{more}", where=where, todo=first.todo)
 
 
-def _first(lake: Lake, history: list[Commit], since: str, known: Mark | None, *, rescore: bool) -> int:
+def _first(lake: Lake, history: list[Commit], since: str, known: Mark | None, depth: Depth) -> int:
     """Return the place of the first commit to audit."""
     if since:
         start = lake.commit_of(since).id
@@ -160,7 +191,7 @@ def _first(lake: Lake, history: list[Commit], since: str, known: Mark | None, *,
         if not places:
             raise InputError("is not in the history of main", where=since)
         return places[0] + 1
-    if known is None or (rescore and not known.rescored):
+    if known is None or not known.depth.covers(depth):
         return 0
     digest = _start()
     for place, commit in enumerate(history):
@@ -194,8 +225,9 @@ class _Walk:
         self._champion = read_optional(lake, at, names.CHAMPION) if at else None
         self._policy = read_optional(lake, at, names.POLICY) if at else None
         self._enforced = read_optional(lake, at, names.ENFORCER) is not None if at else False
+        self._by_identity = counts_by_identity(lake, at) if at else False
 
-    def findings(self, commit: Commit, checks: tuple[Check, ...]) -> Iterator[AuditFinding]:
+    def findings(self, commit: Commit, checks: Mapping[Kind, tuple[Check, ...]]) -> Iterator[AuditFinding]:
         """Yield what is wrong with the next commit."""
         if not commit.parents:
             yield from self._root(commit)
@@ -206,9 +238,9 @@ class _Walk:
             self._read(subject)
         self._pass(commit)
 
-    def _own(self, commit: Commit, checks: tuple[Check, ...]) -> tuple[Check, ...]:
+    def _own(self, commit: Commit, checks: Mapping[Kind, tuple[Check, ...]]) -> tuple[Check, ...]:
         kind = kind_of(commit)
-        return checks if kind is Kind.PROMOTION else BY_KIND[kind] if kind else ()
+        return checks[kind] if kind else ()
 
     def _root(self, commit: Commit) -> Iterator[AuditFinding]:
         found = self._lake.list(commit.id)
@@ -224,6 +256,7 @@ class _Walk:
             lineage=self._lineage,
             head=self._head,
             signed=self._signed,
+            by_identity=self._by_identity,
         )
 
     def _read(self, subject: PromotionSubject) -> None:
@@ -235,6 +268,7 @@ class _Walk:
             self._policy = subject.read_optional(names.POLICY)
         if names.ENFORCER in changed:
             self._enforced = subject.read_optional(names.ENFORCER) is not None
+            self._by_identity = counts_by_identity(subject.lake, subject.commit.id)
 
     def _pass(self, commit: Commit) -> None:
         self.digest = _chained(self.digest, commit)

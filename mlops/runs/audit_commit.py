@@ -14,6 +14,7 @@ _SHOWN = 3
 _JUDGES = (names.GATE, names.ACTIONS)
 
 GO_BACK = "roll back to a promotion before it (`mlops rollback --to N --reason …`)"
+DELIVER_AGAIN = "deliver the arrival again, or roll back to a promotion before it"
 BY_HAND = f"find out who changed main by hand; {GO_BACK}"
 BY_POLICY = "look at what judges now, and put it right by `mlops policy apply --reason …`"
 
@@ -167,7 +168,7 @@ BY_KIND = {
     Kind.POLICY: (Check("I10", BY_POLICY, _policy_with_reason), Check("I10", BY_POLICY, _judges_left)),
     Kind.INGEST: (
         Check("I7", GO_BACK, _own_arrival),
-        Check("I3", "deliver the arrival again, or roll back to a promotion before it", _validated),
+        Check("I3", DELIVER_AGAIN, _validated),
     ),
     Kind.ROLLBACK: (Check("I12", BY_HAND, _no_freeze), Check("I12", GO_BACK, _forward)),
 }

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from mlops.runs import gate, names
-from mlops.runs.audit_commit import GO_BACK, shown
-from mlops.runs.audit_subject import Check, PromotionSubject, Prover, Unprovable
+from mlops.runs.audit_commit import BY_KIND, DELIVER_AGAIN, GO_BACK, shown
+from mlops.runs.audit_steps import StepChain
+from mlops.runs.audit_subject import Check, Depth, PromotionSubject, Prover, Unprovable
 from mlops.runs.digest import sha256
 from mlops.runs.errors import NotFound
 from mlops.runs.evidence import Interval
 from mlops.runs.history import champion_of, parse_json
 from mlops.runs.json_values import nulled
 from mlops.runs.lifecycle import run_of
-from mlops.runs.model import ComparedTo, Step
+from mlops.runs.model import ComparedTo, Kind, Step
+from mlops.runs.statements import Trust
 
 #: Numbers that were computed twice agree to this, relatively.
 TOLERANCE = 1e-9
@@ -147,7 +149,9 @@ def _decided_on(subject: PromotionSubject) -> Iterator[str]:
 def _on_record(subject: PromotionSubject) -> Iterator[str]:
     """Prove that what was promoted is what the evidence commit holds, under the tag of its look."""
     evidence = subject.evidence
-    tag = names.decision_tag(subject.paired.holdout_digest, subject.decision.verdict.look)
+    if subject.before.by_identity and not subject.paired.holdout_id:
+        yield "its evaluation was counted by the bytes of the holdout, not by what the holdout is"
+    tag = names.decision_tag(subject.paired.identity, subject.decision.verdict.look)
     if evidence.metadata.get("decision_tag") != tag:
         yield f"its evidence commit is not the one of {tag}"
     other = [
@@ -175,7 +179,7 @@ class _Proofs:
     """The proofs that need the policy, tables or models; without a prover they are left open."""
 
     prover: Prover | None
-    rescore: bool
+    depth: Depth
 
     def verdict(self, subject: PromotionSubject) -> Iterator[str]:
         if self.prover is None or subject.before.policy is None:
@@ -205,8 +209,20 @@ class _Proofs:
         yield from self.prover.holdout(subject)
 
     def scores(self, subject: PromotionSubject) -> Iterator[str]:
-        if self.prover is not None and self.rescore:
+        if self.prover is not None and self.depth.rescore:
             yield from self.prover.rescore(subject)
+
+    def rebuilt(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is not None and self.depth.rebuild:
+            yield from self.prover.rebuild(subject)
+
+    def refitted(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is not None and self.depth.refit:
+            yield from self.prover.refit(subject)
+
+    def ingest(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is not None and self.depth.rebuild:
+            yield from self.prover.ingest(subject)
 
 
 def _differences(derived: Interval, stated: Interval) -> Iterator[str]:
@@ -217,14 +233,28 @@ def _differences(derived: Interval, stated: Interval) -> Iterator[str]:
             yield f"{field.name} of {derived.name} is {mine} by its evidence, {theirs} in its decision"
 
 
-def promotion_checks(prover: Prover | None, *, rescore: bool) -> tuple[Check, ...]:
-    """Return what is asked of a promotion; without a prover, what needs tables is left unproved."""
-    proofs = _Proofs(prover, rescore)
+def checks_by_kind(
+    prover: Prover | None, depth: Depth, trust: Trust | None
+) -> Mapping[Kind, tuple[Check, ...]]:
+    """Return what is asked of each kind of change; without a prover, what needs tables is left unproved."""
+    proofs = _Proofs(prover, depth)
+    ingest = Check("I3", DELIVER_AGAIN, proofs.ingest)
+    return {
+        **BY_KIND,
+        Kind.INGEST: (*BY_KIND[Kind.INGEST], ingest),
+        Kind.PROMOTION: _promotion_checks(proofs, StepChain(trust)),
+    }
+
+
+def _promotion_checks(proofs: _Proofs, steps: StepChain) -> tuple[Check, ...]:
     return (
         Check("I3", GO_BACK, _one_promotion),
         Check("I3", GO_BACK, _metrics),
         Check("I3", GO_BACK, _objects),
         Check("I3", GO_BACK, _finished_run),
+        Check("I3", GO_BACK, steps),
+        Check("I3", GO_BACK, proofs.rebuilt),
+        Check("I3", GO_BACK, proofs.refitted),
         Check("I6", GO_BACK, _replaces),
         Check("I7", GO_BACK, _named_for_its_inputs),
         Check("I7", GO_BACK, _restored),

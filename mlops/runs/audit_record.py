@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mlops.runs import names
+from mlops.runs.audit_evaluations import evaluation_findings
 from mlops.runs.audit_rollback import Rollback, rollback_findings, rollbacks_on_record
 from mlops.runs.audit_subject import AuditFinding, Lineage
 from mlops.runs.audit_tags import (
@@ -22,13 +23,11 @@ from mlops.runs.audit_tags import (
     validation_findings,
 )
 from mlops.runs.audit_tracker import RECONCILE, RESTORE, Witness, tracker_findings
-from mlops.runs.forgetting import NOTE
-from mlops.runs.history import Event, event_of, kind_of, parse_json, read_optional
+from mlops.runs.forgetting import Request, requests
+from mlops.runs.history import Event, event_of, kind_of, read_optional
 from mlops.runs.model import Kind
 from mlops.runs.ports import Commit, Lake, Ports
 from mlops.runs.record.findings import Chain, chain_findings
-
-FORGOTTEN = "forgotten-"
 
 LOST = "find out who deleted the tag; it is kept by the server's own rules"
 
@@ -87,14 +86,14 @@ class Record:
         return found
 
     @cached_property
+    def requests(self) -> dict[str, Request]:
+        """Run id to the request on record to forget it."""
+        return requests(self.lake, self.tags)
+
+    @cached_property
     def moved(self) -> dict[str, str]:
         """Record tags of runs that were forgotten, to the commit of the request that they lead to now."""
-        found: dict[str, str] = {}
-        for tag, commit in self.tags.items():
-            data = read_optional(self.lake, commit, NOTE) if tag.startswith(FORGOTTEN) else None
-            if data is not None:
-                found |= dict.fromkeys(parse_json(data, tag)["tags"], commit)
-        return found
+        return {tag: request.commit for request in self.requests.values() for tag in request.tags}
 
     @cached_property
     def own_tags(self) -> dict[str, str]:
@@ -103,8 +102,7 @@ class Record:
 
     def forgotten(self, run_id: str = "") -> bool:
         """Tell whether a run, or any at all, was forgotten on request."""
-        tag = f"{FORGOTTEN}{run_id}"
-        return tag in self.tags if run_id else any(name.startswith(tag) for name in self.tags)
+        return run_id in self.requests if run_id else bool(self.requests)
 
 
 def record_findings(
@@ -125,6 +123,7 @@ def record_findings(
     yield from _revoked(record)
     yield from _decisions(record)
     yield from validation_findings(record.lake, record.history, record.tags)
+    yield from evaluation_findings(record.lake, record.tags, record.requests)
     yield from _champion(record)
     yield from chain_findings(Chain(record.lake, ports.trust, history, record.tags, record.moved))
     standing = [commit for commit in history if commit.id in record.lineage]
@@ -211,21 +210,12 @@ def _barred(record: Record, commit: Commit) -> Iterator[AuditFinding]:
 
 
 def _decisions(record: Record) -> Iterator[AuditFinding]:
-    """Prove that every look at a holdout was counted, and every promotion's decision is among them."""
-    looks: dict[str, set[int]] = defaultdict(set)
+    """Prove that tags of decisions name decisions, and that every promotion's decision is among them."""
     promotions = [commit for commit in record.history if kind_of(commit) is Kind.PROMOTION]
     promoted = {commit.metadata.get("evidence_commit") for commit in promotions}
     for tag, at in record.tags.items():
-        look = names.parse_decision_tag(tag)
-        if look is not None:
-            looks[look.holdout].add(look.look)
-            if tag in record.own_tags:
-                yield from decision_findings(record.lake, tag, at, promoted=at in promoted)
-    for holdout, seen in looks.items():
-        missing = sorted(set(range(1, max(seen) + 1)) - seen)
-        if missing:
-            what = f"look {missing[0]} at holdout {holdout} is missing from the record"
-            yield AuditFinding("", "I9", what, LOST, proved=not record.forgotten())
+        if names.parse_decision_tag(tag) is not None and tag in record.own_tags:
+            yield from decision_findings(record.lake, tag, at, promoted=at in promoted)
     tagged = {at for tag, at in record.tags.items() if names.parse_decision_tag(tag)}
     for commit in promotions:
         run_id, evidence = commit.metadata.get("run_id", ""), commit.metadata.get("evidence_commit")

@@ -39,6 +39,34 @@ class Unprovable(Exception):
     """Something that a proof needs is not there; nobody can tell whether the invariant holds."""
 
 
+@dataclass(frozen=True)
+class Depth:
+    """How much an audit computes again, beyond what the recorded numbers must agree on.
+
+    Attributes:
+        rescore: Loads both models of each promotion and predicts again.
+        rebuild: Makes the rows again from the raw data and runs the suites again, of runs and of ingests.
+        refit: Trains each model again.
+    """
+
+    rescore: bool = False
+    rebuild: bool = False
+    refit: bool = False
+
+    def covers(self, other: Depth) -> bool:
+        """Tell whether an audit of this depth has asked all that one of the other depth asks."""
+        pairs = (
+            (self.rescore, other.rescore),
+            (self.rebuild, other.rebuild),
+            (self.refit, other.refit),
+        )
+        return all(mine or not theirs for mine, theirs in pairs)
+
+
+#: Nothing is computed again.
+SHALLOW = Depth()
+
+
 class Prover(Protocol):
     """The proofs that need tables and models.
 
@@ -59,6 +87,18 @@ class Prover(Protocol):
 
     def rescore(self, subject: PromotionSubject) -> Iterator[str]:
         """Load the models and score them again on the committed holdout."""
+        ...
+
+    def rebuild(self, subject: PromotionSubject) -> Iterator[str]:
+        """Make the rows again from the raw data and run the suites on them again."""
+        ...
+
+    def refit(self, subject: PromotionSubject) -> Iterator[str]:
+        """Train the model again on the committed rows and compare its predictions."""
+        ...
+
+    def ingest(self, subject: PromotionSubject) -> Iterator[str]:
+        """Run the suites again on the tables that an ingest brought."""
         ...
 
 
@@ -95,6 +135,7 @@ class Before:
         lineage: The commits that `main` stood on, without what was dropped.
         head: The commit that `main` is at now.
         signed: Whether a change before it bears a statement.
+        by_identity: Whether the enforcer counted evaluations by the identity of the holdout.
     """
 
     commit: str
@@ -104,6 +145,7 @@ class Before:
     lineage: Lineage
     head: str
     signed: bool = False
+    by_identity: bool = False
 
 
 @dataclass(frozen=True)

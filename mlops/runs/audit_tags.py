@@ -149,7 +149,7 @@ def _decides(lake: Lake, commit: Commit, tag: str) -> bool:
         paired = Paired.from_json(read_json(lake, commit.id, names.PAIRED))
     except (Corrupt, NotFound):
         return False
-    named = names.decision_tag(paired.holdout_digest, decision.verdict.look)
+    named = names.decision_tag(paired.identity, decision.verdict.look)
     return run.step is Step.DECIDED and decision.run_id == run.run_id and named == tag
 
 

@@ -7,6 +7,7 @@ decides again at the level of the next look.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from mlops.runs import gate, names
@@ -14,10 +15,12 @@ from mlops.runs.digest import document, sha256
 from mlops.runs.errors import Conflict, ProtocolMisuse, bounded
 from mlops.runs.evidence import Decision, Finding, Outcome, Paired, Reason, Verdict
 from mlops.runs.history import MainState, parse_json, read_json, read_main
+from mlops.runs.holdouts import HOLDOUT_KEY, counts_by_identity, evaluations
 from mlops.runs.json_values import nulled
 from mlops.runs.lifecycle import finish_step, promotion_of
 from mlops.runs.model import Champion, Run, Step
 from mlops.runs.ports import Commit, Evaluation, Judge, Lake, Ports
+from mlops.runs.step_statements import Written
 
 #: Other runs may claim the same look first; each loss means that one of them got on.
 _CLAIM_ROUNDS = 50
@@ -116,7 +119,12 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_un
     """Score, decide, and commit the evidence on the run's branch."""
     champion: tuple[str, Champion] | None = (state.head, state.champion) if state.champion else None
     evaluation = judge.evaluate(run, run.head, champion)
-    look = state.next_look(evaluation.paired.holdout_digest)
+    if not counts_by_identity(ports.lake, state.head):
+        evaluation = dataclasses.replace(
+            evaluation, paired=dataclasses.replace(evaluation.paired, holdout_id="")
+        )
+    before = evaluations(ports, judge, state, evaluation.paired)
+    look = before.next
     policy_bytes = ports.lake.read(state.head, names.POLICY)
     policy = judge.policy(policy_bytes)
     replaced = replace_unscorable if evaluation.unscorable else ""
@@ -139,17 +147,20 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_un
         decided_at_s=ports.clock.now_s(),
         metrics=evaluation.metrics,
         replace_unscorable=replaced,
+        continues=before.continues,
     )
-    _write(ports, judge, run, decision, paired_bytes, evaluation)
-    tag = names.decision_tag(evaluation.paired.holdout_digest, look)
+    objects = _write(ports, judge, run, decision, paired_bytes, evaluation)
+    read = {**evaluation.read, names.POLICY: sha256(policy_bytes), names.CHAMPION: state.champion_sha256}
+    tag = names.decision_tag(evaluation.paired.identity, look)
     extra = {
         "outcome": str(verdict.outcome),
         "reason": str(verdict.findings[0].reason),
         "decision_tag": tag,
         "compared_to": str(state.compared_to.number),
+        **({HOLDOUT_KEY: evaluation.paired.holdout_id} if evaluation.paired.holdout_id else {}),
     }
     message = f"Decide on run {run.run_id}: {verdict.outcome}"
-    run = finish_step(ports, run, Step.DECIDED, message, extra)
+    run = finish_step(ports, run, Step.DECIDED, message, extra, written=Written(objects, read=read))
     return Decided(run, run.head, decision)
 
 
@@ -177,22 +188,31 @@ def _unscorable(evaluation: Evaluation, look: int, replaced: str) -> Verdict | N
 
 def _write(
     ports: Ports, judge: Judge, run: Run, decision: Decision, paired: bytes, evaluation: Evaluation
-) -> None:
+) -> dict[str, str]:
+    """Write the evidence on the run's branch; return path to SHA-256."""
     lake, branch = ports.lake, run.branch
+    digests: dict[str, str] = {}
     if evaluation.holdout_source:
         lake.copy(branch, names.HOLDOUT, evaluation.holdout_source, names.HOLDOUT)
-    lake.write(branch, names.PREDICTIONS, evaluation.predictions)
-    lake.write(branch, names.PAIRED, paired)
-    lake.write(branch, names.METRICS, document(nulled(dict(evaluation.metrics))))
-    lake.write(branch, names.DECISION, document(decision.to_json()))
-    lake.write(branch, names.RUN_PAGE, judge.page(run, decision))
+        digests[names.HOLDOUT] = lake.sha256(evaluation.holdout_source, names.HOLDOUT)
+    files = {
+        names.PREDICTIONS: evaluation.predictions,
+        names.PAIRED: paired,
+        names.METRICS: document(nulled(dict(evaluation.metrics))),
+        names.DECISION: document(decision.to_json()),
+        names.RUN_PAGE: judge.page(run, decision),
+    }
+    for path, data in files.items():
+        lake.write(branch, path, data)
+        digests[path] = sha256(data)
+    return digests
 
 
 def _tag(ports: Ports, decided: Decided) -> str:
     paired = Paired.from_json(
         parse_json(ports.lake.read(decided.evidence_commit, names.PAIRED), names.PAIRED)
     )
-    return names.decision_tag(paired.holdout_digest, decided.decision.verdict.look)
+    return names.decision_tag(paired.identity, decided.decision.verdict.look)
 
 
 def _claim(ports: Ports, decided: Decided) -> bool:

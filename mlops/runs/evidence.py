@@ -96,6 +96,8 @@ class Paired:
         holdout_from: Smallest time in the holdout, ISO 8601; empty where the holdout is no period of time and
             training may go on into it.
         series: One per loss and slice.
+        holdout_id: What the holdout is, whatever its bytes (`mlops.runs.holdouts`); empty in evidence of
+            versions that counted evaluations by the digest of the rows.
     """
 
     holdout_digest: str
@@ -106,6 +108,12 @@ class Paired:
     champion_trained_until: str
     holdout_from: str
     series: tuple[Series, ...]
+    holdout_id: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What evaluations of this holdout are counted by."""
+        return self.holdout_id or self.holdout_digest
 
     def get(self, loss: Loss, slice_: str = ALL_ROWS) -> Series | None:
         """Return the series of a loss on a slice, or None where it was not recorded."""
@@ -136,6 +144,7 @@ class Paired:
                 champion_trained_until=text(value["champion_trained_until"]),
                 holdout_from=text(value["holdout_from"]),
                 series=tuple(_series(row) for row in items(value["series"])),
+                holdout_id=text(value.get("holdout_id", "")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise Corrupt(f"not paired losses: {error}", where=names.PAIRED) from error
@@ -312,6 +321,7 @@ class Decision:
         metrics: Metric name to value; in JSON null where it is not finite, read back as NaN.
         replace_unscorable: Why somebody let a champion that cannot be scored be replaced by whoever beats the
             baseline; empty where nobody did.
+        continues: Record tag of the evaluation before this one, where that was counted under another id.
     """
 
     run_id: str
@@ -326,6 +336,7 @@ class Decision:
     decided_at_s: int = 0
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     replace_unscorable: str = ""
+    continues: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types."""

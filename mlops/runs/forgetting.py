@@ -10,14 +10,15 @@ data is not a run's.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from mlops.runs import names
 from mlops.runs.digest import document, sha256
-from mlops.runs.errors import Conflict, Frozen, InputError, NotFound, RunAlive
+from mlops.runs.errors import Conflict, Corrupt, Frozen, InputError, NotFound, RunAlive
 from mlops.runs.history import MainState, champion_of, kind_of, read_json, read_main, read_optional
+from mlops.runs.json_values import items, text
 from mlops.runs.lifecycle import attempts_of, is_alive, is_over, load_run
 from mlops.runs.model import Kind
 from mlops.runs.ports import Lake, Ports
@@ -47,6 +48,41 @@ class Forgotten:
     tags: tuple[str, ...]
     branches: tuple[str, ...]
     kept: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request to forget a run, as the commit that keeps it says.
+
+    Attributes:
+        run_id: The run.
+        commit: The commit that keeps the request.
+        tags: Record tags of the run, which lead to that commit from then on.
+        evidence: Commits of the run's decisions, to which such tags led before.
+    """
+
+    run_id: str
+    commit: str
+    tags: tuple[str, ...]
+    evidence: tuple[str, ...]
+
+
+def requests(lake: Lake, tags: Mapping[str, str]) -> dict[str, Request]:
+    """Return run id to request to forget it; a tag that does not name a request counts for nothing."""
+    prefix = names.forgotten_tag("")
+    named = {tag.removeprefix(prefix): at for tag, at in tags.items() if tag.startswith(prefix)}
+    read = ((run_id, _request(lake, run_id, at)) for run_id, at in named.items())
+    return {run_id: request for run_id, request in read if request is not None}
+
+
+def _request(lake: Lake, run_id: str, at: str) -> Request | None:
+    try:
+        meta, said = lake.commit_of(at).metadata, read_json(lake, at, NOTE)
+        listed = tuple(map(text, items(said["tags"]))), tuple(map(text, items(said["evidence"])))
+    except (Corrupt, KeyError, NotFound, TypeError):
+        return None
+    own = (meta.get("kind"), meta.get("forgotten_run"), said.get("run_id"))
+    return Request(run_id, at, *listed) if own == (FORGOTTEN_KIND, run_id, run_id) else None
 
 
 def forget(ports: Ports, run_id: str, reason: str) -> Forgotten:

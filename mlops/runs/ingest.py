@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlops.runs import names
 from mlops.runs.arrivals import dropped_arrivals
@@ -39,11 +39,13 @@ class Validated:
         passed: Whether it may go to `main`.
         summary: One line, e.g. ``flights 14 of 14, weather 9 of 9``.
         reports: Path to content, to be kept on the branch.
+        made_by: Further metadata for the commit with the results: digests of the code and libraries.
     """
 
     passed: bool
     summary: str
     reports: Mapping[str, bytes]
+    made_by: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,12 @@ def _judge(
     for path, content in result.reports.items():
         ports.lake.write(branch, path, content)
     outcome = "passed" if result.passed else "failed"
-    metadata = {"kind": "ingest-validation", "arrival": delivery.arrival, "outcome": outcome}
+    metadata = {
+        **result.made_by,
+        "kind": "ingest-validation",
+        "arrival": delivery.arrival,
+        "outcome": outcome,
+    }
     evidence = ports.lake.commit(branch, f"Validation {outcome}: {result.summary}"[:500], metadata)
     if not result.passed:
         raise ValidationFailed(

@@ -9,17 +9,17 @@ fences it.
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Mapping
 
 from mlops.runs import names
-from mlops.runs.digest import canonical
 from mlops.runs.errors import Conflict, Corrupt, Fenced, Frozen, NotPromoted, RunAlive
 from mlops.runs.evidence import Outcome
 from mlops.runs.history import MainState, kind_of, promotions, read_main, since
 from mlops.runs.model import Kind, Lease, Run, RunInputs, Step
 from mlops.runs.ports import Commit, Lake, Ports
 from mlops.runs.recorded import Recorded
+from mlops.runs.step_commits import metadata_of, run_of
+from mlops.runs.step_statements import Written, outputs_after, proven, sealed_step, staged_objects
 
 #: Opening competes with other processes for the name of an attempt; each loss means that somebody else won.
 _OPEN_ROUNDS = 10
@@ -96,13 +96,13 @@ def _next_attempt(
     even_if_over: bool,
 ) -> Run:
     lease, attempts = _lease(ports), attempts_of(ports.lake, run_id)
-    latest = load_run(ports.lake, attempts[-1]) if attempts else None
-    recorded = on_record(Recorded(ports.lake, state), run_id)
+    latest = proven_run(ports, attempts[-1]) if attempts else None
+    recorded = recorded_run(ports, Recorded(ports.lake, state), run_id)
     over = next((run for run in (latest, recorded) if run and is_over(ports.lake, state, run)), None)
     if over is not None and not even_if_over:
         return over
     if latest is not None and latest.step is not Step.FAILED:
-        if latest.lease.owner == lease.owner:
+        if latest.lease.owner == lease.owner and is_newest(ports, latest):
             ports.lake.discard(latest.branch)
             return latest
         if over is None and not take_over and is_alive(ports, latest.lease):
@@ -113,19 +113,21 @@ def _next_attempt(
             )
     # A branch may be gone, and its decision is on record: the numbers go on, and so does the run.
     number = max([recorded.attempt if recorded else 0, *map(_attempt, attempts)]) + 1
-    resumable = _last_finished(ports.lake, state, attempts, recorded)
+    resumable = _last_finished(ports, state, attempts, recorded)
     now_s, restores = ports.clock.now_s(), int(notes.get("restores", 0))
     source = resumable or Run(
         run_id, number, state.head, state.head, Step.OPENED, inputs, lease, now_s, restores
     )
     run = dataclasses.replace(source, attempt=number, lease=lease, inputs=inputs)
     ports.lake.create_branch(run.branch, source.head)
+    stale: list[str] = []
     if resumable is None:
         # What the champion left must not mix with what this run writes: the outputs are one run's alone.
         stale = [stat.path for prefix in names.OUTPUTS for stat in ports.lake.list(run.fork, prefix)]
         ports.lake.remove(run.branch, stale)
     extra = {**notes, **(carried(ports.lake, source) if resumable else {})}
-    return finish_step(ports, run, run.step, f"Open attempt {number} of run {run_id}", extra)
+    message, written = f"Open attempt {number} of run {run_id}", Written(removed=tuple(sorted(stale)))
+    return finish_step(ports, run, run.step, message, extra, written=written)
 
 
 def carried(lake: Lake, run: Run) -> dict[str, str]:
@@ -139,10 +141,12 @@ def carried(lake: Lake, run: Run) -> dict[str, str]:
     return {**kept, "evidence_commit": metadata.get("evidence_commit") or run.head}
 
 
-def _last_finished(lake: Lake, state: MainState, attempts: list[str], recorded: Run | None) -> Run | None:
+def _last_finished(ports: Ports, state: MainState, attempts: list[str], recorded: Run | None) -> Run | None:
     """Return the newest attempt to go on with: not failed, and forked from what `main` still is."""
-    for run in (*(load_run(lake, branch) for branch in reversed(attempts)), recorded):
-        if run is not None and run.step is not Step.FAILED and since(lake, state.head, run.fork).reached:
+    for run in (*(proven_run(ports, branch) for branch in reversed(attempts)), recorded):
+        if run is None or run.step is Step.FAILED:
+            continue
+        if since(ports.lake, state.head, run.fork).reached:
             return run
     return None
 
@@ -153,10 +157,26 @@ def on_record(recorded: Recorded, run_id: str) -> Run | None:
     return run_of(evidence) if evidence is not None else None
 
 
-def latest_run(lake: Lake, state: MainState, run_id: str) -> Run | None:
+def recorded_run(ports: Ports, recorded: Recorded, run_id: str) -> Run | None:
+    """Return the attempt that the decision on record tells of, as far as its signed statements prove it.
+
+    A run whose outputs `main` took is over whatever its steps prove: that one is returned as it is.
+    """
+    evidence = recorded.evidence(run_id)
+    if evidence is None:
+        return None
+    found = proven(ports, evidence)
+    if found is not None and not found.ignored:
+        return found.run
+    run = run_of(evidence)
+    taken = promotion_of(ports.lake, recorded.state, run) is not None
+    return run if taken else found.run if found else None
+
+
+def latest_run(ports: Ports, state: MainState, run_id: str) -> Run | None:
     """Return how far a run is: by its latest branch or, where that is gone, by its decision on record."""
-    found = filter(None, (load_run(lake, branch) for branch in reversed(attempts_of(lake, run_id))))
-    return next(found, None) or on_record(Recorded(lake, state), run_id)
+    found = filter(None, (proven_run(ports, branch) for branch in reversed(attempts_of(ports.lake, run_id))))
+    return next(found, None) or recorded_run(ports, Recorded(ports.lake, state), run_id)
 
 
 def ended_run(recorded: Recorded, run_id: str) -> Run | None:
@@ -210,18 +230,38 @@ def is_alive(ports: Ports, lease: Lease) -> bool:
 
 
 def finish_step(
-    ports: Ports, run: Run, step: Step, message: str, extra: Mapping[str, str] | None = None
+    ports: Ports,
+    run: Run,
+    step: Step,
+    message: str,
+    extra: Mapping[str, str] | None = None,
+    *,
+    written: Written | None = None,
 ) -> Run:
-    """Commit what the attempt has staged and record that ``step`` is finished; the lease is kept running.
+    """Commit what the attempt has staged with a signed statement that ``step`` is finished; extend the lease.
+
+    Args:
+        ports: Dependencies.
+        run: The attempt, at the head of its branch.
+        step: The step.
+        message: Of the commit.
+        extra: Further metadata of the commit.
+        written: What the step wrote, removed and read; where it is None, what is staged is read back.
 
     Raises:
         Fenced: A later attempt of the run exists.
     """
     check_not_fenced(ports.lake, run)
     run = dataclasses.replace(run, step=step, lease=_lease(ports))
-    head = ports.lake.commit(run.branch, message, {**_metadata(run), **(extra or {})}, allow_empty=True)
+    written = staged_objects(ports.lake, run.branch) if written is None else written
+    metadata = {**metadata_of(run), **(extra or {})}
+    envelope, statement = sealed_step(ports, run, metadata, written)
+    metadata[names.STATEMENT_KEY] = envelope
+    head = ports.lake.commit(run.branch, message, metadata, allow_empty=True)
     ports.tell(f"{run.branch}: {step} at {head[:12]}")
-    return dataclasses.replace(run, head=head)
+    outputs = outputs_after(run, written)
+    ports.proved[head] = dataclasses.replace(run, head=head, statement=statement, outputs=outputs)
+    return ports.proved[head]
 
 
 def _lease(ports: Ports) -> Lease:
@@ -241,6 +281,29 @@ def fail(ports: Ports, run: Run, reason: str, sentence: str) -> Run:
     return finish_step(ports, run, Step.FAILED, f"Run {run.run_id} stopped: {reason}", extra)
 
 
+def proven_run(ports: Ports, branch: str) -> Run | None:
+    """Return the attempt on a branch at the last commit that its signed statements prove.
+
+    What comes after that commit is ignored and reported. None where the branch was never opened, or where
+    not even the commit that opened the run is proved: then the run starts anew from its fork.
+    """
+    head = ports.lake.commit_of(branch)
+    opened_as = head.metadata.get("run_branch", branch)
+    if names.parse_run_branch(branch) is None or opened_as != branch or kind_of(head) is not None:
+        return None
+    found = proven(ports, head)
+    if found is None or found.ignored:
+        what = f"{found.ignored} commits after {found.run.head[:12]}: {found.why}" if found else "all commits"
+        ports.tell(f"{branch}: not proved by the run's own record and ignored: {what}")
+    return found.run if found else None
+
+
+def is_newest(ports: Ports, run: Run) -> bool:
+    """Tell whether a proven attempt is the newest, and its branch at the very commit that was proved."""
+    attempts = attempts_of(ports.lake, run.run_id)
+    return attempts[-1:] == [run.branch] and ports.lake.head(run.branch) == run.head
+
+
 def load_run(lake: Lake, branch: str) -> Run | None:
     """Return the attempt on a branch as its head commit describes it; None if it was never opened.
 
@@ -252,43 +315,3 @@ def load_run(lake: Lake, branch: str) -> Run | None:
     if parsed is None or commit.metadata.get("run_branch") != branch:
         return None
     return run_of(commit)
-
-
-def run_of(commit: Commit) -> Run:
-    """Return the attempt that a step's commit describes.
-
-    Raises:
-        Corrupt: The metadata is not that of a step.
-    """
-    meta = commit.metadata
-    try:
-        return Run(
-            run_id=meta["run_id"],
-            attempt=int(meta["attempt"]),
-            fork=meta["fork"],
-            head=commit.id,
-            step=Step(meta["step"]),
-            inputs=RunInputs(**json.loads(meta["inputs"])),
-            lease=Lease(meta["lease_owner"], int(meta["lease_expires_at_s"])),
-            opened_at_s=int(meta["opened_at_s"]),
-            restores=int(meta.get("restores", 0)),
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise Corrupt(f"not a step of a run: {error}", where=commit.id[:12]) from error
-
-
-def _metadata(run: Run) -> dict[str, str]:
-    return {
-        "kind": "run",
-        "run_branch": run.branch,
-        "run_id": run.run_id,
-        "attempt": str(run.attempt),
-        "step": str(run.step),
-        "fork": run.fork,
-        "inputs": canonical(dataclasses.asdict(run.inputs)).decode(),
-        "inputs_digest": run.inputs.digest,
-        "lease_owner": run.lease.owner,
-        "lease_expires_at_s": str(run.lease.expires_at_s),
-        "opened_at_s": str(run.opened_at_s),
-        **({"restores": str(run.restores)} if run.restores else {}),
-    }

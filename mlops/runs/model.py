@@ -114,6 +114,8 @@ class Run:
         lease: Who works on it.
         opened_at_s: When its first attempt was opened, Unix seconds.
         restores: Number of the promotion whose outputs it brings back; 0 for a run that computes its own.
+        statement: Hash of the signed statement about the last step; empty where none was read.
+        outputs: Path to SHA-256 of every object that its steps have written, as their statements say.
     """
 
     run_id: str
@@ -125,6 +127,8 @@ class Run:
     lease: Lease
     opened_at_s: int
     restores: int = 0
+    statement: str = field(default="", compare=False, repr=False)
+    outputs: Mapping[str, str] = field(default_factory=dict[str, str], compare=False, repr=False)
 
     @property
     def branch(self) -> str:

@@ -256,6 +256,10 @@ class Judge(Protocol):
         """Return the policy that the content of ``gate/policy.yaml`` describes, or raise `ConfigError`."""
         ...
 
+    def holdout_id(self, commit: str, paired: Paired) -> str:
+        """Return the identity of the holdout of the evidence in a commit, by the rule there."""
+        ...
+
     def page(self, run: Run, decision: Decision) -> bytes:
         """Return ``reports/run.md`` for a decision."""
         ...
@@ -271,6 +275,7 @@ class Evaluation:
         metrics: Content of ``reports/metrics.json``.
         holdout_source: Commit whose holdout was used, if not the candidate's own; empty otherwise.
         unscorable: Why the champion could not be scored; then the evidence is without one. Empty otherwise.
+        read: Name to digest of what was scored: the candidate's objects by path, the holdout's rows.
     """
 
     paired: Paired
@@ -278,6 +283,7 @@ class Evaluation:
     metrics: Mapping[str, float]
     holdout_source: str = ""
     unscorable: str = ""
+    read: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Clock(Protocol):
@@ -334,6 +340,7 @@ class Ports:
         signer: Signs statements; without one they bear no signature.
         trust: The keys whose signatures count; without any, statements are read unverified.
         author: Returns who changes `main` from here.
+        proved: Commit id to the attempt there, for commits of steps that this process has made or proved.
     """
 
     lake: Lake
@@ -346,3 +353,4 @@ class Ports:
     signer: Signer | None = None
     trust: Trust | None = None
     author: Callable[[], Author] = Author
+    proved: dict[str, Run] = field(default_factory=dict[str, Run], repr=False, compare=False)

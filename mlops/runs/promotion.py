@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from mlops.runs import names
 from mlops.runs.decision import Decided, current, decide, promoted_by, still_stands
 from mlops.runs.digest import document, sha256
-from mlops.runs.errors import Conflict, Frozen, MainMoved, NotPromoted, OnHold, Unlawful
+from mlops.runs.errors import Conflict, Corrupt, Frozen, MainMoved, NotPromoted, OnHold, Unlawful
 from mlops.runs.evidence import Decision, Reason
 from mlops.runs.history import MainState, Since, read_main, since
 from mlops.runs.lifecycle import carried, check_not_fenced, finish_step, promotion_of
 from mlops.runs.merging import Proposal, merge_into_main
 from mlops.runs.model import Champion, Kind, ObjectRecord, Run, Step
 from mlops.runs.ports import Judge, Lake, Ports
+from mlops.runs.step_statements import Written
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,7 @@ def _check(ports: Ports, state: MainState, run: Run) -> Since:
 def _merge(ports: Ports, state: MainState, passed: Since, decided: Decided) -> None:
     """Lay the outputs on the head that was checked and merge them; returns only if they are on `main`."""
     champion = _champion(ports.lake, state, decided)
+    _check_recorded(decided, champion)
     direct = passed.only_arrivals
     source = (
         _seal(ports, decided.run, champion, decided) if direct else _lay_on(ports, state, champion, decided)
@@ -181,6 +183,19 @@ def _proposal(lake: Lake, state: MainState, champion: Champion, decided: Decided
             "inputs": {**dataclasses.asdict(inputs), "digest": inputs.digest},
         },
     )
+
+
+def _check_recorded(decided: Decided, champion: Champion) -> None:
+    """Return if what is promoted is what the steps of the run recorded, else raise `Corrupt`."""
+    recorded = {p: d for p, d in decided.run.outputs.items() if p.startswith(names.OUTPUTS)}
+    found = {record.path: record.sha256 for record in champion.objects}
+    other = sorted(p for p in recorded.keys() | found.keys() if recorded.get(p) != found.get(p))
+    if other:
+        raise Corrupt(
+            f"{other[0]} is not what the run's own steps recorded",
+            where=f"{decided.run.branch} at {decided.evidence_commit[:12]}",
+            todo="run the same command again: it goes on from the last step that the record proves",
+        )
 
 
 def _exceptions(lake: Lake, champion: Champion, decision: Decision) -> dict[str, str]:
@@ -222,11 +237,14 @@ def records(lake: Lake, commit: str, prefixes: Sequence[str]) -> tuple[ObjectRec
 
 def _seal(ports: Ports, run: Run, champion: Champion, decided: Decided) -> str:
     """Return a commit of the run's branch that adds ``champion.json`` to the evidence."""
-    ports.lake.write(run.branch, names.CHAMPION, document(champion.to_json()))
+    data = document(champion.to_json())
+    ports.lake.write(run.branch, names.CHAMPION, data)
     extra = {**carried(ports.lake, run), "evidence_commit": decided.evidence_commit}
-    return finish_step(
-        ports, run, Step.SEALED, f"Seal run {run.run_id} as number {champion.number}", extra
-    ).head
+    message, written = (
+        f"Seal run {run.run_id} as number {champion.number}",
+        Written({names.CHAMPION: sha256(data)}),
+    )
+    return finish_step(ports, run, Step.SEALED, message, extra, written=written).head
 
 
 def _lay_on(ports: Ports, state: MainState, champion: Champion, decided: Decided) -> str:

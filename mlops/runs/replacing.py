@@ -12,7 +12,7 @@ from mlops.runs.history import read_main, since
 from mlops.runs.lifecycle import is_over, latest_run, open_run, promotion_of
 from mlops.runs.model import Run, Step
 from mlops.runs.names import parse_run_id
-from mlops.runs.ports import Judge, Lake, Ports
+from mlops.runs.ports import Judge, Ports
 from mlops.runs.promotion import Promotion, check_open, promote
 
 
@@ -37,7 +37,7 @@ def replace_unscorable(
         OnHold: Promotions are stopped.
         Unlawful: It forked from a commit that was dropped.
     """
-    latest, state = latest_decided(ports.lake, run_id), read_main(ports.lake)
+    latest, state = latest_decided(ports, run_id), read_main(ports.lake)
     decided = current(ports, latest)
     landed = promotion_of(ports.lake, state, latest)
     if landed is not None:
@@ -52,13 +52,13 @@ def replace_unscorable(
     return promote(ports, judge, run, rounds=rounds, replace_unscorable=reason)
 
 
-def latest_decided(lake: Lake, run_id: str) -> Run:
-    """Return the latest attempt of a run that was decided on; its branch may be gone.
+def latest_decided(ports: Ports, run_id: str) -> Run:
+    """Return the latest attempt of a run that was decided on, as proved by its steps; its branch may be gone.
 
     Raises:
         NotFound: No such attempt is left.
     """
-    run = latest_run(lake, read_main(lake), run_id) if parse_run_id(run_id) else None
+    run = latest_run(ports, read_main(ports.lake), run_id) if parse_run_id(run_id) else None
     if run is None or not run.reached(Step.DECIDED):
         raise NotFound("no decided attempt of such a run is left", where=run_id, todo="start a new run")
     return run

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from mlops.runs import names
 from mlops.runs.decision import current, decide
+from mlops.runs.digest import sha256
 from mlops.runs.errors import InputError
 from mlops.runs.history import MainState, champion_of, read_main, read_optional
 from mlops.runs.lifecycle import (
@@ -24,13 +25,14 @@ from mlops.runs.lifecycle import (
     latest_run,
     open_run,
     promotion_of,
-    run_of,
 )
 from mlops.runs.model import Champion, Run, RunInputs, Step
 from mlops.runs.names import RunParts
 from mlops.runs.notes import keep_note
 from mlops.runs.ports import Judge, Lake, Ports
 from mlops.runs.promotion import Promotion, check_open, promote
+from mlops.runs.step_commits import run_of
+from mlops.runs.step_statements import Written
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def restore(
     """
     state = read_main(ports.lake)
     old = old_promotion(ports.lake, state, number)
-    count, ended = _which(ports.lake, state, old, again=again)
+    count, ended = _which(ports, state, old, again=again)
     if ended is not None:
         return _told(ports, state, ended)
     check_open(state)
@@ -143,26 +145,36 @@ def take_rows(ports: Ports, run: Run, old: Old, holdout: Holdout) -> Run:
     """Return the run with the old promotion's rows, and with those that judge it now."""
     if run.reached(Step.PROCESSED):
         return run
-    _copy(ports.lake, run, old, names.PROCESSED)
+    copied = _copy(ports.lake, run, old, names.PROCESSED)
     rows = holdout(run, old)
     if rows is not None:
         ports.lake.write(run.branch, names.HOLDOUT, rows)
+        copied[names.HOLDOUT] = sha256(rows)
     extra = {"holdout": "selected at the fork" if rows is not None else f"of promotion {old.number}"}
-    return finish_step(ports, run, Step.PROCESSED, f"Take the rows of promotion {old.number}", extra)
+    message, written = f"Take the rows of promotion {old.number}", Written(copied, read=_read(old))
+    return finish_step(ports, run, Step.PROCESSED, message, extra, written=written)
 
 
 def take_model(ports: Ports, run: Run, old: Old) -> Run:
     """Return the run with the old promotion's model."""
     if run.reached(Step.TRAINED):
         return run
-    _copy(ports.lake, run, old, names.MODEL)
+    copied = _copy(ports.lake, run, old, names.MODEL)
     extra = {"trained_until": old.champion.trained_until}
-    return finish_step(ports, run, Step.TRAINED, f"Take the model of promotion {old.number}", extra)
+    message, written = f"Take the model of promotion {old.number}", Written(copied, read=_read(old))
+    return finish_step(ports, run, Step.TRAINED, message, extra, written=written)
 
 
-def _copy(lake: Lake, run: Run, old: Old, prefix: str) -> None:
-    for stat in lake.list(old.commit, prefix):
-        lake.copy(run.branch, stat.path, old.commit, stat.path)
+def _copy(lake: Lake, run: Run, old: Old, prefix: str) -> dict[str, str]:
+    """Copy the objects of the old promotion below a prefix; return path to SHA-256, as it recorded them."""
+    copied = {o.path: o.sha256 for o in old.champion.objects if o.path.startswith(prefix)}
+    for path in copied:
+        lake.copy(run.branch, path, old.commit, path)
+    return copied
+
+
+def _read(old: Old) -> dict[str, str]:
+    return {f"promotion {old.number}": old.commit}
 
 
 def _refuse_same(state: MainState, old: Old) -> None:
@@ -176,16 +188,16 @@ def _model(champion: Champion) -> Mapping[str, str]:
     return {o.path: o.sha256 for o in champion.objects if o.path.startswith(names.MODEL)}
 
 
-def _which(lake: Lake, state: MainState, old: Old, *, again: bool) -> tuple[int, Run | None]:
+def _which(ports: Ports, state: MainState, old: Old, *, again: bool) -> tuple[int, Run | None]:
     """Return which return of these outputs this is, and the one that has ended if that is the answer.
 
     A return that was rolled back, or replaced by a better model, is over for good: the next one is another.
     """
-    count = 1
+    lake, count = ports.lake, 1
     while _asked(lake, state, old, count + 1):
         count += 1
     run_id = _run_id(old, count)
-    run = latest_run(lake, state, run_id)
+    run = latest_run(ports, state, run_id)
     if run is None:
         swept = not attempts_of(lake, run_id) and names.restored_tag(run_id) in state.tags
         return count + swept, None

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops.runs.audit import Audited, AuditFinding, Mark, Witness, audit, failure, limits
+from mlops.runs.audit import Audited, AuditFinding, Depth, Mark, Witness, audit, failure, limits
+from mlops.runs.audit_subject import SHALLOW
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
-__all__ = ["AuditFinding", "Audited", "audit_pipeline", "failure", "limits"]
+__all__ = ["AuditFinding", "Audited", "Depth", "audit_pipeline", "failure", "limits"]
+
+#: What an audit can compute again, and what says in the state folder that it was.
+_KEYS = {"rescore": "rescored", "rebuild": "rebuilt", "refit": "refitted"}
 
 #: How many commits are audited before it is written down how far it got.
 _SAVE_EVERY = 50
@@ -23,7 +27,7 @@ def audit_pipeline(
     state_dir: Path,
     *,
     since: str = "",
-    rescore: bool = False,
+    depth: Depth = SHALLOW,
     from_start: bool = False,
 ) -> Iterator[Audited]:
     """Audit a pipeline's `main`, one commit after the other, and the record last.
@@ -36,7 +40,7 @@ def audit_pipeline(
         workspace: The pipeline's workspace.
         state_dir: Folder for what is kept on this machine.
         since: A ref in the history of `main`: only what came after it is audited, beside the record.
-        rescore: Whether models are loaded and scored again.
+        depth: How much is computed again.
         from_start: Whether to ask everything again.
 
     Raises:
@@ -52,7 +56,7 @@ def audit_pipeline(
         FrameProver(workspace),
         tracker if isinstance(tracker, Witness) else None,
         since=since,
-        rescore=rescore,
+        depth=depth,
         known=None if from_start else _load(file),
     )
     mark: Mark | None = None
@@ -72,14 +76,16 @@ def _load(file: Path) -> Mark | None:
     """Return how far an earlier audit got; None where that is not known."""
     try:
         value = json.loads(file.read_bytes())
-        return Mark(str(value["commit"]), str(value["digest"]), value["rescored"] is True)
-    except (OSError, ValueError, KeyError, TypeError):
+        depth = Depth(**{name: value.get(key) is True for name, key in _KEYS.items()})
+        return Mark(str(value["commit"]), str(value["digest"]), depth)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def _save(file: Path, mark: Mark) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    text = json.dumps({"commit": mark.commit, "digest": mark.digest, "rescored": mark.rescored})
+    done = {key: getattr(mark.depth, name) for name, key in _KEYS.items()}
+    text = json.dumps({"commit": mark.commit, "digest": mark.digest, **done})
     draft = file.with_suffix(".tmp")
     draft.write_text(text + "\n", encoding="utf-8")
     draft.replace(file)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops.adapters import tables
 from mlops.runs import names
+from mlops.runs.digest import sha256
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,10 +44,12 @@ class Frames:
         self._keep(checksum, frame)
         return frame
 
-    def write(self, branch: str, path: str, frame: pd.DataFrame) -> None:
-        """Stage a frame on a branch as Parquet; equal frames have equal bytes."""
-        self._lake.write(branch, path, tables.to_parquet(frame))
+    def write(self, branch: str, path: str, frame: pd.DataFrame) -> str:
+        """Stage a frame on a branch as Parquet, equal frames with equal bytes; return their SHA-256."""
+        data = tables.to_parquet(frame)
+        self._lake.write(branch, path, data)
         self._keep(self._lake.stat(branch, path).checksum, frame)
+        return sha256(data)
 
     def deliveries(self, ref: str, table: str) -> dict[str, pd.DataFrame]:
         """Return arrival to frame for all deliveries of a table in a commit, ascending by arrival."""

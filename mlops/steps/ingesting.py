@@ -12,6 +12,7 @@ from mlops.runs.errors import InputError
 from mlops.runs.ingest import Delivery, Ingested, Validated, ingest
 from mlops.runs.reconcile import reconcile
 from mlops.steps.preparing import report_files, summary, validate_frames
+from mlops.steps.provenance import CODE_KEY, LOCK_KEY, code_digest, lock_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +77,7 @@ def deliver(
         }
         reports = validate_frames(workspace, suites_ref, committed)
         passed = all(report.success for report in reports)
-        return Validated(passed, summary(reports), report_files(reports))
+        made_by = {CODE_KEY: code_digest(), LOCK_KEY: lock_digest()}
+        return Validated(passed, summary(reports), report_files(reports), made_by)
 
     return ingest(workspace.ports, Delivery(arrival, content, source), judge, again=again)

@@ -10,13 +10,14 @@ import pandas as pd
 from mlops.adapters import policy_files, tables
 from mlops.runs import names
 from mlops.runs.errors import Corrupt, InputError, NotFound
-from mlops.runs.evidence import Decision, Policy
+from mlops.runs.evidence import Decision, Paired, Policy
+from mlops.runs.holdouts import identity_of
 from mlops.runs.model import Champion, ObjectRecord, Run, Step
 from mlops.runs.ports import Evaluation
 from mlops.runs.promotion import records
 from mlops.steps import pages
 from mlops.steps.champion import model_at
-from mlops.steps.recorded import RecordedModel, recorded_model
+from mlops.steps.recorded import ROWS, RecordedModel, recorded_model
 from mlops.steps.scoring import ChampionUnscorable, score
 
 if TYPE_CHECKING:
@@ -24,10 +25,17 @@ if TYPE_CHECKING:
 
 
 class CommittedJudge:
-    """Judges from commits alone: nothing that a training step says about itself is believed."""
+    """Judges from commits alone: nothing that a training step says about itself is believed.
 
-    def __init__(self, workspace: Workspace) -> None:
+    Args:
+        workspace: The pipeline's workspace.
+        reuse: Whether predictions on record may stand for scoring the same model on the same rows again; an
+            audit never re-uses them.
+    """
+
+    def __init__(self, workspace: Workspace, *, reuse: bool = True) -> None:
         self._workspace = workspace
+        self._reuse = reuse
 
     def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
         """Score candidate and champion on the candidate's holdout, or on the champion's where that is newer.
@@ -35,8 +43,8 @@ class CommittedJudge:
         Where the holdout is a period, the champion may have been trained on the candidate's, if it came from
         newer data; then the holdout that the champion was judged by is used, which neither has seen.
 
-        A run that is decided on again is scored again only if the rows are others: else its predictions are
-        on record, and those of a champion that was judged by the same rows.
+        A run that is decided on again is scored again only if model, rows or code are others: else its
+        predictions are on record, and those of a champion that was judged by the same rows.
 
         Where the champion's model cannot be loaded or does not take these rows, the evidence is of the
         candidate and the baseline alone, and says why.
@@ -62,9 +70,10 @@ class CommittedJudge:
         if timed and champion is not None and _seen_by(champion[1], holdout[spec.time]):
             source = champion[0]
             holdout = frames.read(source, names.HOLDOUT)
-        candidate_model, champion_model = self._recorded(run, candidate, scored, holdout)
+        objects = records(self._workspace.lake, candidate, (names.MODEL,))
+        candidate_model, champion_model = self._recorded(run, candidate, objects, scored, holdout)
         if candidate_model is None:
-            candidate_model = self._model(candidate, records(self._workspace.lake, candidate, (names.MODEL,)))
+            candidate_model = self._model(candidate, objects)
         if champion_model is None and scored:
             champion_model = self.promoted_model(scored)
         result = score(
@@ -76,24 +85,34 @@ class CommittedJudge:
             champion_train=self._training_rows(scored[0]) if scored else None,
             timed=timed,
         )
+        paired = dataclasses.replace(result.paired, holdout_id=identity_of(rule, result.paired))
         return Evaluation(
-            paired=result.paired,
+            paired=paired,
             predictions=tables.to_parquet(result.predictions),
             metrics=result.metrics,
             holdout_source=source,
+            read={**_digests(objects), ROWS: result.paired.holdout_digest},
         )
 
     def _recorded(
-        self, run: Run, candidate: str, champion: tuple[str, Champion] | None, holdout: pd.DataFrame
+        self,
+        run: Run,
+        candidate: str,
+        objects: tuple[ObjectRecord, ...],
+        champion: tuple[str, Champion] | None,
+        holdout: pd.DataFrame,
     ) -> tuple[RecordedModel | None, RecordedModel | None]:
         """Return what candidate and champion predicted for these rows before; None where they did not."""
-        lake, spec = self._workspace.lake, self._workspace.spec
-        if not run.reached(Step.DECIDED):
+        ports, spec = self._workspace.ports, self._workspace.spec
+        if not self._reuse or not run.reached(Step.DECIDED):
             return None, None
-        ours = recorded_model(lake, spec, candidate, run.run_id, holdout)
+        evidence = ports.lake.commit_of(candidate).metadata.get("evidence_commit") or candidate
+        ours = recorded_model(ports, spec, evidence, run.run_id, holdout, _digests(objects))
         if ours is None or champion is None:
             return ours, None
-        return ours, recorded_model(lake, spec, champion[0], champion[1].run_id, holdout)
+        record = champion[1]
+        model = _digests(tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
+        return ours, recorded_model(ports, spec, record.evidence_commit, record.run_id, holdout, model)
 
     def promoted_model(self, champion: tuple[str, Champion]) -> Any:
         """Return the model of a promotion, given as a commit with it and the record there.
@@ -113,6 +132,11 @@ class CommittedJudge:
         """Return the policy that the content of ``gate/policy.yaml`` describes."""
         return policy_files.parse_policy(data)
 
+    def holdout_id(self, commit: str, paired: Paired) -> str:
+        """Return the identity of the holdout of the evidence in a commit, by the rule there."""
+        data = self._workspace.lake.read(commit, names.HOLDOUT_RULE)
+        return identity_of(policy_files.parse_holdout_rule(data), paired)
+
     def page(self, run: Run, decision: Decision) -> bytes:
         """Return ``reports/run.md``."""
         return pages.run_page(self._workspace, run, decision)
@@ -127,3 +151,7 @@ class CommittedJudge:
 def _seen_by(champion: Champion, times: Any) -> bool:
     """Tell whether a champion may have been trained on rows of these times."""
     return bool(pd.Timestamp(champion.trained_until) >= times.min())
+
+
+def _digests(objects: tuple[ObjectRecord, ...]) -> dict[str, str]:
+    return {record.path: record.sha256 for record in objects}

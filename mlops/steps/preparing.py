@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from mlops.adapters import policy_files, validation, validation_page
 from mlops.pipelines.holdout import NotEnoughData, split
 from mlops.runs import names
+from mlops.runs.digest import sha256
 from mlops.runs.errors import NotFound, NotPromoted, ValidationFailed
 from mlops.runs.evidence import Reason
 from mlops.runs.history import read_json
 from mlops.runs.lifecycle import fail, finish_step
 from mlops.runs.model import Run, Step
+from mlops.runs.step_statements import Written
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +40,8 @@ def process(workspace: Workspace, run: Run) -> Run:
     if run.reached(Step.PROCESSED):
         return run
     spec, lake = workspace.spec, workspace.lake
-    rule = policy_files.parse_holdout_rule(lake.read(run.fork, names.HOLDOUT_RULE))
+    rule_data = lake.read(run.fork, names.HOLDOUT_RULE)
+    rule = policy_files.parse_holdout_rule(rule_data)
     try:
         deliveries = {table: workspace.frames.deliveries(run.fork, table) for table in spec.tables}
         if not any(deliveries.values()):
@@ -50,12 +53,14 @@ def process(workspace: Workspace, run: Run) -> Run:
         raise NotPromoted(
             f"{Reason.NOT_ENOUGH_DATA}: {error.what}", where=run.branch, todo=error.todo
         ) from error
-    workspace.frames.write(run.branch, names.TRAIN, parts.train)
-    workspace.frames.write(run.branch, names.HOLDOUT, parts.holdout)
+    frames = {names.TRAIN: parts.train, names.HOLDOUT: parts.holdout}
+    objects = {path: workspace.frames.write(run.branch, path, frame) for path, frame in frames.items()}
+    read = {names.RAW: run.inputs.raw_digest, names.HOLDOUT_RULE: sha256(rule_data)}
     counts = {**joined.counts, "train rows": len(parts.train), "holdout rows": len(parts.holdout)}
     extra = {"rows": json.dumps(counts), "dropped": json.dumps(dict(joined.dropped))}
     message = f"Process {len(parts.train)} training and {len(parts.holdout)} holdout rows"
-    return finish_step(workspace.ports, run, Step.PROCESSED, message, extra)
+    written = Written(objects, read=read)
+    return finish_step(workspace.ports, run, Step.PROCESSED, message, extra, written=written)
 
 
 def validate(workspace: Workspace, run: Run) -> Run:
@@ -72,14 +77,26 @@ def validate(workspace: Workspace, run: Run) -> Run:
     except ValidationFailed as error:
         fail(workspace.ports, run, VALIDATION_FAILED, error.what)
         raise
-    for path, content in report_files(reports).items():
+    files = report_files(reports)
+    for path, content in files.items():
         workspace.lake.write(run.branch, path, content)
     failed = [report for report in reports if not report.success]
     if failed:
         fail(workspace.ports, run, VALIDATION_FAILED, summary(reports))
         raise ValidationFailed(summary(failed), where=run.branch, todo=f"see {names.VALIDATION} there")
     extra = {"validation": summary(reports)}
-    return finish_step(workspace.ports, run, Step.VALIDATED, f"Validate: {summary(reports)}", extra)
+    written = Written(
+        {path: sha256(content) for path, content in files.items()}, read=_judged_by(workspace, run)
+    )
+    message = f"Validate: {summary(reports)}"
+    return finish_step(workspace.ports, run, Step.VALIDATED, message, extra, written=written)
+
+
+def _judged_by(workspace: Workspace, run: Run) -> dict[str, str]:
+    """Return the digests of the rows that were validated, and of the suite."""
+    suite = names.suite_path(PROCESSED_SUITE)
+    rows = {path: run.outputs[path] for path in PROCESSED_TABLES.values() if path in run.outputs}
+    return {**rows, suite: sha256(workspace.lake.read(run.fork, suite))}
 
 
 def _judged(workspace: Workspace, run: Run) -> list[ValidationReport]:

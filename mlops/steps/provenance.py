@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Fits are deterministic given this; it is not configurable, so that nobody can shop for a lucky one.
 SEED = 20130101
 
+#: Metadata keys of the digests of code and libraries, where a commit has no other record of them.
+CODE_KEY, LOCK_KEY = "code_digest", "lock_digest"
+
 #: Packages whose versions can change what a run computes.
 _LIBRARIES = (
     "great-expectations",

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 from mlops.adapters import policy_files, tables
 from mlops.pipelines.holdout import row_digest, split
 from mlops.runs import names
-from mlops.runs.audit_promotion import agree
+from mlops.runs.audit_promotion import TOLERANCE, agree
 from mlops.runs.audit_subject import PromotionSubject, Unprovable
 from mlops.runs.digest import sha256, tree_digest
 from mlops.runs.errors import Corrupt, InputError, NotFound, NotPromoted
 from mlops.runs.evidence import Contender, Policy
+from mlops.runs.holdouts import identity_of
 from mlops.runs.lifecycle import run_of
 from mlops.runs.model import Run
 from mlops.steps.judging import CommittedJudge
-from mlops.steps.provenance import code_digest, lock_digest
+from mlops.steps.rebuilding import Rebuilder, only_by_this_code
 from mlops.steps.resumming import Groups, differences, groups_of, unproved_sums
 from mlops.steps.scoring import CLUSTER, TARGET, metrics, texts
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from mlops.runs.ports import Evaluation
     from mlops.steps.workspace import Workspace
 
 
@@ -46,6 +48,7 @@ class _Rows:
 
     Attributes:
         digest: Digest of its rows, as evidence names it.
+        begins: Its smallest time, ISO 8601.
         key: Its row keys, in order.
         clusters: Cluster of each row.
         targets: Target of each row.
@@ -55,6 +58,7 @@ class _Rows:
     """
 
     digest: str
+    begins: str
     key: pd.DataFrame
     clusters: pd.Series
     targets: np.ndarray
@@ -70,6 +74,7 @@ class FrameProver:
         self._workspace = workspace
         self._selected: dict[tuple[str, str], _Selection] = {}
         self._holdout: tuple[str, _Rows] | None = None
+        self._rebuilder = Rebuilder(workspace)
 
     def policy(self, data: bytes) -> Policy:
         """Return the policy that the content of ``gate/policy.yaml`` describes."""
@@ -84,6 +89,8 @@ class FrameProver:
         yield from _same_rows(rows, predictions)
         if rows.digest != recorded.holdout_digest:
             yield f"{names.HOLDOUT} is another holdout than the evidence names"
+        if recorded.holdout_id:
+            yield from self._identity(subject, rows)
         if recorded.rows != len(rows.key):
             yield f"the evidence is of {recorded.rows} rows, the holdout has {len(rows.key)}"
         if recorded.has_champion == bool(predictions[Contender.CHAMPION].isna().all()):
@@ -97,6 +104,17 @@ class FrameProver:
             self._only_by_this_code(subject, "the baseline's predictions")
             yield "the baseline's predictions are not those of the declared baseline"
 
+    def _identity(self, subject: PromotionSubject, rows: _Rows) -> Iterator[str]:
+        """Yield how the identity by which evaluations are counted does not follow from the rows."""
+        recorded = subject.paired
+        rule = policy_files.parse_holdout_rule(
+            self._workspace.lake.read(subject.champion.raw_commit, names.HOLDOUT_RULE)
+        )
+        if rule.kind == "newest_period" and recorded.holdout_from != rows.begins:
+            yield f"the holdout begins at {rows.begins}, not at {recorded.holdout_from} as its evidence says"
+        if identity_of(rule, recorded) != recorded.holdout_id:
+            yield "its evaluation was counted for another holdout than the one it was made on"
+
     def _rows(self, subject: PromotionSubject) -> _Rows:
         """Return what a promotion's holdout holds; promotions in a row are mostly judged by the same one."""
         import pandas as pd
@@ -109,6 +127,7 @@ class FrameProver:
             slices = {column: texts(frame[column]) for column in spec.slices}
             rows = _Rows(
                 digest=row_digest(frame, spec.key, [spec.target, *spec.model_input]),
+                begins=frame[spec.time].min().isoformat(),
                 key=frame[list(spec.key)].reset_index(drop=True),
                 clusters=pd.Series(clusters, dtype="str"),
                 targets=frame[spec.target].to_numpy("float64"),
@@ -136,7 +155,10 @@ class FrameProver:
         yield "its holdout is not what the rule selects from the raw data it read"
 
     def rescore(self, subject: PromotionSubject) -> Iterator[str]:
-        """Load both models and score them again, on the rows that the candidate was decided with."""
+        """Load both models and score them again, on the rows that the candidate was decided with.
+
+        Predictions on record are compared with the new ones, and never stand for them.
+        """
         commit, replaced = subject.decision.candidate_commit, subject.replaced
         try:
             changed = self._workspace.lake.diff(commit, subject.commit.id)
@@ -146,22 +168,32 @@ class FrameProver:
         other = [change.path for change in changed if change.path.startswith(kept)]
         if other:
             yield f"{other[0]} is not what was judged at {commit[:12]}"
-        champion = (subject.before.commit, replaced) if replaced and subject.paired.has_champion else None
+        champion = (subject.before.commit, replaced) if replaced else None
         try:
-            again = CommittedJudge(self._workspace).evaluate(self._run(subject), commit, champion)
+            judge = CommittedJudge(self._workspace, reuse=False)
+            again = judge.evaluate(self._run(subject), commit, champion)
         except Corrupt:
             raise
         except (InputError, NotPromoted) as error:
-            raise Unprovable(f"its models cannot be scored any more: {error.what}") from error
-        found = list(differences(again.paired.series, subject.paired))
-        found += [
-            f"{name} is {getattr(again.paired, name)!r} by scoring again"
-            for name in ("holdout_digest", "train_overlap", "candidate_trained_until", "holdout_from")
-            if getattr(again.paired, name) != getattr(subject.paired, name)
-        ]
+            self._only_by_this_code(subject, "its models")
+            yield f"its models cannot be scored: {error.what}"
+            return
+        found = list(_scored_otherwise(subject, again))
         if found:
             self._only_by_this_code(subject, "its scores")
         yield from found
+
+    def rebuild(self, subject: PromotionSubject) -> Iterator[str]:
+        """Make the rows again from the raw data and run the suites on them again."""
+        yield from self._rebuilder.rebuild(subject)
+
+    def refit(self, subject: PromotionSubject) -> Iterator[str]:
+        """Train the model again on the committed rows and compare its predictions."""
+        yield from self._rebuilder.refit(subject)
+
+    def ingest(self, subject: PromotionSubject) -> Iterator[str]:
+        """Run the suites again on the tables that an ingest brought."""
+        yield from self._rebuilder.ingest(subject)
 
     def _run(self, subject: PromotionSubject) -> Run:
         return run_of(subject.evidence)
@@ -204,8 +236,35 @@ class FrameProver:
     def _only_by_this_code(self, subject: PromotionSubject, what: str) -> None:
         """Return if the code of today is the one that the run was made by; else nobody can tell."""
         inputs = self._run(subject).inputs
-        if (inputs.code_digest, inputs.lock_digest) != (code_digest(), lock_digest()):
-            raise Unprovable(f"{what} differ, but other code or other libraries made them")
+        only_by_this_code(inputs.code_digest, inputs.lock_digest, what)
+
+
+def _scored_otherwise(subject: PromotionSubject, again: Evaluation) -> Iterator[str]:
+    """Yield how an evaluation that was made again differs from the recorded one."""
+    recorded, replaced = subject.paired, subject.replaced
+    if replaced and not recorded.has_champion and not again.unscorable:
+        yield f"the champion, promotion {replaced.number}, can be scored, but the evidence says otherwise"
+        return
+    if replaced and recorded.has_champion and again.unscorable:
+        yield f"the champion, promotion {replaced.number}, cannot be scored: {again.unscorable}"
+        return
+    yield from differences(again.paired.series, recorded)
+    for name in ("holdout_digest", "train_overlap", "candidate_trained_until", "holdout_from"):
+        if getattr(again.paired, name) != getattr(recorded, name):
+            yield f"{name} is {getattr(again.paired, name)!r} by scoring again"
+    yield from _predicted_otherwise(subject.predictions_data, again.predictions)
+
+
+def _predicted_otherwise(recorded: bytes, again: bytes) -> Iterator[str]:
+    import numpy as np
+
+    one, other = (tables.read_parquet(data, where=names.PREDICTIONS) for data in (recorded, again))
+    for contender in Contender:
+        mine, theirs = (frame[contender].to_numpy("float64") for frame in (one, other))
+        same = len(mine) == len(theirs) and np.isclose(mine, theirs, rtol=TOLERANCE, atol=0.0, equal_nan=True)
+        off = int(np.sum(~np.asarray(same)))
+        if off:
+            yield f"{off} of {len(theirs)} predictions of the {contender} are not what its model predicts"
 
 
 def _same_rows(rows: _Rows, predictions: pd.DataFrame) -> Iterator[str]:

@@ -1,7 +1,8 @@
-"""Predictions on record: a run that is decided on again is not scored again on the same rows."""
+"""Predictions on record: the same model, rows and code are not scored twice when a run is decided again."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,21 @@ from mlops.runs import names
 from mlops.runs.digest import sha256
 from mlops.runs.errors import Corrupt, InputError, NotFound
 from mlops.runs.evidence import Contender, Decision, Paired
-from mlops.runs.history import parse_json, read_json
+from mlops.runs.history import parse_json
+from mlops.runs.step_statements import check_own, step_statement, written_by
+from mlops.steps.provenance import code_digest, lock_digest
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from mlops.pipelines.spec import PipelineSpec
-    from mlops.runs.ports import Lake
+    from mlops.runs.ports import Ports
+
+#: Name of the digest over the holdout's rows, among what a step has read.
+ROWS = "holdout rows"
+
+_EVIDENCE = (names.DECISION, names.PAIRED, names.PREDICTIONS)
 
 
 @dataclass(frozen=True)
@@ -41,38 +49,49 @@ class RecordedModel:
 
 
 def recorded_model(
-    lake: Lake, spec: PipelineSpec, evidence: str, run_id: str, holdout: pd.DataFrame
+    ports: Ports,
+    spec: PipelineSpec,
+    evidence: str,
+    run_id: str,
+    holdout: pd.DataFrame,
+    model: Mapping[str, str],
 ) -> RecordedModel | None:
-    """Return what a run predicted by the evidence of a commit, or None where that is not of these rows.
+    """Return what a run predicted by the evidence of a commit, or None where that cannot be relied on.
 
-    The evidence must be whole: the decision there is the run's, and names the digests of paired losses and
-    predictions. A run whose champion could not be scored is scored anew, as something may have changed.
+    The signed statement of the step that scored must name exactly this model, these rows and the code and
+    libraries of today, and the bytes of predictions, paired losses and decision. A run whose champion could
+    not be scored is scored anew, as something may have changed.
 
     Args:
-        lake: The repository.
+        ports: Dependencies.
         spec: The pipeline.
-        evidence: Commit with ``reports/`` of a decision.
+        evidence: Commit of the step that decided.
         run_id: The run that was decided on.
         holdout: The rows in question.
+        model: Path to SHA-256 of the objects of the model in question.
     """
     try:
-        decision = Decision.from_json(read_json(lake, evidence, names.DECISION))
-        paired_data = lake.read(evidence, names.PAIRED)
-        data = lake.read(evidence, names.PREDICTIONS)
-        paired = Paired.from_json(parse_json(paired_data, names.PAIRED))
+        commit = ports.lake.commit_of(evidence)
+        sealed = step_statement(commit, ports.trust)
+        check_own(ports.lake.repository, commit, sealed)
+        written = written_by(sealed)
+        content = {path: ports.lake.read(evidence, path) for path in _EVIDENCE}
+        decision = Decision.from_json(parse_json(content[names.DECISION], names.DECISION))
+        paired = Paired.from_json(parse_json(content[names.PAIRED], names.PAIRED))
     except (NotFound, Corrupt, InputError):
         return None
-    if (decision.run_id, decision.paired_sha256, decision.predictions_sha256) != (
-        run_id,
-        sha256(paired_data),
-        sha256(data),
-    ):
+    if decision.run_id != run_id or (decision.compared_to.number and not paired.has_champion):
         return None
-    if decision.compared_to.number and not paired.has_champion:
+    if any(written.objects.get(path) != sha256(data) for path, data in content.items()):
         return None
-    if paired.holdout_digest != row_digest(holdout, spec.key, [spec.target, *spec.model_input]):
+    inputs = sealed.statement.predicate.get("inputs", {})
+    if (inputs.get("code_digest"), inputs.get("lock_digest")) != (code_digest(), lock_digest()):
         return None
-    return _of(spec, tables.read_parquet(data, where=names.PREDICTIONS), holdout)
+    scored = {name: digest for name, digest in written.read.items() if name.startswith(names.MODEL)}
+    rows = row_digest(holdout, spec.key, [spec.target, *spec.model_input])
+    if not model or scored != dict(model) or written.read.get(ROWS) != rows:
+        return None
+    return _of(spec, tables.read_parquet(content[names.PREDICTIONS], where=names.PREDICTIONS), holdout)
 
 
 def _of(spec: PipelineSpec, predictions: pd.DataFrame, holdout: pd.DataFrame) -> RecordedModel | None:

@@ -84,7 +84,7 @@ def promote(
     ports = workspace.ports
     reconcile(ports)
     if not replace_unscorable:
-        latest = replacing.latest_decided(workspace.lake, run_id)
+        latest = replacing.latest_decided(ports, run_id)
         return running.promote(workspace, replacing.own_attempt(ports, latest, take_over=take_over))
     ended = replacing.replace_unscorable(
         ports,

@@ -73,12 +73,13 @@ def reopen(workspace: Workspace, run_id: str, tags: Mapping[str, str] | None = N
     """
     lake, ports = workspace.lake, workspace.ports
     state = read_main(lake)
-    latest = lifecycle.latest_run(lake, state, run_id)
+    latest = lifecycle.latest_run(ports, state, run_id)
     if latest is None:
         raise NotFound("nothing is left of this run", where=run_id, todo="start a new run")
     if not _has_branch(workspace, latest) and lifecycle.is_over(lake, state, latest):
         return latest
-    if latest.lease.owner == ports.processes.me() and latest.step is not Step.FAILED:
+    mine = latest.lease.owner == ports.processes.me() and latest.step is not Step.FAILED
+    if mine and lifecycle.is_newest(ports, latest):
         lake.discard(latest.branch)
         return latest
     known = latest
@@ -159,7 +160,7 @@ def record_of(workspace: Workspace, run: Run, step: Step) -> Commit:
 
 def reloaded(workspace: Workspace, run: Run) -> Run:
     """Return the attempt as its branch has it now."""
-    return lifecycle.load_run(workspace.lake, run.branch) or run
+    return lifecycle.proven_run(workspace.ports, run.branch) or run
 
 
 def _has_branch(workspace: Workspace, run: Run) -> bool:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from mlops.adapters import model_files
 from mlops.runs import names
+from mlops.runs.digest import sha256
 from mlops.runs.lifecycle import finish_step
 from mlops.runs.model import Run, Step
+from mlops.runs.step_statements import Written
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
@@ -26,11 +28,15 @@ def train(workspace: Workspace, run: Run) -> Run:
     workspace.ports.tell(f"fitting on {len(rows):,} rows")
     model = spec.model(params, run.inputs.seed)
     model.fit(taken, rows[spec.target])
+    objects: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model"
         model_files.save(model, saved, spec.trusted_types, example=taken.head(2))
         for file in sorted(path for path in saved.rglob("*") if path.is_file()):
             path = names.MODEL + file.relative_to(saved).as_posix()
+            objects[path] = sha256(file.read_bytes())
             workspace.lake.upload(run.branch, path, file)
     extra = {"trained_until": rows[spec.time].max().isoformat(), "train_rows": str(len(rows))}
-    return finish_step(workspace.ports, run, Step.TRAINED, f"Train on {len(rows)} rows", extra)
+    read = {names.TRAIN: run.outputs[names.TRAIN]} if names.TRAIN in run.outputs else {}
+    message, written = f"Train on {len(rows)} rows", Written(objects, read=read)
+    return finish_step(workspace.ports, run, Step.TRAINED, message, extra, written=written)

@@ -40,6 +40,13 @@ EXPECTED = {
     "merge-during-rollback": ("server", "412 promotion gate: lawful_change"),
     "seed-shopping": ("server", "412 record tags: kept"),
     "policy-shopping": ("server", "412 promotion gate: verdict"),
+    "swapped-model": ("command", "Corrupt"),
+    "fitted-on-holdout": ("audit", "I3"),
+    "invented-training-rows": ("audit", "I3"),
+    "unvalidated-rows": ("audit", "I3"),
+    "unvalidated-ingest": ("audit", "I3"),
+    "invented-champion-predictions": ("audit", "I9"),
+    "claimed-unscorable": ("audit", "I9"),
 }
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,7 @@ def _score(
     from mlops.adapters import policy_files
     from mlops.adapters.models import nodes
     from mlops.runs import gate
+    from mlops.runs.holdouts import identity_of
     from mlops.steps.scoring import score
 
     result = score(
@@ -120,10 +122,12 @@ def _score(
         champion=skops.io.load(champion, trusted=nodes.paths(spec.trusted_types)),
         champion_train=train,
     )
+    rule = policy_files.parse_holdout_rule((source / names.HOLDOUT_RULE).read_bytes())
+    paired = replace(result.paired, holdout_id=identity_of(rule, result.paired))
     policy = policy_files.parse_policy((source / names.POLICY).read_bytes())
-    verdict = gate.decide(result.paired, policy, look=1)
+    verdict = gate.decide(paired, policy, look=1)
     _write_parquet(target / names.PREDICTIONS, result.predictions)
-    _write(target / names.PAIRED, document(result.paired.to_json()))
+    _write(target / names.PAIRED, document(paired.to_json()))
     _write(target / names.METRICS, document(dict(result.metrics)))
     _write(target / names.DECISION, document({"outcome": str(verdict.outcome), "sentence": verdict.sentence}))
     _write(target / names.RUN_PAGE, f"# {spec.title}\n\n{verdict.sentence}\n".encode())

@@ -13,6 +13,7 @@ from mlops.runs import names
 from mlops.runs.errors import LakeError, NotFound, Unlawful
 from mlops.runs.history import read_main
 from tests.contract.helpers import PatientClock
+from tests.support.forging import request_to_forget
 from tests.support.protocol import World, new_world
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ def test_no_rollback_is_said_to_be_over_that_is_not_on_record(world: World) -> N
 def test_a_run_that_is_forgotten_loses_its_records_and_no_other(world: World) -> None:
     lake, tags = world.lake, world.lake.tags()
     first = names.run_id(run_of(lake, tags["promotion-000001"]))
-    lake.create_tag(f"forgotten-{first}", lake.head(names.MAIN))
-    for tag in ("promotion-000001", f"decision-{'a' * 12}-1"):
-        lake.delete_tag(tag)
-    for tag in ("promotion-000002", f"decision-{'a' * 12}-2", f"forgotten-{first}"):
+    own = ("promotion-000001", f"decision-{'a' * 12}-1")
+    for wrong in (lake.head(names.MAIN), request_to_forget(lake, names.run_id("f" * 64), own)):
+        with pytest.raises(Unlawful, match="no request to forget"):
+            lake.create_tag(f"forgotten-{first}", wrong)
+    lake.create_tag(f"forgotten-{first}", request_to_forget(lake, first, own[:1]))
+    lake.delete_tag(own[0])
+    kept = ("promotion-000002", own[1], f"decision-{'a' * 12}-2", f"forgotten-{first}")
+    for tag in kept:
         with pytest.raises(Unlawful):
             lake.delete_tag(tag)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.audit import audit
+from mlops.runs.audit import Depth, audit
 from mlops.runs.history import read_main
 from mlops.runs.ports import Lake, Ports
 from tests.support.auditing import texts
@@ -22,6 +22,6 @@ def check_whole(lake: Lake) -> None:
 def check_clean(ports: Ports, prover: Any, *, rescore: bool = False) -> None:
     """Raise `AssertionError` unless an audit of history, record and tracker finds nothing."""
     tracker: Any = ports.tracker
-    steps = audit(ports, prover, tracker, rescore=rescore)
+    steps = audit(ports, prover, tracker, depth=Depth(rescore=rescore))
     found = [finding for step in steps for finding in step.findings]
     assert texts(found) == []

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 
-from mlops.runs.names import CHAMPION, DECISION, MAIN
+from mlops.runs.names import CHAMPION, DECISION, MAIN, STATEMENT_KEY
 from mlops.runs.ports import Commit
 from tests.support.memory_lake import MemoryLake, Tree
 
@@ -82,7 +82,8 @@ class ModelLake(MemoryLake):
         meant = (_meant(tree, metadata), parents)
         if metadata.get("kind") == "run":
             meant = (_meant(tree, metadata), ())
-        seed = repr((meant, message, sorted(metadata.items()), self.maker))
+        said = sorted((key, value) for key, value in metadata.items() if key != STATEMENT_KEY)
+        seed = repr((meant, message, said, self.maker))
         commit_id = _digest(seed.encode())
         if commit_id not in self._commits:
             created = 1 + max((self._commits[p].created_at_s for p in parents), default=0)

@@ -18,6 +18,7 @@ from typing import Any
 from mlops.runs import decision, history, ingest, lifecycle, policy, promotion, reconcile, rollback, settling
 from mlops.runs.errors import LakeUnavailable, MainMoved, MlopsError
 from mlops.runs.ports import Commit, Ports
+from tests.model.honest import Honest
 from tests.model.lake import ModelLake
 from tests.model.program import Call, Node, Program, Start
 from tests.model.seen import ActorClock, ActorLake, ActorTracker, Pause, Tape
@@ -70,6 +71,7 @@ class Machine:
             clock=ActorClock(tape),
             processes=FakeProcesses(program.name),
             nonce=(nonces := _Nonces(program.name, start.segment, start.retries)),
+            proved=Honest(lake.own),
         )
         try:
             value = segment.run(ports, self._judge(lake), start.value)

@@ -10,7 +10,7 @@ from typing import Any
 
 from mlops.runs import names
 from mlops.runs.decision import current, decide
-from mlops.runs.digest import document
+from mlops.runs.digest import document, sha256
 from mlops.runs.evidence import Paired, Policy
 from mlops.runs.history import read_main
 from mlops.runs.ingest import Delivery, ingest
@@ -21,6 +21,7 @@ from mlops.runs.ports import Evaluation, Lake, Ports
 from mlops.runs.promotion import Promotion, _champion, promote
 from mlops.runs.reconcile import reconcile
 from mlops.runs.rollback import resume, rollback
+from mlops.runs.step_statements import Written
 from tests.model.program import Program, Segment
 from tests.support.enforcer_promotion import read_policy
 from tests.support.fakes import FakeJudge, inputs, paired
@@ -108,10 +109,15 @@ def _train(mae: float) -> Callable[[Ports, FakeJudge, Any], Run]:
     def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Run:
         run = open_run(ports, lambda commit: inputs_at(ports.lake, commit, mae))
         if not run.reached(Step.TRAINED):
-            ports.lake.write(run.branch, names.TRAIN, b"train")
-            ports.lake.write(run.branch, names.HOLDOUT, b"holdout")
-            ports.lake.write(run.branch, "model/mae", str(mae).encode())
-            run = finish_step(ports, run, Step.TRAINED, "Train")
+            objects = {
+                names.TRAIN: b"train",
+                names.HOLDOUT: b"holdout",
+                f"{names.MODEL}mae": str(mae).encode(),
+            }
+            for path, data in objects.items():
+                ports.lake.write(run.branch, path, data)
+            written = Written({path: sha256(data) for path, data in objects.items()})
+            run = finish_step(ports, run, Step.TRAINED, "Train", written=written)
         return run
 
     return segment

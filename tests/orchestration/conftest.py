@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
 
+from mlops.adapters import model_files
 from mlops.orchestration.home import open_instance
+from mlops.runs.model import ObjectRecord
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import tiny_workspace
+
+Loads = list[str]
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +33,17 @@ def instance(state_dir: Path) -> Iterator[dg.DagsterInstance]:
 def workspace() -> Workspace:
     """The tiny pipeline with three months on `main`."""
     return tiny_workspace("2020-01", "2020-02", "2020-03")
+
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> Loads:
+    """Folder of every model that is loaded, in order."""
+    found: Loads = []
+    load = model_files.load
+
+    def watched(folder: Path, records: Sequence[ObjectRecord], trusted: Sequence[str]) -> Any:
+        found.append(folder.name)
+        return load(folder, records, trusted)
+
+    monkeypatch.setattr(model_files, "load", watched)
+    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,27 +9,12 @@ import pytest
 
 from mlops.adapters import model_files, tables
 from mlops.runs import names
-from mlops.runs.model import ObjectRecord, Run
+from mlops.runs.model import Run
 from mlops.steps import running
-from mlops.steps.recorded import recorded_model
+from mlops.steps.recorded import RecordedModel, recorded_model
 from mlops.steps.workspace import Workspace
+from tests.orchestration.conftest import Loads
 from tests.orchestration.tiny import SPEC, arrive
-
-Loads = list[str]
-
-
-@pytest.fixture
-def loads(monkeypatch: pytest.MonkeyPatch) -> Loads:
-    """Folder of every model that is loaded, in order."""
-    found: Loads = []
-    load = model_files.load
-
-    def watched(folder: Path, records: Sequence[ObjectRecord], trusted: Sequence[str]) -> Any:
-        found.append(folder.name)
-        return load(folder, records, trusted)
-
-    monkeypatch.setattr(model_files, "load", watched)
-    return found
 
 
 def decided(workspace: Workspace, shrinkage: float) -> Run:
@@ -78,14 +61,23 @@ def test_on_other_rows_both_are_scored_on_those_of_the_champion(workspace: Works
 def test_what_does_not_belong_together_is_not_taken(workspace: Workspace) -> None:
     run = decided(workspace, 0.0)
     holdout = workspace.frames.read(run.head, names.HOLDOUT)
-    whole = recorded_model(workspace.lake, SPEC, run.head, run.run_id, holdout)
+    model = {path: digest for path, digest in run.outputs.items() if path.startswith(names.MODEL)}
+
+    def taken(
+        evidence: str = run.head, run_id: str = run.run_id, rows: Any = holdout, objects: Any = model
+    ) -> RecordedModel | None:
+        return recorded_model(workspace.ports, SPEC, evidence, run_id, rows, objects)
+
+    whole = taken()
     assert whole is not None
     assert len(whole.predict(holdout)) == len(holdout)
-    assert recorded_model(workspace.lake, SPEC, run.head, "another", holdout) is None
-    assert recorded_model(workspace.lake, SPEC, run.fork, run.run_id, holdout) is None
-    assert recorded_model(workspace.lake, SPEC, run.head, run.run_id, holdout.iloc[1:]) is None
-    assert recorded_model(workspace.lake, SPEC, run.head, run.run_id, holdout.iloc[::-1]) is None
+    assert taken(run_id="another") is None
+    assert taken(evidence=run.fork) is None
+    assert taken(rows=holdout.iloc[1:]) is None
+    assert taken(rows=holdout.iloc[::-1]) is None
+    assert taken(objects=dict.fromkeys(model, "0" * 64)) is None
+    assert taken(objects={}) is None
     changed = predictions(workspace, run.head).assign(candidate=0.0)
     workspace.frames.write(run.branch, names.PREDICTIONS, changed)
-    forged = workspace.lake.commit(run.branch, "better", {})
-    assert recorded_model(workspace.lake, SPEC, forged, run.run_id, holdout) is None
+    forged = workspace.lake.commit(run.branch, "better", workspace.lake.commit_of(run.head).metadata)
+    assert taken(evidence=forged) is None

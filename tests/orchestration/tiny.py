@@ -24,6 +24,7 @@ from mlops.steps.workspace import Workspace
 from tests.support.enforcer import enforce
 from tests.support.fakes import fake_ports
 from tests.support.memory_lake import MemoryLake
+from tests.support.protocol import GATE_FILES
 
 SUITE = {
     "name": "points",
@@ -136,7 +137,7 @@ def gate_files(suite: Mapping[str, Any] = SUITE, rule: bytes = NEWEST_MONTH) -> 
         names.HOLDOUT_RULE: rule,
         names.suite_path("points"): json.dumps(raw).encode(),
         names.suite_path("processed"): json.dumps(suite).encode(),
-        names.ENFORCER: b"name: promotion gate\n",
+        names.ENFORCER: GATE_FILES[names.ENFORCER],
     }
 
 
@@ -161,7 +162,7 @@ def elsewhere(workspace: Workspace, name: str = "host:2:2", **living: Any) -> Wo
     """Return the same lake and tracker as another process sees them."""
     from tests.support.fakes import FakeProcesses
 
-    ports = replace(workspace.ports, processes=FakeProcesses(name, **living))
+    ports = replace(workspace.ports, processes=FakeProcesses(name, **living), proved={})
     return Workspace(workspace.spec, workspace.lake, ports, workspace.links)
 
 

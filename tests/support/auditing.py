@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mlops.adapters.policy_files import parse_policy
 from mlops.runs import names
-from mlops.runs.audit import Audited, AuditFinding, Version, audit
+from mlops.runs.audit import Audited, AuditFinding, Depth, Version, audit
 from mlops.runs.audit_subject import PromotionSubject
 from mlops.runs.evidence import Policy
 from tests.support.fakes import MemoryTracker, paired
@@ -25,6 +25,7 @@ class NumberProver:
         mine, theirs = subject.predictions_data.decode().split()
         champion = None if theirs == "None" else float(theirs)
         derived = paired(float(mine), champion, holdout=subject.paired.holdout_digest)
+        derived = replace(derived, holdout_id=subject.paired.holdout_id)
         if derived != subject.paired:
             yield "paired losses do not follow from the predictions"
 
@@ -35,6 +36,16 @@ class NumberProver:
     def rescore(self, subject: PromotionSubject) -> Iterator[str]:
         if float(subject.read("model/mae")) != float(subject.predictions_data.split()[0]):
             yield "the model predicts otherwise"
+
+    def rebuild(self, subject: PromotionSubject) -> Iterator[str]:
+        if subject.read(names.TRAIN) != b"train":
+            yield "the training rows are not made from the raw data"
+
+    def refit(self, subject: PromotionSubject) -> Iterator[str]:
+        yield from ()
+
+    def ingest(self, subject: PromotionSubject) -> Iterator[str]:
+        yield from ()
 
 
 @dataclass
@@ -55,10 +66,10 @@ class MemoryWitness:
         ]
 
 
-def audited(world: World, **options: Any) -> list[Audited]:
+def audited(world: World, *, rescore: bool = False, **options: Any) -> list[Audited]:
     """Return every step of an audit of a world."""
     witness = MemoryWitness(world.ports.tracker)  # type: ignore[arg-type]
-    return list(audit(world.ports, NumberProver(), witness, **options))
+    return list(audit(world.ports, NumberProver(), witness, depth=Depth(rescore=rescore), **options))
 
 
 def findings(world: World, **options: Any) -> list[AuditFinding]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from mlops.runs import names
 from mlops.runs.errors import Unlawful
@@ -45,11 +46,19 @@ def _create_tag(lake: MemoryLake, tag: str, commit: str) -> None:
         raise Unlawful(f"main holds another champion than {commit}")
     if on_main is not None and tag == f"forgotten-{json.loads(on_main)['run_id']}":
         raise Unlawful("is what main holds; promote another one first")
+    if tag.startswith("forgotten-") and not _request(lake, commit, tag.removeprefix("forgotten-")):
+        raise Unlawful(f"{tag} names no request to forget that run at {commit}")
     if tag.startswith("settled-"):
         record = read_optional(lake, commit, names.ROLLBACK)
         tagged = lake.tags().get(tag.replace("settled-", "rolledback-"))
         if record is None or tagged is None or read_optional(lake, tagged, names.ROLLBACK) != record:
             raise Unlawful(f"{tag} says that a rollback is over which is not on record at {commit}")
+
+
+def _request(lake: MemoryLake, commit: str, run: str) -> dict[str, Any]:
+    """Return the request to forget a run at a commit; nothing where that holds something else."""
+    found = (read_json(lake, commit, "forgotten.json") if commit else None) or {}
+    return found if found.get("run_id") == run else {}
 
 
 def _delete_tag(lake: MemoryLake, tag: str, commit: str) -> None:
@@ -64,5 +73,6 @@ def _delete_tag(lake: MemoryLake, tag: str, commit: str) -> None:
     for prefix, path in _OWNERS.items():
         if tag.startswith(prefix):
             run = (read_json(lake, commit, path) or {}).get("run_id", "")
-    if run is not None and f"forgotten-{run}" not in lake.tags():
+    forgotten = _request(lake, lake.tags().get(f"forgotten-{run}", ""), run or "")
+    if run is not None and tag not in forgotten.get("tags", []):
         raise Unlawful(f"{tag} is a record; it goes only with the run it belongs to")

@@ -14,6 +14,7 @@ from mlops.runs import gate, names
 from mlops.runs.digest import sha256
 from mlops.runs.errors import ConfigError, MainMoved, MlopsError, Unlawful
 from mlops.runs.evidence import Interval, Outcome, Paired, Policy
+from mlops.runs.holdouts import counts_by_identity
 from mlops.runs.names import OUTPUTS
 from tests.support.enforcer_merge import Guard, Merge, is_ancestor, read_optional
 from tests.support.memory_lake import MemoryLake
@@ -109,13 +110,21 @@ def _objects(m: Merge) -> None:
     m.refuse_unless(listed == count, f"champion.json lists {listed} objects, there are {count}")
 
 
+def _identity(m: Merge) -> Any:
+    """Return what evaluations are counted by: by older enforcers, the bytes of the holdout."""
+    return m.after(names.PAIRED).get("holdout_id" if counts_by_identity(m.lake, m.head) else "holdout_digest")
+
+
 def _decision_on_record(m: Merge) -> None:
-    holdout, look = m.after(names.PAIRED)["holdout_digest"], m.after(names.DECISION)["verdict"]["look"]
+    holdout, look = _identity(m), m.after(names.DECISION)["verdict"]["look"]
     said = re.fullmatch(r"[0-9a-f]{64}", str(holdout)) and _NUMBER.fullmatch(str(look))
     m.refuse_unless(said, "the decision does not say which look at which holdout it is")
     tag, tags = names.decision_tag(holdout, look), m.lake.tags()
     m.refuse_unless(tag in tags, f"the decision is not on record as {tag}")
-    earlier = look == 1 or names.decision_tag(holdout, look - 1) in tags
+    before = m.after(names.DECISION).get("continues") or names.decision_tag(holdout, look - 1)
+    goes_on = re.fullmatch(rf"decision-[0-9a-f]{{12}}-{look - 1}", before)
+    m.refuse_unless(look == 1 or goes_on, f"goes on from another number than look {look - 1}")
+    earlier = look == 1 or before in tags
     m.refuse_unless(earlier, f"look {look} leaves out the one before it")
     promoted = _outputs(m.lake, m.commit.id)
     for ref in (tag, m.meta.get("evidence_commit", "")):

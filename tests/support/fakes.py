@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mlops.runs.evidence import Decision, Loss, Paired, Policy, Series
 from mlops.runs.model import Champion, Run, RunInputs
@@ -114,6 +114,7 @@ def paired(
         champion_trained_until="2013-02-28T23:00:00+00:00" if champion is not None else "",
         holdout_from="2013-03-01T00:00:00+00:00",
         series=series,
+        holdout_id=holdout,
     )
 
 
@@ -121,25 +122,32 @@ def paired(
 class FakeJudge:
     """A judge whose models are numbers: ``model/mae`` on a branch holds the error of the model there.
 
-    Where ``unscorable`` says why, the champion cannot be scored.
+    Where ``unscorable`` says why, the champion cannot be scored. Evaluations are counted by ``identity``, or
+    by ``holdout`` where it is empty.
     """
 
     lake: Lake
     holdout: str = "a" * 64
     evaluations: int = 0
     unscorable: str = ""
+    identity: str = ""
 
     def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
         self.evaluations += 1
         mine = float(self.lake.read(candidate, "model/mae"))
         unscorable = self.unscorable if champion else ""
         theirs = float(self.lake.read(champion[0], "model/mae")) if champion and not unscorable else None
-        evidence = paired(mine, theirs, holdout=self.holdout)
+        evidence = replace(
+            paired(mine, theirs, holdout=self.holdout), holdout_id=self.identity or self.holdout
+        )
         metrics = {"candidate_mae": mine, **({"champion_mae": theirs} if theirs is not None else {})}
         return Evaluation(evidence, f"{mine} {theirs}\n".encode(), metrics, unscorable=unscorable)
 
     def policy(self, data: bytes) -> Policy:
         return Policy()
+
+    def holdout_id(self, commit: str, paired: Paired) -> str:
+        return self.identity or paired.holdout_digest
 
     def page(self, run: Run, decision: Decision) -> bytes:
         return f"# Run {run.run_id}\n\n{decision.verdict.sentence}\n".encode()

@@ -10,7 +10,7 @@ from mlops.runs.errors import LakeError, MainMoved, Unlawful
 from mlops.runs.evidence import Decision, Paired, Policy
 from mlops.runs.history import read_main
 from tests.support.fakes import paired as losses
-from tests.support.forging import Candidate, with_verdict
+from tests.support.forging import Candidate, request_to_forget, with_verdict
 
 NOWHERE = "0" * 64
 
@@ -49,6 +49,11 @@ def _replaces(**fields: Any) -> Forge:
 
 def _tagged(tag: Callable[[Candidate], str]) -> Forge:
     return lambda candidate: candidate.lake.create_tag(tag(candidate), candidate.head)
+
+
+def _forgotten(candidate: Candidate) -> None:
+    run_id = candidate.run.run_id
+    candidate.lake.create_tag(names.forgotten_tag(run_id), request_to_forget(candidate.lake, run_id))
 
 
 def _numbered(number: int) -> Forge:
@@ -176,7 +181,7 @@ def _unrecorded(candidate: Candidate) -> None:
 
 
 def _skipping_a_look(candidate: Candidate) -> None:
-    look = read_main(candidate.lake).next_look(candidate.paired["holdout_digest"]) + 1
+    look = read_main(candidate.lake).next_look(candidate.paired["holdout_id"]) + 1
     verdict = gate.decide(Paired.from_json(candidate.paired), Policy(), look=look)
     candidate.decision["verdict"] = Decision.to_json(with_verdict(candidate.decision, verdict))["verdict"]
     candidate.record()
@@ -210,7 +215,7 @@ FORGERIES: dict[str, tuple[Forge, type[LakeError], str]] = {
     ),
     "on hold": (_tagged(lambda _: names.HOLD_TAG), Unlawful, "stopped"),
     "revoked": (_tagged(lambda c: names.revoked_tag(c.run.run_id)), Unlawful, "rolled back"),
-    "forgotten": (_tagged(lambda c: f"forgotten-{c.run.run_id}"), Unlawful, "forgotten"),
+    "forgotten": (_forgotten, Unlawful, "forgotten"),
     "compared to another champion": (
         _decision_says(compared_to={"number": 0, "run_id": "", "commit": "", "champion_sha256": NOWHERE}),
         MainMoved,

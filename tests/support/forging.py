@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from mlops.anomalies.by_hand import champion_record, promotion_metadata
@@ -18,6 +19,7 @@ from mlops.runs.digest import document, sha256
 from mlops.runs.evidence import Decision, Outcome, Paired, Policy
 from mlops.runs.history import read_main
 from mlops.runs.json_values import nulled
+from mlops.runs.ports import Lake
 from mlops.runs.promotion import records
 from tests.support.protocol import World
 
@@ -65,7 +67,7 @@ class Candidate:
         """Take the next look at changed evidence, honestly but for whether it promotes."""
         self.paired.update(changes)
         evidence = Paired.from_json(self.paired)
-        look = read_main(self.lake).next_look(evidence.holdout_digest)
+        look = read_main(self.lake).next_look(evidence.identity)
         verdict = gate.decide(evidence, Policy(), look=look)
         self.decision["verdict"] = Decision.to_json(with_verdict(self.decision, verdict))["verdict"]
         self.verdict["outcome"] = str(Outcome.PROMOTE)
@@ -76,7 +78,7 @@ class Candidate:
         self.decision["paired_sha256"] = sha256(evidence)
         self.lake.write(self.branch, names.PAIRED, evidence)
         self.lake.write(self.branch, names.DECISION, document(nulled(self.decision)))
-        look = names.decision_tag(self.paired["holdout_digest"], self.verdict["look"])
+        look = names.decision_tag(self.paired["holdout_id"], self.verdict["look"])
         metadata = {**self.lake.commit_of(self.run.head).metadata, "decision_tag": look}
         commit = self.lake.commit(self.branch, "evidence", metadata, allow_empty=True)
         if tag:
@@ -94,3 +96,14 @@ def losses_of(world: World, commit: str) -> dict[str, Any]:
 
 def with_verdict(decision: dict[str, Any], verdict: Any) -> Decision:
     return dataclasses.replace(Decision.from_json(decision), verdict=verdict)
+
+
+def request_to_forget(lake: Lake, run_id: str, tags: Sequence[str] = ()) -> str:
+    """Return a commit that looks like a request to forget a run; anybody with the key can make one."""
+    branch = f"request-{run_id}"
+    lake.create_branch(branch, lake.head(names.MAIN))
+    request = {"run_id": run_id, "reason": "by hand", "tags": list(tags), "evidence": []}
+    lake.write(branch, "forgotten.json", document(request))
+    commit = lake.commit(branch, "forget", {"kind": "forgotten", "forgotten_run": run_id})
+    lake.delete_branch(branch)
+    return commit

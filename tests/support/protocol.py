@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,14 +67,19 @@ class World:
         reconcile(self.ports)
 
 
-def new_world(*arrivals: str, lake: Lake | None = None, **ports_given: Any) -> World:
+def new_world(
+    *arrivals: str,
+    lake: Lake | None = None,
+    gate: Mapping[str, bytes] = GATE_FILES,
+    **ports_given: Any,
+) -> World:
     """Return a world whose enforcer is on, with arrivals on `main`; what is not given is in memory."""
     if lake is None:
         lake = MemoryLake()
     if isinstance(lake, MemoryLake):
         lake.enforcer, lake.hook = enforce, refuse_direct
     ports = fake_ports(lake, **ports_given)
-    set_up(ports, GATE_FILES)
+    set_up(ports, gate)
     world = World(lake, ports, FakeJudge(lake))
     for arrival in arrivals:
         world.arrive(arrival)

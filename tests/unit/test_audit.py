@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from mlops.runs import names
-from mlops.runs.audit import AuditFinding, Mark, audit, failure, limits
+from mlops.runs.audit import AuditFinding, Depth, Mark, audit, failure, limits
 from mlops.runs.decision import decide
 from mlops.runs.errors import InputError, TrackerUnavailable
 from mlops.runs.history import read_main
@@ -355,7 +355,8 @@ def test_a_tracker_that_is_down_is_named(world: World) -> None:
 
 
 def test_limits_are_told() -> None:
-    assert len(limits(rescore=False)) == len(limits(rescore=True)) + 1
+    assert len(limits()) == len(limits(Depth(rescore=True))) + 1
+    assert len(limits()) == len(limits(Depth(rescore=True, rebuild=True, refit=True))) + 3
 
 
 def test_a_failure_names_the_first_thing_that_is_proved_and_counts_the_rest() -> None:

@@ -281,7 +281,7 @@ def test_a_bar_that_was_lifted(world: World) -> None:
 def test_a_look_that_was_taken_off_the_record(world: World) -> None:
     world.run(mae=15.0)
     lake_of(world).delete_tag(f"decision-{'a' * 12}-2")
-    says(world, "I9", "look 2 at holdout aaaaaaaaaaaa is missing")
+    says(world, "I9", "evaluation 2 of holdout aaaaaaaaaaaa is missing")
     says(world, "I9", "not on record by a tag")
 
 
@@ -292,18 +292,34 @@ def test_a_look_that_names_another_decision(world: World) -> None:
     says(world, "I9", "names a commit that is not this decision")
 
 
-def test_runs_that_were_forgotten_explain_what_is_missing() -> None:
-    """So older versions of this program did it, which signed nothing."""
-    world = new_world("2013-01", "2013-02", signer=None)
-    world.run(mae=14.0)
-    world.run(mae=12.0)
+def test_a_hand_made_tag_explains_nothing_that_is_missing(world: World) -> None:
     lake, tags = lake_of(world), world.lake.tags()
-    lake.enforcer = lake.hook = None
     first = lake.commit_of(tags["promotion-000001"]).metadata["run_id"]
     lake.create_tag(f"forgotten-{first}", lake.head(names.MAIN))
-    for tag in ("promotion-000001", f"decision-{'a' * 12}-1"):
-        lake.delete_tag(tag)
-    assert [f for f in findings(world) if f.proved] == []
+    lake.delete_tag(f"decision-{'a' * 12}-1")
+    says(world, "I9", f"forgotten-{first} names no request to forget that run")
+    says(world, "I9", "evaluation 1 of holdout aaaaaaaaaaaa is missing from the record")
+
+
+def test_a_number_that_was_freed_by_a_request_is_not_given_again(world: World) -> None:
+    from mlops.runs.forgetting import forget
+
+    run_id = world.run(mae=15.0).run.run_id
+    tag = next(t for t, at in world.lake.tags("decision-").items() if run_of_tag(world, at) == run_id)
+    forget(world.ports, run_id, "on request")
+    assert texts(findings(world)) == []
+    lake_of(world).delete_tag(tag)
+    assert [f.what for f in findings(world) if not f.proved] == [
+        f"{tag} of the forgotten run {run_id} is not kept at its request"
+    ]
+    again = world.run(mae=16.0)
+    assert again.decision.verdict.look == 4
+    lake_of(world).create_tag(tag, again.evidence_commit)
+    says(world, "I9", f"{tag} was freed by forgetting run {run_id}, and given again")
+
+
+def run_of_tag(world: World, at: str) -> str:
+    return world.lake.commit_of(at).metadata["run_id"]
 
 
 def test_a_champion_tag_that_was_moved(world: World) -> None:

@@ -15,7 +15,7 @@ from mlops.adapters import tables
 from mlops.runs import names
 from mlops.runs.audit import AuditFinding
 from mlops.steps import running
-from mlops.steps.auditing import audit_pipeline, failure
+from mlops.steps.auditing import Depth, audit_pipeline, failure
 from mlops.steps.proving import FrameProver
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import arrive, tiny_workspace
@@ -53,19 +53,19 @@ class _Seeing(MemoryWitness):
         return getattr(self.tracker, name)
 
 
-def found(workspace: Workspace, tmp_path: Path, **options: bool) -> list[AuditFinding]:
-    return [f for step in audit_pipeline(workspace, tmp_path, **options) for f in step.findings]  # type: ignore[arg-type]
+def found(workspace: Workspace, tmp_path: Path, **asked: bool) -> list[AuditFinding]:
+    return [f for step in audit_pipeline(workspace, tmp_path, depth=Depth(**asked)) for f in step.findings]
 
 
 def test_what_the_pipeline_did_is_proved(workspace: Workspace, tmp_path: Path) -> None:
-    assert texts(found(workspace, tmp_path, rescore=True)) == []
+    assert texts(found(workspace, tmp_path, rescore=True, rebuild=True, refit=True)) == []
 
 
 def test_an_audit_goes_on_where_the_last_one_ended(workspace: Workspace, tmp_path: Path) -> None:
     first = len(list(audit_pipeline(workspace, tmp_path)))
     assert len(list(audit_pipeline(workspace, tmp_path))) == 1
     assert len(list(audit_pipeline(workspace, tmp_path, from_start=True))) == first
-    assert len(list(audit_pipeline(workspace, tmp_path, rescore=True))) == first
+    assert len(list(audit_pipeline(workspace, tmp_path, depth=Depth(rescore=True)))) == first
     state = tmp_path / "audit" / "tiny-line.json"
     assert json.loads(state.read_bytes())["rescored"] is True
     state.write_text("not JSON")
@@ -168,7 +168,7 @@ def test_raw_data_that_was_changed_under_a_run_is_found(workspace: Workspace, tm
 def test_a_rule_of_other_code_cannot_be_proved(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlops.steps.proving.code_digest", lambda: "other code")
+    monkeypatch.setattr("mlops.steps.rebuilding.code_digest", lambda: "other code")
     monkeypatch.setattr("mlops.steps.proving.row_digest", lambda *_: "0" * 64)
     seen = [f for f in found(workspace, tmp_path) if f.invariant == "I8"]
     assert seen

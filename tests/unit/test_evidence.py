@@ -132,6 +132,7 @@ def test_whole_sums_in_json_are_read_as_decimals() -> None:
         (("train_overlap",), None),
         (("holdout_digest",), 7),
         (("holdout_from",), None),
+        (("holdout_id",), None),
         (("series",), {}),
         (("series",), "abc"),
         (("series", 0), []),
@@ -159,12 +160,19 @@ def test_other_types_are_no_paired_losses(path: tuple[Any, ...], value: object) 
         Paired.from_json(whole)
 
 
-@pytest.mark.parametrize("key", list(PAIRED.to_json()))
+@pytest.mark.parametrize("key", [key for key in PAIRED.to_json() if key != "holdout_id"])
 def test_a_missing_key_is_no_paired_losses(key: str) -> None:
     value = through_json(PAIRED.to_json())
     del value[key]
     with pytest.raises(Corrupt, match=key):
         Paired.from_json(value)
+
+
+def test_evidence_of_older_versions_is_counted_by_the_digest_of_its_rows() -> None:
+    value = through_json(PAIRED.to_json())
+    del value["holdout_id"]
+    old = Paired.from_json(value)
+    assert (old.holdout_id, old.identity) == ("", PAIRED.holdout_digest)
 
 
 @pytest.mark.parametrize("key", list(ROWS.__dict__))

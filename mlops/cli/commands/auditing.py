@@ -16,7 +16,7 @@ from mlops.runs import names
 from mlops.runs.errors import MlopsError, bounded
 
 if TYPE_CHECKING:
-    from mlops.runs.audit import Audited, AuditFinding
+    from mlops.runs.audit import Audited, AuditFinding, Depth
 
 #: A line of progress is shown this often at most, seconds; a commit with findings is always shown.
 _TELL_EVERY_S = 1.0
@@ -24,7 +24,26 @@ _TELL_EVERY_S = 1.0
 _LINE = 600
 
 
-def audit(session: Session, pipeline: str, since: str, *, rescore: bool, from_start: bool) -> Result:
+@dataclass(frozen=True)
+class Asked:
+    """How far back and how deep an audit goes.
+
+    Attributes:
+        since: Only what came after this ref; empty for everything.
+        rescore: Whether models predict again.
+        rebuild: Whether rows are made again and suites run again.
+        refit: Whether models are trained again.
+        from_start: Whether what an earlier audit found clean is asked again.
+    """
+
+    since: str = ""
+    rescore: bool = False
+    rebuild: bool = False
+    refit: bool = False
+    from_start: bool = False
+
+
+def audit(session: Session, pipeline: str, asked: Asked) -> Result:
     """Prove what is on main, commit by commit; what cannot be proved is named.
 
     Raises:
@@ -32,22 +51,25 @@ def audit(session: Session, pipeline: str, since: str, *, rescore: bool, from_st
             on; what was found so far is shown.
     """
     workspace = session.workspace(pipeline)
-    start = resolved(workspace.lake, since) if since else ""
+    start = resolved(workspace.lake, asked.since) if asked.since else ""
     session.tell(f"auditing repository {workspace.lake.repository} at {workspace.lake.endpoint}")
     session.tell("loading libraries")
-    from mlops.steps.auditing import audit_pipeline, failure
+    from mlops.steps.auditing import Depth, audit_pipeline, failure
 
+    depth = Depth(rescore=asked.rescore, rebuild=asked.rebuild, refit=asked.refit)
     document = {
         "pipeline": pipeline,
         "repository": workspace.lake.repository,
         "endpoint": workspace.lake.endpoint,
         "since": start or None,
-        "rescored": rescore,
+        "rescored": depth.rescore,
+        "rebuilt": depth.rebuild,
+        "refitted": depth.refit,
     }
-    report = _Report(session, document, rescore=rescore)
+    report = _Report(session, document, depth)
     try:
         for step in audit_pipeline(
-            workspace, session.settings.state_dir, since=start, rescore=rescore, from_start=from_start
+            workspace, session.settings.state_dir, since=start, depth=depth, from_start=asked.from_start
         ):
             report.add(step)
     except MlopsError as error:
@@ -67,7 +89,7 @@ class _Report:
     Attributes:
         session: Where progress goes.
         document: What is known before it begins.
-        rescore: Whether models are scored again.
+        depth: How much is computed again.
         findings: What was found.
         audited: Commits that were audited.
         finished: Whether tags, protection and MLflow were audited too, which comes last.
@@ -75,7 +97,7 @@ class _Report:
 
     session: Session
     document: dict[str, Any]
-    rescore: bool
+    depth: Depth
     findings: list[AuditFinding] = field(default_factory=list)
     audited: int = 0
     finished: bool = False
@@ -98,7 +120,7 @@ class _Report:
         from mlops.steps.auditing import limits
 
         proved = sum(finding.proved for finding in self.findings)
-        open_ = limits(rescore=self.rescore)
+        open_ = limits(self.depth)
         document = {
             **self.document,
             "audited": self.audited,
