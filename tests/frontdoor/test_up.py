@@ -31,7 +31,6 @@ from tests.support import chromium
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="who listens is read from /proc"),
-    pytest.mark.xdist_group("front-door"),
 ]
 
 SERVERS = ("lake", "front-door", "mlflow", "dagster", "dagster-daemon")
