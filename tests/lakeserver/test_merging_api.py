@@ -180,7 +180,7 @@ def test_reverting_a_merge(api: Any) -> None:
     )
     made = api.ok("GET", "R/commits/main")
     assert (made["message"], made["metadata"]) == ("back", {"k": "v"})
-    assert api.paths() == ["a"]
+    assert api.paths() == ["a", "kept"]
 
 
 def test_a_revert_of_what_changed_since_is_a_conflict(api: Any) -> None:
