@@ -40,7 +40,7 @@ format: setup
 test-faults *ARGS: setup
     @{{ python }} -m pytest -n 2 --dist worksteal -m "faults" {{ ARGS }}
 
-# The contract and protocol tests against the lakeFS program on PATH; fails where there is none.
+# The contract, protocol and fuzz (--seeds N) tests against the lakeFS program on PATH; fails without one.
 test-real *ARGS: setup
     @MLOPS_REAL_LAKEFS=1 {{ python }} -m pytest -m "real_lakefs" {{ ARGS }}
 

@@ -12,6 +12,12 @@ from tests.faults.telling import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of single tests; they have to be known before their folders are looked at."""
+    parser.addoption("--seeds", type=int, default=5, help="sequences that are told to a real lakeFS, too")
+
+
 _SLOW_MACHINES = [HealthCheck.too_slow]
 
 # Derandomized: a failure on one machine is a failure on all. `HYPOTHESIS_PROFILE=ci` looks further.

@@ -70,8 +70,8 @@ class Body:
         return value
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """A boolean."""
-        value = self._get(name, default)
+        """A boolean. It has a default in lakeFS's document, and null stands for that."""
+        value = default if self._value.get(name) is None else self._value[name]
         if not isinstance(value, bool):
             raise self._error(name, "value must be a boolean")
         return value

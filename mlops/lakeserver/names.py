@@ -84,7 +84,7 @@ def check_path(path: str, argument: str = "path") -> bytes:
         BadRequest: empty, too long, or not Unicode.
     """
     if not path:
-        raise BadRequest(f'parameter "{argument}" in query has an error: empty value is not allowed')
+        raise BadRequest(f"argument {argument}: missing path: required value: validation error")
     return check_optional_path(path, argument)
 
 

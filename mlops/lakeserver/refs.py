@@ -11,9 +11,9 @@ from mlops.lakeserver.errors import BadRequest
 INVALID_REF = "ref: invalid value: validation error"
 
 _PARTS = re.compile(r"(?:^|[~^@$])[^^~@$]*")
-_BASE = re.compile(r"[^ \t\n\f\r]+")
+_WRITTEN = re.compile(r"[^ \t\n\f\r]+")
 _HASH = re.compile(r"[0-9a-fA-F]{1,64}")
-_AMOUNT = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
+_AMOUNT = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def parse(text: str) -> RefExpression:
         BadRequest: it writes none.
     """
     parts = _PARTS.findall(text)
-    if not parts or not _BASE.fullmatch(parts[0]) or parts[0][0] in "~^@$":
+    if not parts or not parts[0] or parts[0][0] in "~^@$":
         raise BadRequest(INVALID_REF)
     return RefExpression(parts[0], tuple(_modifier(part) for part in parts[1:]))
 
@@ -71,6 +71,18 @@ def _modifier(part: str) -> Modifier:
     if not _AMOUNT.fullmatch(digits):
         raise BadRequest(f"could not parse modifier {part}: {INVALID_REF}")
     return Modifier(kind, int(digits))
+
+
+def check_ref(text: str, argument: str = "ref") -> str:
+    """Return a text that may be a ref expression; lakeFS looks at this before it looks for anything.
+
+    Raises:
+        BadRequest: it is empty, or there is white space in it.
+    """
+    if not _WRITTEN.fullmatch(text):
+        reason = INVALID_REF if text else "required value: validation error"
+        raise BadRequest(f"argument {argument}: {reason}")
+    return text
 
 
 def is_hash(text: str) -> bool:

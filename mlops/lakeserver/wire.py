@@ -90,6 +90,10 @@ class Request:
     def query(self, name: str, default: str = "") -> str:
         """A query parameter."""
         values = self.queries(name)
+        if len(values) > 1:
+            raise BadRequest(
+                f"Invalid format for parameter {name}: multiple values for single value parameter '{name}'"
+            )
         return values[0] if values else default
 
     def required(self, name: str, *, may_be_empty: bool = False) -> str:
@@ -98,12 +102,12 @@ class Request:
         Raises:
             BadRequest: it is not.
         """
-        values = self.queries(name)
-        if not values:
+        if not self.queries(name):
             raise BadRequest(f'parameter "{name}" in query has an error: value is required but missing')
-        if not values[0] and not may_be_empty:
+        value = self.query(name)
+        if not value and not may_be_empty:
             raise BadRequest(f'parameter "{name}" in query has an error: empty value is not allowed')
-        return values[0]
+        return value
 
     def optional(self, name: str) -> str | None:
         """A query parameter that has a value if it is there at all."""
@@ -232,6 +236,8 @@ class Request:
             raise BadRequest(
                 "request body has an error: failed to decode request body: invalid JSON"
             ) from None
+        if self.body is None:
+            raise BadRequest("request body has an error: doesn't match schema: Value is not nullable")
 
 
 def _refuse_constant(name: str) -> None:

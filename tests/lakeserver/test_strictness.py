@@ -47,7 +47,6 @@ def test_a_parameter_that_is_not_used_is_checked_too(api: Any) -> None:
         ("POST", "R/branches/main/commits", {"message": "m", "metadata": None}),
         ("POST", "R/branches/main/commits", {"message": "m", "date": None}),
         ("POST", "R/refs/main/merge/main", {"message": None}),
-        ("POST", "R/branches", {"name": "b", "source": "main", "hidden": None}),
         ("PUT", "R/branches/main", {"type": "reset", "path": None}),
         ("POST", "R/branches/main/revert", {"ref": "main", "parent_number": 0, "commit_overrides": None}),
         ("POST", "R/branches/main/cherry-pick", {"ref": "main", "parent_number": None}),
@@ -57,7 +56,7 @@ def test_a_parameter_that_is_not_used_is_checked_too(api: Any) -> None:
             {"title": "t", "source_branch": "a", "destination_branch": "b", "description": None},
         ),
         ("POST", "R/branches/main/import", {"paths": [], "commit": {"message": "m", "date": None}}),
-        ("POST", "/repositories", {"name": "nulls", "storage_namespace": "local://n", "read_only": None}),
+        ("POST", "/repositories", {"name": "nulls", "storage_namespace": "local://n", "storage_id": None}),
     ],
 )
 def test_null_is_not_a_value(api: Any, method: str, target: str, body: Any) -> None:
@@ -66,9 +65,20 @@ def test_null_is_not_a_value(api: Any, method: str, target: str, body: Any) -> N
     assert "Value is not nullable" in answer.message
 
 
+def test_null_is_the_default_where_there_is_one(api: Any) -> None:
+    assert api("POST", "R/branches", {"name": "b", "source": "main", "hidden": None}).status == 201
+    assert api.merge("b", allow_empty=True, force=None).status == 200
+
+
 @pytest.mark.parametrize(
     "body",
-    [None, {}, {"events": None}, {"events": [{"class": "a", "name": "b"}]}, {"events": [{"count": "1"}]}],
+    [
+        None,
+        {},
+        {"events": None},
+        {"events": [{"class": "a", "name": "b"}]},
+        {"events": [{"class": "a", "name": "b", "count": -1}]},
+    ],
 )
 def test_invalid_statistics(api: Any, body: Any) -> None:
     assert api("POST", "/statistics", body).status == 400

@@ -37,6 +37,9 @@ def get_run_hook_output(request: Request) -> Response:
     output = actions.hook_output(
         request.lake, request["repository"], request["run_id"], request["hook_run_id"]
     )
+    # The id was found, so it is one.
+    name = b"attachment; filename=%s.log" % request["hook_run_id"].encode()
+    kind = (b"content-type", b"application/octet-stream")
     return Response(
-        200, output, ((b"content-type", b"application/octet-stream"), (b"x-content-type-options", b"nosniff"))
+        200, output, (kind, (b"content-disposition", name), (b"x-content-type-options", b"nosniff"))
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlops.lakeserver.bodies import Body
-from mlops.lakeserver.errors import Conflict
+from mlops.lakeserver.errors import BadRequest, Conflict
 from mlops.lakeserver.wire import Request, Response, json_response, no_content
 
 # Clients compare it with lakeFS's own versions; it is the one whose behaviour is followed.
@@ -91,4 +91,6 @@ def post_stats_events(request: Request) -> Response:
     """Takes usage statistics and forgets them."""
     for event in Body(request.body, "StatsEventsList").items("events", "StatsEvent"):
         event.text("class"), event.text("name"), event.integer("count")
+        if event.integer("count") < 0:
+            raise BadRequest("count must be a non-negative integer")
     return no_content()

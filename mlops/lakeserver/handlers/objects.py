@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlops.lakeserver import shapes
 from mlops.lakeserver.bodies import Body
-from mlops.lakeserver.errors import BadRequest, NotBuilt
+from mlops.lakeserver.errors import BadRequest
 from mlops.lakeserver.operations import objects, writes
 from mlops.lakeserver.operations.paging import CommonPrefix
 from mlops.lakeserver.wire import Request, Response, dumped_page_response, json_response, no_content
@@ -17,14 +17,11 @@ async def stat_object(request: Request) -> Response:
     """Describes an object. No presigned addresses."""
     path = request.required("path")
     with_metadata = request.flag("user_metadata", default=True)
-    _refuse_presign(request)
+    presign = request.flag("presign")
     repo, entry = objects.stat(request.lake, request["repository"], request["ref"], path)
-    return json_response(shapes.object_stats(repo, path, entry, with_metadata=with_metadata))
-
-
-def _refuse_presign(request: Request) -> None:
-    if request.flag("presign"):
+    if presign:
         raise BadRequest(NOT_PRESIGNED)
+    return json_response(shapes.object_stats(repo, path, entry, with_metadata=with_metadata))
 
 
 def list_objects(request: Request) -> Response:
@@ -83,8 +80,6 @@ def delete_objects(request: Request) -> Response:
 def copy_object(request: Request) -> Response:
     """Copies an object within the repository without moving bytes. `shallow` answers 501, as lakeFS does."""
     body = Body(request.body, "ObjectCopyCreation")
-    if body.flag("shallow"):
-        raise NotBuilt("Not Implemented")
     path = request.required("dest_path")
     repo, entry = writes.copy(
         request.lake,
@@ -93,6 +88,7 @@ def copy_object(request: Request) -> Response:
         path,
         body.text("src_ref", "") or request["branch"],
         body.text("src_path"),
+        shallow=body.flag("shallow"),
         force=body.flag("force"),
     )
     return json_response(shapes.object_stats(repo, path, entry), 201)

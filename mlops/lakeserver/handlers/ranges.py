@@ -12,18 +12,25 @@ MAX_OFFSET = 2**63 - 1
 _MESSAGE = "Requested Range Not Satisfiable"
 
 
-def parse_range(text: str, size: int) -> tuple[int, int]:
-    """The first and the last byte asked for, within an object of `size` bytes.
+def check_syntax(text: str) -> None:
+    """Returns if the text has the syntax of ranges.
 
     Raises:
-        BadRequest: it is not the syntax of ranges.
-        RangeNotSatisfiable: several ranges, or none of its bytes are in the object.
+        BadRequest: it has not.
     """
     if not _SYNTAX.fullmatch(text):
         raise BadRequest(
             'parameter "Range" in header has an error: string doesn\'t match the regular expression '
             '"^bytes=((\\d*-\\d*,? ?)+)$"'
         )
+
+
+def parse_range(text: str, size: int) -> tuple[int, int]:
+    """The first and the last byte asked for, within an object of `size` bytes.
+
+    Raises:
+        RangeNotSatisfiable: several ranges, or none of its bytes are in the object.
+    """
     match = _ONE.fullmatch(text)
     if match is None or match.groups() == ("", ""):
         raise RangeNotSatisfiable(_MESSAGE)

@@ -25,11 +25,11 @@ def list_repositories(request: Request) -> Response:
 
 def create_repository(request: Request) -> Response:
     """Creates a repository. Only `local://` namespaces; no storage ids."""
+    bare = request.flag("bare")
     body = Body(request.body, "RepositoryCreation")
     name = body.text("name", pattern=r"^[a-z0-9][a-z0-9-]{2,62}$")
     namespace = body.text("storage_namespace", pattern=r"^(s3|gs|https?|mem|local|transient)://.*$")
-    if body.text("storage_id", ""):
-        raise BadRequest("storage id: invalid value: validation error")
+    storage_id = body.text("storage_id", "")
     default_branch = body.text("default_branch", "") or "main"
     sample_data = body.flag("sample_data")
     repo = repositories.create(
@@ -37,10 +37,11 @@ def create_repository(request: Request) -> Response:
         name,
         namespace,
         default_branch,
-        bare=request.flag("bare"),
+        bare=bare,
+        storage_id=storage_id,
         read_only=body.flag("read_only"),
     )
-    if sample_data and not request.flag("bare"):
+    if sample_data and not bare:
         from mlops.lakeserver.sample_data import add_sample_data
 
         add_sample_data(request.lake, repo, request.user)

@@ -15,11 +15,10 @@ def get_physical_address(request: Request) -> Response:
 
     It names a file in the server's own folder, so it is of use on the same machine only.
     """
-    if request.flag("presign"):
+    path, presign = request.required("path"), request.flag("presign")
+    if presign:
         raise LakeError("local adapter presigned URL: operation not supported")
-    address = linking.new_address(
-        request.lake, request["repository"], request["branch"], request.required("path")
-    )
+    address = linking.new_address(request.lake, request["repository"], request["branch"], path)
     return json_response({"physical_address": address, "presigned_url": None})
 
 
@@ -32,9 +31,6 @@ def link_physical_address(request: Request) -> Response:
     staging = body.required("staging", "StagingLocation")
     address = staging.text("physical_address", "")
     staging.integer("presigned_url_expiry", None)
-    checksum = body.text("checksum").strip('" ')
-    if not checksum:
-        raise BadRequest("checksum is required")
     try:
         repo, entry = linking.link(
             request.lake,
@@ -42,7 +38,7 @@ def link_physical_address(request: Request) -> Response:
             request["branch"],
             request.required("path"),
             address,
-            checksum=checksum,
+            checksum=body.text("checksum").strip('" '),
             size_bytes=body.integer("size_bytes", least=0),
             mtime=body.integer("mtime", None),
             content_type=body.text("content_type", "") or DEFAULT_CONTENT_TYPE,

@@ -9,9 +9,9 @@ from typing import BinaryIO
 
 from mlops.lakeserver import shapes
 from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry
-from mlops.lakeserver.errors import LakeError, RangeNotSatisfiable, StorageDamaged
+from mlops.lakeserver.errors import BadRequest, LakeError, RangeNotSatisfiable, StorageDamaged
 from mlops.lakeserver.handlers.multipart import first_part
-from mlops.lakeserver.handlers.ranges import parse_range
+from mlops.lakeserver.handlers.ranges import check_syntax, parse_range
 from mlops.lakeserver.handlers.staging import if_absent
 from mlops.lakeserver.media_types import checked_type
 from mlops.lakeserver.operations import objects, writes
@@ -30,9 +30,15 @@ async def upload_object(request: Request) -> Response:
     repository, branch = request["repository"], request["branch"]
     request.optional("storageClass")
     force = request.flag("force")
-    absent = if_absent(request)
-    writes.check_upload(request.lake, repository, branch, path, if_absent=absent, force=force)
-    content_type = checked_type(request.header(b"content-type") or DEFAULT_CONTENT_TYPE)
+    absent = request.header_parameter("If-None-Match") == "*"
+    request.header_parameter("If-Match")
+    content_type = request.header(b"content-type") or DEFAULT_CONTENT_TYPE
+
+    def check_headers() -> None:
+        if_absent(request)
+        checked_type(content_type)
+
+    writes.check_upload(request.lake, repository, branch, path, check_headers, if_absent=absent, force=force)
     source: AsyncIterator[bytes] = request.chunks()
     if content_type.lower().startswith("multipart/form-data"):
         content_type, source = await first_part(content_type, source)
@@ -108,17 +114,16 @@ def _text(raw: bytes) -> str:
 async def get_object(request: Request) -> Response:
     """Sends an object's bytes, or one range of them. No presigned addresses."""
     path = request.required("path")
-    if request.flag("presign"):
-        from mlops.lakeserver.errors import BadRequest
-
-        raise BadRequest("local adapter presigned URL: operation not supported")
+    presign, asked = request.flag("presign"), _asked_range(request)
+    known = request.header_parameter("If-None-Match")
     _, entry = objects.stat(request.lake, request["repository"], request["ref"], path)
+    if presign:
+        raise BadRequest("local adapter presigned URL: operation not supported")
     etag = f'"{entry.checksum}"'
-    if request.header_parameter("If-None-Match") == etag:
+    if known == etag:
         return Response(304)
     headers = [*_object_headers(entry, etag), _disposition(entry), *_SAFE_HEADERS]
     status, start, end = 200, 0, entry.size_bytes - 1
-    asked = request.header_parameter("Range")
     if asked is not None:
         start, end = _range(asked, entry, etag)
         status = 206
@@ -128,6 +133,13 @@ async def get_object(request: Request) -> Response:
     if isinstance(data, bytes):
         return _whole(status, data[start : end + 1], headers)
     return Response(status, headers=headers, stream=_Streamed(data, start, end - start + 1))
+
+
+def _asked_range(request: Request) -> str | None:
+    asked = request.header_parameter("Range")
+    if asked is not None:
+        check_syntax(asked)
+    return asked
 
 
 def _range(asked: str, entry: Entry, etag: str) -> tuple[int, int]:
@@ -140,12 +152,11 @@ def _range(asked: str, entry: Entry, etag: str) -> tuple[int, int]:
 async def head_object(request: Request) -> Response:
     """Sends what `getObject` would send before the bytes; errors have no body."""
     try:
-        path = request.required("path")
+        path, asked = request.required("path"), _asked_range(request)
         _, entry = objects.stat(request.lake, request["repository"], request["ref"], path)
         etag = f'"{entry.checksum}"'
         headers = _object_headers(entry, etag)
         status, length = 200, entry.size_bytes
-        asked = request.header_parameter("Range")
         if asked is not None:
             start, end = _range(asked, entry, etag)
             status, length = 206, end - start + 1
@@ -199,7 +210,7 @@ _SHOWN_INLINE = frozenset(
 
 
 def _disposition(entry: Entry) -> Header:
-    kind = entry.content_type.partition(";")[0].strip().lower()
+    kind = entry.content_type.partition(";")[0].strip()
     return (b"content-disposition", b"inline" if kind in _SHOWN_INLINE else b"attachment")
 
 

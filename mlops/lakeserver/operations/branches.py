@@ -22,7 +22,7 @@ from mlops.lakeserver.operations.paging import CommonPrefix, Page, collapsed, pa
 from mlops.lakeserver.operations.protection import RESET_REFUSED, check_unprotected
 from mlops.lakeserver.operations.staging import check_clean, two_way_uncommitted, uncommitted
 from mlops.lakeserver.records import Branch, Execute, Repository
-from mlops.lakeserver.refs import is_full_hash
+from mlops.lakeserver.refs import check_ref, is_full_hash
 from mlops.lakeserver.store import Transaction
 
 
@@ -62,6 +62,7 @@ def create(
         HookRefused: a hook did not pass.
     """
     check_new_branch(branch_name)
+    check_ref(source)
     execute = lake.store.database.reader.execute
     repo = writable(execute, name, force)
     check_name_free(execute, repo, branch_name, as_branch=True)
@@ -151,6 +152,7 @@ def hard_reset(lake: Lake, name: str, branch_name: str, ref: str, *, force: bool
         BadRequest: the branch has uncommitted changes.
     """
     check_branch(branch_name)
+    check_ref(ref)
 
     def work(tx: Transaction) -> bytes:
         repo = repository(tx.execute, name)
@@ -158,11 +160,11 @@ def hard_reset(lake: Lake, name: str, branch_name: str, ref: str, *, force: bool
         if repo.read_only and not force:
             raise Forbidden("read-only repository")
         head = branch(tx.execute, repo, branch_name)
-        check_clean(tx.execute, lake.store.nodes, head)
         try:
             commit_id = resolve_commit(tx.execute, repo, ref)
         except (NotFound, BadRequest) as error:
             raise type(error)(f"hard-reset {branch_name} to {ref}: {error.message}") from None
+        check_clean(tx.execute, lake.store.nodes, head)
         tx.execute("DELETE FROM staging WHERE token = ?", (head.token,))
         set_head(tx, repo, branch_name, commit_id, commit(tx.execute, repo, commit_id).tree)
         return commit_id
@@ -208,18 +210,20 @@ def diff_page(
         "delimiter": delimiter.encode(),
         "amount": amount,
     }
+    check_ref(left, "left")
+    check_ref(right, "right")
     nodes = lake.store.nodes
     with lake.store.database.snapshot() as connection:
         execute = connection.execute
         repo = repository(execute, name)
-        left_id = resolve_commit(execute, repo, left) if two_dot else _side(execute, repo, left, "branch")
-        left_tree = commit(execute, repo, left_id).tree
-        if two_dot and right.endswith("$"):
-            return _with_uncommitted(lake, execute, repo, left_tree, right, bounds)
-        right_id = resolve_commit(execute, repo, right) if two_dot else _side(execute, repo, right, "ref")
-        right_tree = commit(execute, repo, right_id).tree
         if two_dot:
+            left_tree = commit(execute, repo, resolve_commit(execute, repo, left)).tree
+            if right.endswith("$"):
+                return _with_uncommitted(lake, execute, repo, left_tree, right, bounds)
+            right_tree = commit(execute, repo, resolve_commit(execute, repo, right)).tree
             return collapsed(lambda start: two_way(nodes, left_tree, right_tree, start), **bounds)
+        right_id, left_id = _side(execute, repo, right, "ref"), _side(execute, repo, left, "branch")
+        left_tree, right_tree = (commit(execute, repo, side).tree for side in (left_id, right_id))
         base_tree = commit(execute, repo, merge_base(execute, repo, left_id, right_id)).tree
         return collapsed(lambda start: three_way(nodes, base_tree, left_tree, right_tree, start), **bounds)
 

@@ -35,8 +35,6 @@ def get(lake: Lake, name: str, ref: str) -> tuple[bytes, Commit]:
         except NotFound:
             raise NotFound("commit not found") from None
         except BadRequest as error:
-            if any(mark in ref for mark in " \t\n\f\r"):  # lakeFS looks for such names here
-                raise NotFound("commit not found") from None
             raise LakeError(error.message) from None
         if resolved.staging_only:
             raise LakeError("ref: invalid value: validation error: should point to a commit")
@@ -89,6 +87,9 @@ def create(lake: Lake, name: str, wish: NewCommit) -> tuple[bytes, Commit]:
 def _attempt(lake: Lake, repo: Repository, wish: NewCommit, draft: Commit) -> tuple[bytes, Commit, str]:
     execute = lake.store.database.reader.execute
     head = branch(execute, repo, wish.branch)
+    if wish.source_metarange is not None:
+        with lake.store.database.snapshot() as connection:
+            check_clean(connection.execute, lake.store.nodes, head, _DIRTY)
     draft = replace(draft, parents=(head.commit_id,))
     pre_run_id = events.before(lake, repo, events.commit_event("pre-commit", repo, wish.branch, draft))
     nodes = lake.store.new_nodes()

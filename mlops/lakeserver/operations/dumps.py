@@ -108,6 +108,7 @@ def restore(lake: Lake, name: str, parts: RefsDump, *, force: bool = False) -> N
         BadRequest: the repository is not bare.
         Gone: a part of the dump, or a tree that a commit of it names, is not in this store any more.
     """
+    check_bare(lake.store.database.reader.execute, repository(lake.store.database.reader.execute, name))
     rows = [_read(lake, part) for part in parts]
 
     def work(tx: Transaction) -> None:

@@ -12,6 +12,7 @@ from mlops.lakeserver.nodes import EMPTY_ID
 from mlops.lakeserver.operations.lake import Lake, commit, repository, resolve, resolve_commit
 from mlops.lakeserver.operations.paging import Page
 from mlops.lakeserver.records import Commit, Execute, Repository
+from mlops.lakeserver.refs import check_ref
 
 Logged = tuple[bytes, Commit]
 
@@ -76,12 +77,13 @@ def log_page(
     With `objects` or `prefixes`, only those (but no merges) that changed one of them; with `limit`, there is
     no next page; nothing older than `since` (unix seconds), nothing after `stop_at`, which is included.
     """
+    check_ref(ref)
     with lake.store.database.snapshot() as connection:
         execute = connection.execute
         repo = repository(execute, name)
         start = _commit_named(execute, repo, ref, "ref")
-        offset = _commit_named(execute, repo, after, "from ref") if after else None
         stop = _commit_named(execute, repo, stop_at, "stop_at") if stop_at else None
+        offset = _commit_named(execute, repo, after, "from ref") if after else None
         keys = [path.encode() for path in objects], [prefix.encode() for prefix in prefixes]
         found: list[Logged] = []
         waiting = offset is not None
@@ -130,10 +132,12 @@ def _touches(
 
 def find_merge_base(lake: Lake, name: str, source: str, destination: str) -> tuple[bytes, bytes, bytes]:
     """The commits of source and destination, and their best common ancestor."""
+    check_ref(destination, "destination")
+    check_ref(source, "source")
     with lake.store.database.snapshot() as connection:
         repo = repository(connection.execute, name)
-        source_id = resolve_commit(connection.execute, repo, source)
         destination_id = resolve_commit(connection.execute, repo, destination)
+        source_id = resolve_commit(connection.execute, repo, source)
         return source_id, destination_id, merge_base(connection.execute, repo, source_id, destination_id)
 
 

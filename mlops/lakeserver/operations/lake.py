@@ -98,6 +98,14 @@ def repository(execute: Execute, name: str) -> Repository:
     return found
 
 
+def of_any_name(execute: Execute, name: str) -> Repository:
+    """The repository of that name; here lakeFS does not care whether there can be one."""
+    found = records.repository(execute, name)
+    if found is None:
+        raise NotFound("repository not found")
+    return found
+
+
 def writable(execute: Execute, name: str, force: bool) -> Repository:
     """The repository of that name, if it may be written to.
 

@@ -87,6 +87,8 @@ def link(
         BadRequest: the address is one that only this server gives, and it did not, or not for this.
     """
     written = _check_address(lake, name, branch_name, path, address)
+    if not checksum:
+        raise BadRequest("checksum is required")
     if written is None or written.is_symlink() or not written.is_file():
         entry = replace(
             entry_at_address(lake, address, size_bytes, checksum),

@@ -15,6 +15,7 @@ from mlops.lakeserver.operations.history import merge_base
 from mlops.lakeserver.operations.lake import Lake, branch, commit, resolve_commit, writable
 from mlops.lakeserver.operations.staging import check_clean
 from mlops.lakeserver.records import Branch, Commit, Execute, Repository
+from mlops.lakeserver.refs import check_ref
 from mlops.lakeserver.store import NewNodes
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def merge(lake: Lake, name: str, wish: Merge) -> bytes:
         HookRefused: a hook did not pass.
     """
     check_branch(wish.destination, "destination")
+    check_ref(wish.source, "source")
     check_strategy(wish.strategy)
     repo = writable(lake.store.database.reader.execute, name, wish.force)
     message = wish.message or f"Merge '{wish.source}' into '{wish.destination}'"

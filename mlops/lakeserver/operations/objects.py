@@ -14,6 +14,7 @@ from mlops.lakeserver.operations.lake import Lake, commit, repository, resolve
 from mlops.lakeserver.operations.paging import CommonPrefix, Page, collapsed
 from mlops.lakeserver.operations.staging import find_visible, scan_visible
 from mlops.lakeserver.records import Repository
+from mlops.lakeserver.refs import check_ref
 from mlops.lakeserver.trees import find, scan
 
 
@@ -41,9 +42,10 @@ def stat(lake: Lake, name: str, ref: str, path: str) -> tuple[Repository, Entry]
     Raises:
         NotFound: the repository, the ref or the object does not exist.
     """
-    key = check_path(path)
     with lake.store.database.snapshot() as connection:
         repo = repository(connection.execute, name)
+        check_ref(ref)
+        key = check_path(path)
         return repo, decode(find_item(lake, repo, ref, key).value)
 
 
@@ -64,14 +66,12 @@ def list_page(
     """A page of a ref's objects below `prefix`, in byte order."""
     with lake.store.database.snapshot() as connection:
         repo = repository(connection.execute, name)
+        check_ref(ref)
+        below = check_optional_path(prefix, "prefix")
+        separator = check_optional_path(delimiter, "delimiter")
         seek = _Scanner(lake, connection, repo, ref)
         return repo, collapsed(
-            seek,
-            prefix=check_optional_path(prefix, "prefix"),
-            after=after.encode(),
-            delimiter=check_optional_path(delimiter, "delimiter"),
-            amount=amount,
-            inside=True,
+            seek, prefix=below, after=after.encode(), delimiter=separator, amount=amount, inside=True
         )
 
 

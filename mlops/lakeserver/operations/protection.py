@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from mlops.lakeserver.branch_patterns import matches
 from mlops.lakeserver.errors import BadRequest, Forbidden, MalformedRule, PreconditionFailed
-from mlops.lakeserver.operations.lake import Lake, repository
+from mlops.lakeserver.operations.lake import Lake, of_any_name
 from mlops.lakeserver.records import Repository
 from mlops.lakeserver.store import Transaction
 from mlops.lakeserver.wildcards import MAX_PATTERN_CHARS, BadPattern
@@ -54,7 +54,7 @@ def check_unprotected(repo: Repository, branch: str, message: str = WRITE_REFUSE
 
 def get_rules(lake: Lake, name: str) -> tuple[list[dict[str, str]], str]:
     """The rules of a repository, and what to pass as `expected` to replace just these."""
-    rules = repository(lake.store.database.reader.execute, name).protection
+    rules = of_any_name(lake.store.database.reader.execute, name).protection
     return (json.loads(rules) if rules else []), _checksum(rules)
 
 
@@ -70,7 +70,7 @@ def set_rules(lake: Lake, name: str, patterns: list[str], expected: str | None) 
     rules = json.dumps([{"pattern": pattern} for pattern in patterns], ensure_ascii=False)
 
     def work(tx: Transaction) -> None:
-        current = repository(tx.execute, name)
+        current = of_any_name(tx.execute, name)
         if expected is not None and expected != _checksum(current.protection):
             raise PreconditionFailed("Precondition failed")
         tx.execute("UPDATE repositories SET protection = ? WHERE rid = ?", (rules, current.rid))

@@ -8,6 +8,7 @@ from typing import Any
 
 from mlops.lakeserver.errors import BadRequest, NotFound
 from mlops.lakeserver.ids import is_id
+from mlops.lakeserver.names import check_branch
 from mlops.lakeserver.operations import merging
 from mlops.lakeserver.operations.lake import Lake, branch, repository, writable
 from mlops.lakeserver.operations.merging import Merge
@@ -53,13 +54,17 @@ def get(lake: Lake, name: str, pull_id: str) -> Json:
     Raises:
         NotFound: there is none of that id.
     """
+    _check_id(pull_id)
     execute = lake.store.database.reader.execute
     return _get(execute, repository(execute, name), pull_id)
 
 
-def _get(execute: Execute, repo: Repository, pull_id: str) -> Json:
+def _check_id(pull_id: str) -> None:
     if not is_id(pull_id):
         raise BadRequest("argument pullRequestID: pull request id: invalid value: validation error")
+
+
+def _get(execute: Execute, repo: Repository, pull_id: str) -> Json:
     row = execute("SELECT body FROM pulls WHERE rid = ? AND id = ?", (repo.rid, pull_id)).fetchone()
     if row is None:
         raise NotFound("pull request not found")
@@ -76,13 +81,15 @@ def create(
         BadRequest: they are the same.
     """
     pull_id = lake.new_id()
+    check_branch(destination, "dest")
+    check_branch(source, "src")
+    if source == destination:
+        raise BadRequest("source and destination branches are the same: same branch validation error")
 
     def work(tx: Transaction) -> str:
         repo = writable(tx.execute, name, force=False)
         for item in (source, destination):
             branch(tx.execute, repo, item)
-        if source == destination:
-            raise BadRequest("source and destination branches are the same: same branch validation error")
         body = {
             "id": pull_id,
             "status": OPEN,
@@ -135,6 +142,8 @@ def merge(lake: Lake, name: str, pull_id: str, *, user: str) -> bytes:
 
 
 def _change(lake: Lake, name: str, pull_id: str, change: Callable[[Json], None]) -> None:
+    _check_id(pull_id)
+
     def work(tx: Transaction) -> None:
         repo = writable(tx.execute, name, force=False)
         body = _get(tx.execute, repo, pull_id)

@@ -14,6 +14,7 @@ from mlops.lakeserver.operations.heads import move_head, until_kept
 from mlops.lakeserver.operations.lake import Lake, branch, commit, resolve_commit, writable
 from mlops.lakeserver.operations.staging import check_clean
 from mlops.lakeserver.records import Commit, Execute, Repository
+from mlops.lakeserver.refs import check_ref
 from mlops.lakeserver.store import NewNodes
 
 
@@ -46,6 +47,7 @@ def revert(
         HookRefused: a hook did not pass.
     """
     check_branch(branch_name)
+    check_ref(ref)
     if parent_number < 0:
         raise BadRequest("argument parentNumber: invalid value: validation error")
     execute = lake.store.database.reader.execute
@@ -96,6 +98,9 @@ def cherry_pick(
         HookRefused: a hook did not pass.
     """
     check_branch(branch_name)
+    check_ref(ref)
+    if parent_number is not None and parent_number <= 0:
+        raise BadRequest("argument parentNumber: invalid value: validation error")
     execute = lake.store.database.reader.execute
     repo = writable(execute, name, force)
     origin_id, origin = _commit_at(execute, repo, ref)

@@ -9,7 +9,7 @@ from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, Conflict, Forbidden
 from mlops.lakeserver.names import check_namespace, check_repository
 from mlops.lakeserver.nodes import NO_TREE
-from mlops.lakeserver.operations.lake import Lake, repository, writable
+from mlops.lakeserver.operations.lake import Lake, of_any_name, repository, writable
 from mlops.lakeserver.operations.paging import Page, page_of, text_bounds
 from mlops.lakeserver.records import Commit, Repository
 from mlops.lakeserver.store import Transaction
@@ -19,19 +19,28 @@ _TABLES = ("branches", "tags", "commits", "action_runs", "hook_runs", "pulls")
 
 
 def create(
-    lake: Lake, name: str, namespace: str, default_branch: str, *, bare: bool = False, read_only: bool = False
+    lake: Lake,
+    name: str,
+    namespace: str,
+    default_branch: str,
+    *,
+    bare: bool = False,
+    read_only: bool = False,
+    storage_id: str = "",
 ) -> Repository:
     """A repository with one branch and one empty commit; with nothing at all if `bare`.
 
     Raises:
         Conflict: the name is taken.
-        BadRequest: the namespace is of another kind, or was used before.
+        BadRequest: the namespace is of another kind, or was used before, or a storage is named.
     """
     check_repository(name)
 
     def work(tx: Transaction) -> Repository:
         if records.repository(tx.execute, name):
             raise Conflict("error creating repository: not unique")
+        if storage_id:
+            raise BadRequest("storage id: invalid value: validation error")
         address = check_namespace(namespace)
         used = tx.execute("SELECT 1 FROM namespaces WHERE address = ?", (address,)).fetchone()
         if used and not (bare or read_only):
@@ -133,7 +142,7 @@ def _change_metadata(
 
 def get_gc_rules(lake: Lake, name: str) -> str:
     """The retention rules as JSON, '' where none are set; they are kept, and nothing acts on them."""
-    repo = repository(lake.store.database.reader.execute, name)
+    repo = of_any_name(lake.store.database.reader.execute, name)
     row = lake.store.database.reader.execute(
         "SELECT gc_rules FROM repositories WHERE rid = ?", (repo.rid,)
     ).fetchone()
@@ -144,7 +153,7 @@ def set_gc_rules(lake: Lake, name: str, rules: str) -> None:
     """The retention rules are `rules`; '' for none."""
 
     def work(tx: Transaction) -> None:
-        repo = repository(tx.execute, name)
+        repo = of_any_name(tx.execute, name)
         tx.execute("UPDATE repositories SET gc_rules = ? WHERE rid = ?", (rules, repo.rid))
 
     lake.store.write(work)

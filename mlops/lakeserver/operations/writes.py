@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from mlops.lakeserver.errors import (
     Gone,
     LakeError,
     MalformedRule,
+    NotBuilt,
     NotFound,
     PreconditionFailed,
 )
@@ -23,6 +25,7 @@ from mlops.lakeserver.operations.objects import find_item
 from mlops.lakeserver.operations.protection import check_unprotected
 from mlops.lakeserver.operations.staging import find_visible
 from mlops.lakeserver.records import Branch, Repository, Staged
+from mlops.lakeserver.refs import check_ref
 from mlops.lakeserver.store import Transaction
 from mlops.lakeserver.store.blobs import Upload
 from mlops.lakeserver.trees import find
@@ -39,21 +42,32 @@ def physical_address(repo: Repository, entry: Entry | Parts) -> str:
     return f"{repo.namespace}/data/{entry.nonce.hex()}/{entry.digest.hex()}"
 
 
-def check_upload(lake: Lake, name: str, branch_name: str, path: str, *, if_absent: bool, force: bool) -> None:
+def check_upload(
+    lake: Lake,
+    name: str,
+    branch_name: str,
+    path: str,
+    check_headers: Callable[[], None],
+    *,
+    if_absent: bool,
+    force: bool,
+) -> None:
     """Returns if an upload to the path would be taken now, so that none is received in vain.
+
+    `check_headers` raises what is wrong with the rest of the request, which lakeFS looks at in between.
 
     Raises:
         NotFound: the repository or the branch does not exist.
         Forbidden: the branch is protected, or the repository read-only.
         PreconditionFailed: `if_absent`, and there is an object.
     """
-    check_branch(branch_name, "name")
-    key = check_path(path)
     with lake.store.database.snapshot() as connection:
         repo, found = _target(connection.execute, name, branch_name, force)
-        check_unprotected(repo, branch_name)
-        if if_absent and find_visible(connection.execute, lake.store.nodes, found, key):
+        if if_absent and find_visible(connection.execute, lake.store.nodes, found, check_path(path)):
             raise PreconditionFailed(PATH_EXISTS)
+        check_headers()
+        check_path(path)
+        check_unprotected(repo, branch_name)
 
 
 def store_upload(
@@ -98,7 +112,6 @@ def put_entry(
     force: bool = False,
 ) -> tuple[Repository, Entry]:
     """The entry stands at the path; its bytes are where it says, or nowhere. Raises as `check_upload`."""
-    check_branch(branch_name, "name")
     key = check_path(path)
 
     def work(tx: Transaction) -> tuple[Repository, Entry]:
@@ -114,7 +127,7 @@ def put_entry(
 
 def _target(execute: records.Execute, name: str, branch_name: str, force: bool) -> tuple[Repository, Branch]:
     repo = writable(execute, name, force)
-    found = records.branch(execute, repo.rid, branch_name)
+    found = records.branch(execute, repo.rid, check_branch(branch_name, "name"))
     if found is None:
         raise NotFound(f"branch '{branch_name}' not found")
     return repo, found
@@ -162,16 +175,18 @@ def copy(
     source_ref: str,
     source_path: str,
     *,
+    shallow: bool = False,
     force: bool = False,
 ) -> tuple[Repository, Entry]:
     """The object stands at another path (or branch) too; no bytes are moved."""
-    key = check_path(path)
-    check_branch(branch_name, "name")
-    source_key = check_path(source_path)
 
     def work(tx: Transaction) -> tuple[Repository, Entry]:
         repo, _ = _target(tx.execute, name, branch_name, force)
-        source = decode(find_item(lake, repo, source_ref, source_key).value)
+        if shallow:
+            raise NotBuilt("Not Implemented")
+        source_key = check_path(source_path)
+        source = decode(find_item(lake, repo, check_ref(source_ref), source_key).value)
+        key = check_path(path)
         entry = source.moved(nonce=lake.new_nonce() if source.digest else b"", mtime=lake.now())
         _put(lake, tx, name, branch_name, key, entry, if_absent=False, force=force)
         return repo, entry

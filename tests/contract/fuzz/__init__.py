@@ -1,0 +1,1 @@
+"""A differential fuzzer: the same random requests to the embedded server and to a real lakeFS."""
