@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops.lakeserver.errors import BadRequest
-from mlops.lakeserver.refs import Modifier, parse
+from mlops.lakeserver.refs import Modifier, check_ref, parse
 
 NAMES = st.text(
     st.characters(exclude_characters="~^@$ \t\n\f\r", exclude_categories=("Cs",)), min_size=1, max_size=20
@@ -35,11 +35,18 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "~", "^1", "@", "$", "main~x", "main^-", "main@1", "main$x", "main~1~y", "bad ref!"]
+    "text", ["", "~", "^1", "@", "$", "main~x", "main^-", "main@1", "main$x", "main~1~y"]
 )
 def test_malformed_expressions_are_refused(text: str) -> None:
     with pytest.raises(BadRequest):
         parse(text)
+
+
+@pytest.mark.parametrize("text", ["", "bad ref!", "a\tb", "main "])
+def test_a_ref_expression_has_no_white_space(text: str) -> None:
+    with pytest.raises(BadRequest):
+        check_ref(text)
+    assert check_ref("main~1") == "main~1"
 
 
 def test_marks_of_branches() -> None:
