@@ -40,3 +40,9 @@ def test_keys_of_what_follows_a_rollback(mlops: Desk) -> None:
 def test_keys_of_commands_that_need_no_repository(arguments: tuple[str, ...], mlops: Desk) -> None:
     found = set(mlops(*arguments, "--json").document)
     assert EVERY <= found <= EVERY | set(DOCUMENTS[arguments[0]]), HINT
+
+
+def test_keys_of_an_audit(mlops: Desk) -> None:
+    assert set(mlops("audit", PIPELINE, "--json").document) - set(DOCUMENTS["error"]) == EVERY | set(
+        DOCUMENTS["audit"]
+    ), HINT
