@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mlops.adapters import model_files
+from mlops.adapters.signing import TrustedKeys
 from mlops.runs import names
 from mlops.runs.errors import Corrupt
 from mlops.runs.evidence import Contender
@@ -20,6 +21,7 @@ from mlops.steps.workspace import Workspace
 from tests.orchestration.conftest import Loads
 from tests.orchestration.test_deciding_again import predictions
 from tests.orchestration.tiny import SPEC, elsewhere
+from tests.support.fakes import SIGNER
 from tests.support.keys import signer_and_trust
 
 SKOPS = f"{names.MODEL}{model_files.MODEL_FILE}"
@@ -154,12 +156,13 @@ def test_what_no_step_of_the_run_committed_is_ignored(workspace: Workspace, name
 
 
 def test_a_run_whose_first_commit_is_not_proved_starts_anew(workspace: Workspace) -> None:
-    run = decided(workspace)
-    stranger, trust = signer_and_trust(9)
-    other = elsewhere(workspace)
-    ports = replace(other.ports, signer=stranger, trust=trust)
-    assert proven_run(ports, run.branch) is None
-    ended = running.run_all(replace(other, ports=ports), SPEC.parameters({}))
+    """Somebody whose key is not trusted here has made the whole branch."""
+    stranger, _ = signer_and_trust(9)
+    keys = TrustedKeys([stranger.public, SIGNER.public])
+    theirs = replace(workspace.ports, signer=stranger, trust=keys, proved={})
+    run = decided(replace(workspace, ports=theirs))
+    assert proven_run(elsewhere(workspace).ports, run.branch) is None
+    ended = run_again(workspace)
     assert ended.number == 1
     assert ended.run.attempt == run.attempt + 1
     assert ended.evidence_commit != run.head
