@@ -15,20 +15,23 @@ from mlops.adapters.tracking import RUN_ID, MLflowTracker
 from mlops.pipelines.holdout import split
 from mlops.runs import names
 from mlops.runs.decision import decide
-from mlops.runs.digest import tree_digest
-from mlops.runs.evidence import Decision, Policy
+from mlops.runs.digest import sha256, tree_digest
+from mlops.runs.evidence import Decision, Paired, Policy
+from mlops.runs.holdouts import identity_of
 from mlops.runs.lifecycle import finish_step, open_run
 from mlops.runs.model import Champion, Run, RunInputs, Step
 from mlops.runs.ports import Evaluation, Ports
 from mlops.runs.promotion import Promotion, promote
 from mlops.runs.reconcile import model_uri, reconcile
 from mlops.runs.setup import set_up
+from mlops.runs.step_statements import Written
 from mlops.steps import ingesting
 from mlops.steps.links import Links
 from mlops.steps.provenance import code_digest, lock_digest
 from mlops.steps.scoring import score
 from mlops.steps.system import SystemClock, SystemProcesses, nonce
 from mlops.steps.workspace import Workspace
+from tests.support.keys import signer_and_trust
 
 if TYPE_CHECKING:
     import numpy as np
@@ -72,11 +75,17 @@ class OffsetJudge:
             champion=self._model(champion[0]) if champion else None,
             champion_train=train if champion else None,
         )
-        return Evaluation(scored.paired, tables.to_parquet(scored.predictions), scored.metrics)
+        paired = dataclasses.replace(scored.paired, holdout_id=self.holdout_id(candidate, scored.paired))
+        return Evaluation(paired, tables.to_parquet(scored.predictions), scored.metrics)
 
     def policy(self, data: bytes) -> Policy:
         """Return the policy that the content of ``gate/policy.yaml`` describes."""
         return policy_files.parse_policy(data)
+
+    def holdout_id(self, commit: str, paired: Paired) -> str:
+        """Return the identity of the holdout of the evidence in a commit."""
+        data = self._workspace.lake.read(commit, names.HOLDOUT_RULE)
+        return identity_of(policy_files.parse_holdout_rule(data), paired)
 
     def page(self, run: Run, decision: Decision) -> bytes:
         """Return ``reports/run.md``."""
@@ -146,7 +155,8 @@ class History:
         lake = OneWriter(server.connection, spec.name)
         self._store = f"sqlite:///{database}"
         tracker = MLflowTracker(self._store, spec.name)
-        ports = Ports(lake, tracker, SystemClock(), SystemProcesses(), nonce)
+        signer, trust = signer_and_trust(1)
+        ports = Ports(lake, tracker, SystemClock(), SystemProcesses(), nonce, signer=signer, trust=trust)
         self.workspace = Workspace(spec, lake, ports, Links(lake.endpoint, spec.name))
         self._judge, self._model_bytes = OffsetJudge(self.workspace, column), model_bytes
         self._ended: list[Promotion] = []
@@ -196,15 +206,17 @@ class History:
         ports = self.workspace.ports
         run = open_run(ports, lambda head: self._inputs(head, offset))
         train, holdout = self._parts
-        for path, data in (
-            (names.TRAIN, train),
-            (names.HOLDOUT, holdout),
-            (names.validation_path("processed"), b"{}\n"),
-            (_OFFSET, repr(offset).encode()),
-            (_WEIGHTS, random.Random(offset).randbytes(self._model_bytes)),
-        ):
-            ports.lake.write(run.branch, path, data)
-        return finish_step(ports, run, Step.TRAINED, "Finish trained")
+        weights = random.Random(offset).randbytes(self._model_bytes)
+        for step, files in {
+            Step.PROCESSED: {names.TRAIN: train, names.HOLDOUT: holdout},
+            Step.VALIDATED: {names.validation_path("processed"): b"{}\n"},
+            Step.TRAINED: {_OFFSET: repr(offset).encode(), _WEIGHTS: weights},
+        }.items():
+            for path, data in files.items():
+                ports.lake.write(run.branch, path, data)
+            written = Written({path: sha256(data) for path, data in files.items()})
+            run = finish_step(ports, run, step, f"Finish {step}", written=written)
+        return run
 
     def _inputs(self, head: str, offset: float) -> RunInputs:
         raw = tree_digest((s.path, s.checksum) for s in self.workspace.lake.list(head, names.RAW))
