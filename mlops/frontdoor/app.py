@@ -128,7 +128,7 @@ class FrontDoor:
         """Return the session that a request belongs to; one with a key of its own belongs to none."""
         if values(scope["headers"], b"authorization"):
             return None
-        session = await self._login.session_of(scope["headers"])
+        session = await self._login.session_of(scope)
         if session is not None and session.lake_cookie_refused:
             await self._login.renew(session)
         if session is not None:

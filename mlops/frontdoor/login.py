@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 
-from mlops.frontdoor import pages
+from mlops.frontdoor import pages, peers
 from mlops.frontdoor.guard import values
 from mlops.frontdoor.headers import COOKIE_PREFIX, cookie_value
 from mlops.frontdoor.keys import LakeKeys, LakeUnreachable, parse_basic
@@ -50,14 +52,17 @@ class Login:
         self._codes = Codes(clock)
         self._throttle = Throttle(clock)
 
-    async def session_of(self, headers: list[tuple[bytes, bytes]]) -> Session | None:
+    async def session_of(self, scope: MutableMapping[str, Any]) -> Session | None:
         """Return the session whose cookie a request carries, if its key is still right.
 
-        The lake is asked again every half minute; while it does not answer, a session goes on.
+        The lake is asked again every half minute; while it does not answer, a session goes on. Other users
+        of this machine than the one who opened it have no part in it.
         """
-        token = cookie_value(headers, self._cookie)
+        token = cookie_value(scope["headers"], self._cookie)
         session = self._sessions.find(token) if token else None
-        if session is None or self._clock() - session.checked_s < RECHECK_S:
+        if session is None or session.user != _user(scope):
+            return None
+        if self._clock() - session.checked_s < RECHECK_S:
             return session
         try:
             right = await self._keys.check(session.access_key_id, session.secret_access_key)
@@ -116,7 +121,7 @@ class Login:
         try:
             if not await self._checked(*key):
                 return pages.login_form(target, _WRONG, status=401)
-            return await self._opened(*key, target)
+            return await self._opened(request, *key, target)
         except Throttled as error:
             return too_many(error, html=True)
         except LakeUnreachable:
@@ -124,7 +129,7 @@ class Login:
 
     async def _form(self, request: Request) -> Response:
         target = local_target(request.query_params.get("next", "/"))
-        session = await self.session_of(request.scope["headers"])
+        session = await self.session_of(request.scope)
         if session is None:
             return pages.login_form(target)
         await self.renew(session)  # the lake sends people here whose session it has forgotten
@@ -138,10 +143,10 @@ class Login:
         code = self._codes.spend(fields.get("code", ""))
         if code is not None:
             try:
-                return await self._opened(code.access_key_id, code.secret_access_key, code.target)
+                return await self._opened(request, code.access_key_id, code.secret_access_key, code.target)
             except LakeUnreachable:
                 return pages.problem(503, _NO_LAKE, html=True)
-        if await self.session_of(request.scope["headers"]) is not None:
+        if await self.session_of(request.scope) is not None:
             return _redirect("/")
         return pages.problem(
             403, "This code has been used or is older than a minute. `mlops open` makes a new one.", html=True
@@ -170,12 +175,21 @@ class Login:
             return False
         return True
 
-    async def _opened(self, access_key_id: str, secret_access_key: str, target: str) -> Response:
+    async def _opened(
+        self, request: Request, access_key_id: str, secret_access_key: str, target: str
+    ) -> Response:
+        user = _user(request.scope)
+        if user is None and peers.KNOWN:
+            return pages.problem(403, "It cannot be told which user of this machine logs in.", html=True)
         lake_cookie = await self._keys.lake_session(access_key_id, secret_access_key)
-        token = self._sessions.open(access_key_id, secret_access_key, lake_cookie)
+        token = self._sessions.open(access_key_id, secret_access_key, lake_cookie, user)
         response = _redirect(target)
         response.set_cookie(self._cookie, token, max_age=SESSION_S, httponly=True, samesite="strict")
         return response
+
+
+def _user(scope: MutableMapping[str, Any]) -> int | None:
+    return scope.get("state", {}).get("user")
 
 
 def too_many(error: Throttled, *, html: bool) -> Response:

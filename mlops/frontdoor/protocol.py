@@ -7,6 +7,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from mlops.frontdoor import peers
+
 MAX_HEAD_BYTES = 256 * 1024
 HEAD_S = 20.0
 MAX_CONNECTIONS = 512
@@ -27,6 +29,9 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.connections) > MAX_CONNECTIONS:
             self._refuse(b"503 Service Unavailable")
             return
+        if self.client is not None and self.server is not None and self.server[1] is not None:
+            user = peers.user_of(self.client[1], self.server[1])
+            self.app_state = {**self.app_state, "user": user}
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:

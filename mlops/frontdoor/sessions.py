@@ -29,6 +29,7 @@ class Session:
         expires_s: When it ends at the latest, on the clock of the store.
         checked_s: When the lake last said that the key is right.
         lake_cookie_refused: Whether the lake no longer knows that session.
+        user: The user of this machine whose connection opened it; None where the system does not tell.
         ended: Set when it ends; whatever lasts as long as a session waits for it.
     """
 
@@ -38,6 +39,7 @@ class Session:
     expires_s: float
     checked_s: float
     lake_cookie_refused: bool = False
+    user: int | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
 
 
@@ -52,7 +54,9 @@ class Sessions:
         self._clock = clock
         self._known: dict[bytes, Session] = {}
 
-    def open(self, access_key_id: str, secret_access_key: str, lake_cookie: str) -> str:
+    def open(
+        self, access_key_id: str, secret_access_key: str, lake_cookie: str, user: int | None = None
+    ) -> str:
         """Return the token of a new session; the oldest gives way where there are too many."""
         self._prune()
         while len(self._known) >= _MOST_SESSIONS:
@@ -60,7 +64,7 @@ class Sessions:
         now = self._clock()
         token = secrets.token_urlsafe(32)
         self._known[_digest(token)] = Session(
-            access_key_id, secret_access_key, lake_cookie, now + SESSION_S, now
+            access_key_id, secret_access_key, lake_cookie, now + SESSION_S, now, user=user
         )
         return token
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
+from mlops.frontdoor import peers
 from mlops.frontdoor.control import NoCode, ask_code
 from mlops.frontdoor.sessions import CODE_S, RECHECK_S, SESSION_S
 from tests.frontdoor.conftest import House, MakeHouse, basic
@@ -248,3 +251,37 @@ class TestLakeElsewhere:
 
         assert answer.status == 404
         assert "own address" in answer.document["message"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose a connection is")
+class TestUserOfThisMachine:
+    def test_is_known_by_the_connection(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            port = door.getsockname()[1]
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                mine = connection.getsockname()[1]
+                assert peers.user_of(mine, port) == os.geteuid()
+                assert peers.user_of(mine, port + 1) is None
+                accepted, _ = door.accept()
+            assert peers.user_of(mine, port) is None, "its program has closed it"
+            accepted.close()
+
+    def test_of_a_session_is_the_only_one_who_has_it(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cookie = house.session()
+        for other in (os.geteuid() + 1, None):
+            with monkeypatch.context() as patched:
+                patched.setattr(peers, "user_of", lambda *_, other=other: other)
+                assert house.ask("GET", "/mlflow/", cookie=cookie).status == 401
+                assert house.ask("GET", "/repositories", cookie=cookie).status == 401
+        assert house.ask("GET", "/mlflow/", cookie=cookie).status == 200
+
+    def test_that_cannot_be_told_opens_no_session(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(peers, "user_of", lambda *_: None)
+
+        answer = house.log_in()
+
+        assert (answer.status, answer.header("set-cookie")) == (403, "")
