@@ -87,31 +87,43 @@ class Request:
                 raise BadRequest("the query string cannot be decoded") from None
         return [value for key, value in self._query if key == name]
 
-    def query(self, name: str, default: str = "") -> str:
-        """A query parameter."""
+    def _value(self, name: str) -> str | None:
+        """The only value of a query parameter, or None.
+
+        Raises:
+            BadRequest: it is given more than once.
+        """
         values = self.queries(name)
+        if not values:
+            return None
         if len(values) > 1:
             raise BadRequest(
                 f"Invalid format for parameter {name}: multiple values for single value parameter '{name}'"
             )
-        return values[0] if values else default
+        return values[0]
 
-    def required(self, name: str, *, may_be_empty: bool = False) -> str:
+    def query(self, name: str, default: str = "") -> str:
+        """A query parameter."""
+        value = self._value(name)
+        return default if value is None else value
+
+    def required(self, name: str) -> str:
         """A query parameter that has to be there.
 
         Raises:
             BadRequest: it is not.
         """
-        if not self.queries(name):
+        value = self.optional(name)
+        if value is None:
             raise BadRequest(f'parameter "{name}" in query has an error: value is required but missing')
-        value = self.query(name)
-        if not value and not may_be_empty:
-            raise BadRequest(f'parameter "{name}" in query has an error: empty value is not allowed')
         return value
 
     def optional(self, name: str) -> str | None:
         """A query parameter that has a value if it is there at all."""
-        return self.required(name) if self.queries(name) else None
+        value = self._value(name)
+        if value == "":
+            raise BadRequest(f'parameter "{name}" in query has an error: empty value is not allowed')
+        return value
 
     def several(self, name: str) -> list[str]:
         """All values of a query parameter that may be repeated; none of them is empty."""

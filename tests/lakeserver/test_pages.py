@@ -110,6 +110,15 @@ def test_commit_metadata_shows_as_buttons(browser: Browser, filled: Any) -> None
     assert "<span>Open Bad UI</span>" in text
 
 
+def test_the_page_of_branch_protection(browser: Browser, filled: Any) -> None:
+    target = f"/repositories/{filled.repository}/settings/branches"
+    status, text = browser.go(target)
+    assert (status, "No branch is protected." in text) == (200, True)
+    filled.ok("PUT", "R/settings/branch_protection", [{"pattern": "{main,<b>}"}])
+    status, text = browser.go(target)
+    assert (status, "<code>{main,&lt;b&gt;}</code>" in text) == (200, True)
+
+
 def test_what_is_not_there(browser: Browser, filled: Any) -> None:
     for target in (
         "/nosuch",

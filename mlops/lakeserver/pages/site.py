@@ -17,7 +17,7 @@ from mlops.lakeserver.auth import Authenticator
 from mlops.lakeserver.errors import LakeError
 from mlops.lakeserver.operations import repositories
 from mlops.lakeserver.operations.lake import Lake
-from mlops.lakeserver.pages import actions, browse, compare, history, login, pulls, sample
+from mlops.lakeserver.pages import actions, browse, compare, history, login, pulls, sample, settings
 from mlops.lakeserver.pages.layout import HEADERS, STYLE, STYLE_PATH, error_page
 from mlops.lakeserver.pages.markup import Part, address, facts, link
 from mlops.lakeserver.pages.visit import SENT_FROM_HERE, Visit
@@ -36,6 +36,7 @@ _PAGES: dict[str, Callable[[Visit], Response]] = {
     "/repositories/{repository}/pulls": pulls.list_pulls,
     "/repositories/{repository}/pulls/create": pulls.create_form,
     "/repositories/{repository}/pulls/{pull}": pulls.show_pull,
+    "/repositories/{repository}/settings/branches": settings.show_branch_protection,
     "/repositories/{repository}/actions": actions.list_runs,
     "/repositories/{repository}/actions/{run}": actions.show_run,
 }
