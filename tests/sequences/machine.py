@@ -45,10 +45,13 @@ class Sequences(RuleBasedStateMachine):
         self.code_policy = POLICIES[0]
         self.keys: dict[tuple[Any, ...], str] = {}
         self.levels: dict[str, int] = {}
+        self.failed = False
         self.evaluated: set[tuple[str, str, str]] = set()
 
     def teardown(self) -> None:
-        self.stack.close()
+        with self.stack:
+            if self.model.steps and not self.failed:
+                self.audit_is_clean("--from-start")  # so far each went on where the one before ended
 
     # --- how a command is played
 
@@ -70,6 +73,7 @@ class Sequences(RuleBasedStateMachine):
 
     def say(self, holds: object, what: str) -> None:
         """Assert with the commands played so far."""
+        self.failed = self.failed or not holds
         assert holds, f"{what}\n" + "\n".join(self.play.said)
 
     def count(self, answer: Answer) -> None:
@@ -123,8 +127,8 @@ class Sequences(RuleBasedStateMachine):
         over = {run.run_id for run in model.runs.values() if run.outcome != "waiting"}
         self.say(not open_ & over, f"status: unfinished although over: {open_ & over}")
 
-    def audit_is_clean(self) -> None:
-        answer = self.play("audit", PIPELINE)
+    def audit_is_clean(self, *options: str) -> None:
+        answer = self.play("audit", PIPELINE, *options)
         if answer.code == DONE:
             return
         forgot = any(run.outcome == "forgotten" for run in self.model.runs.values())

@@ -32,14 +32,13 @@ from mlops.orchestration.runner import Executed
 from mlops.pipelines import PIPELINES
 from mlops.runs import names
 from mlops.runs.digest import canonical, sha256
-from mlops.runs.ports import Ports
 from mlops.steps import repository, running
 from mlops.steps.judging import CommittedJudge
 from mlops.steps.links import Links
 from mlops.steps.workspace import Workspace
 from tests.orchestration import tiny
 from tests.support.auditing import MemoryWitness
-from tests.support.fakes import FakeProcesses, MemoryTracker
+from tests.support.fakes import FakeProcesses, MemoryTracker, fake_ports
 from tests.support.faults import Died, FaultPlan, Watched
 from tests.support.protocol import GATE_FILES
 
@@ -203,8 +202,8 @@ class Play:
     def workspace(self, plan: FaultPlan, tell: Any = lambda _line: None) -> Workspace:
         lake: Any = Watched(self.lake, plan, "lake")
         tracker: Any = Watched(self.tracker, plan, "tracker")
-        ports = Ports(
-            lake=lake,
+        ports = fake_ports(
+            lake,
             tracker=tracker,
             clock=self.shop.clock,
             processes=FakeProcesses(f"host:{self._commands}:1"),
