@@ -189,8 +189,10 @@ class Sequences(RuleBasedStateMachine):
         )
         self.ended(answer, level, 0)
 
-    @rule(level=levels)
-    def run_undisturbed(self, level: int) -> None:
+    @rule(level=levels, swept=st.booleans())
+    def run_undisturbed(self, level: int, swept: bool) -> None:
+        if swept:
+            self.say(self.do("sweep", PIPELINE, "--yes").code == DONE, "sweep fails")
         self.run(level, kill=None, between="")
 
     @rule(level=levels)
@@ -202,7 +204,7 @@ class Sequences(RuleBasedStateMachine):
 
     def level(self, asked: int) -> int:
         champion = self.model.champion
-        best = self.levels.get(champion.family, 0) + 1 if champion else 0
+        best = self.levels.get(champion.family, 0) + 1 if champion else 1  # the worst loses to the baseline
         return min(best, len(SHRINKAGE) - 1) if asked == BETTER else asked
 
     def ended(self, answer: Answer, level: int, again: int, *, unasked: bool = True) -> None:
