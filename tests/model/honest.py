@@ -29,7 +29,10 @@ class Honest(dict[str, Run]):
         """Return the attempt at a commit, or ``default`` where the commit is not a run's."""
         if self._lake.commit_of(commit).metadata.get("kind") != "run":
             return default
-        tree = self._lake.contents(commit)
+        # Decisions that differ in which commit they read the champion of have one commit id in the model: the
+        # evidence commit's own content counts, not what a later commit of the branch repeats of it.
+        evidence = self._lake.commit_of(commit).metadata.get("evidence_commit") or commit
+        tree = self._lake.contents(evidence)
         own = (*names.OUTPUTS, names.CHAMPION)
         outputs = {path: sha256(entry.data) for path, entry in tree.items() if path.startswith(own)}
         return dataclasses.replace(run_of(self._lake.commit_of(commit)), outputs=outputs)
