@@ -34,11 +34,13 @@ class Decided:
         run: The run; its head is the evidence commit or follows it.
         evidence_commit: The commit that holds the decision and all it was computed from.
         decision: What was decided.
+        landed: Whether `main` has it already, by whichever attempt made it.
     """
 
     run: Run
     evidence_commit: str
     decision: Decision
+    landed: bool = False
 
 
 def current(ports: Ports, run: Run) -> Decided:
@@ -58,7 +60,7 @@ def current(ports: Ports, run: Run) -> Decided:
 def promoted_by(lake: Lake, run: Run, merge: Commit) -> Decided:
     """Return the decision by which a commit of `main` promoted a run; not every attempt need have made it."""
     decision = Decision.from_json(read_json(lake, merge.id, names.DECISION))
-    return Decided(run, merge.metadata["evidence_commit"], decision)
+    return Decided(run, merge.metadata["evidence_commit"], decision, landed=True)
 
 
 def decide(ports: Ports, judge: Judge, run: Run, *, replace_unscorable: str = "") -> Decided:

@@ -76,8 +76,8 @@ def promote(
         again += before.evidence_commit != decided.evidence_commit
         if not decided.decision.verdict.promotes:
             return _ended(decided, again)
-        if not still_stands(ports, state, decided):
-            continue  # the champion changed since `state` was read: everything is checked against it anew
+        if decided.landed or not still_stands(ports, state, decided):
+            continue  # another attempt has landed or the champion changed: all is checked against main anew
         passed = _check(ports, state, decided.run)
         try:
             _merge(ports, state, passed, decided)
