@@ -72,6 +72,13 @@ class MainState:
         """Tell whether a run was rolled back."""
         return names.revoked_tag(run_id) in self.tags
 
+    def is_forgotten(self, run_id: str) -> bool:
+        """Tell whether a run with the same inputs was forgotten on request."""
+        parts = names.parse_run_id(run_id)
+        return parts is not None and any(
+            tag.startswith(names.forgotten_tag(parts.inputs)) for tag in self.tags
+        )
+
     def next_look(self, holdout_digest: str) -> int:
         """Return which look at a holdout the next decision would be, from 1."""
         looks = [names.parse_decision_tag(tag) for tag in self.tags]

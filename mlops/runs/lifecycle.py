@@ -76,8 +76,7 @@ def open_run(
 
 
 def _refuse_forgotten(state: MainState, run_id: str) -> None:
-    parts = names.parse_run_id(run_id)
-    if parts and any(tag.startswith(names.forgotten_tag(parts.inputs)) for tag in state.tags):
+    if state.is_forgotten(run_id):
         raise NotPromoted(
             "a run with the same inputs was forgotten on request",
             where=run_id,

@@ -72,7 +72,7 @@ def plan_rollback(
 def _target(state: MainState, history: Mapping[int, Commit], to: int | None) -> Commit | None:
     if to is None:
         current = state.champion.number if state.champion else 0
-        lawful = [n for n, c in history.items() if n < current and not state.is_revoked(c.metadata["run_id"])]
+        lawful = [n for n, c in history.items() if n < current and _may_return(state, c.metadata["run_id"])]
         return None if state.on_hold or not lawful else history[max(lawful)]
     if to not in history:
         known = ", ".join(map(str, sorted(history))) or "none"
@@ -86,7 +86,15 @@ def _target(state: MainState, history: Mapping[int, Commit], to: int | None) -> 
             f"run {run_id} of promotion {to} was rolled back",
             todo=f"bring its outputs back through the gate: `mlops restore {to} --reason …`",
         )
+    if state.is_forgotten(run_id):
+        raise InputError(
+            f"run {run_id} of promotion {to} was forgotten on request", todo="choose another promotion"
+        )
     return history[to]
+
+
+def _may_return(state: MainState, run_id: str) -> bool:
+    return not state.is_revoked(run_id) and not state.is_forgotten(run_id)
 
 
 def _changes(lake: Lake, head: str, target: str, *, forward: bool) -> tuple[Change, ...]:

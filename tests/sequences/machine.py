@@ -269,7 +269,8 @@ class Sequences(RuleBasedStateMachine):
         model = self.model
         options = (*(("--to", str(to)) if to else ()), *(("--forward",) if forward else ()))
         answer = self.do("rollback", PIPELINE, *options, *REASON, kill=kill, between=between)
-        if to is not None and to not in model.standing:
+        barred = to is not None and to in model.standing and model.forgotten(model.promotions[to].inputs)
+        if to is not None and (barred or to not in model.standing):
             self.say(answer.code == INPUT, "a rollback to what main does not stand on")
         else:
             self.say(answer.code == DONE, "a rollback fails")
@@ -299,7 +300,8 @@ class Sequences(RuleBasedStateMachine):
         same = model.champion is not None and model.champion.root == root
         answer = self.do("restore", PIPELINE, str(number), *options, *REASON, kill=None if again else kill)
         if old.outcome == "forgotten":
-            self.say(answer.code == INPUT, "a forgotten promotion is restored")
+            refused = answer.code in {INPUT, REFUSED} and not answer.evaluated  # by name, or as its inputs
+            self.say(refused, "a forgotten promotion is restored")
         elif model.forgotten(old.inputs):
             self.say(
                 answer.code in {REFUSED, INPUT, ON_HOLD} and not answer.evaluated, "inputs were forgotten"

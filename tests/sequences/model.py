@@ -137,7 +137,7 @@ class Model:
         """Return the promotion that a rollback leads to; None where there is nothing to do."""
         if to is not None:
             return to
-        below = self.standing[:-1]
+        below = [n for n in self.standing[:-1] if not self.forgotten(self.promotions[n].inputs)]
         return None if self.hold or not below else below[-1]
 
     def roll_back(self, target: int, *, forward: bool) -> bool:

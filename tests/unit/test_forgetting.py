@@ -197,3 +197,16 @@ def test_killed_at_every_call_and_given_again_it_is_forgotten_once(after: bool) 
         other = watched(world, FaultPlan(), processes=FakeProcesses("second:1:1"))
         forget(other.ports, dropped.run.run_id, "asked by a person")
         assert end(world) == expected, f"killed at call {at}, {plan.calls[-1]}, after={after}"
+
+
+def test_main_does_not_go_back_to_what_was_forgotten() -> None:
+    world = new_world("2013-01", "2013-02")
+    world.run(mae=14.0)
+    forgotten = world.run(mae=12.0)
+    world.run(mae=10.0)
+    forget(world.ports, forgotten.run.run_id, "asked by a person")
+    with pytest.raises(InputError, match="was forgotten on request"):
+        rollback(world.ports, "back", 2)
+    record = rollback(world.ports, "back")
+    assert record is not None
+    assert record.to_number == 1
