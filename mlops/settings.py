@@ -121,6 +121,12 @@ class Settings(BaseSettings):
         "", "Name of the key that the command signs with: SHA-256 of the raw public key, hexadecimal"
     )
 
+    record_witness: str = _setting(
+        "",
+        "A further place outside the lake that keeps the newest change of main, so that a rewritten lake is "
+        "found: file:/path, or git:/path/to/checkout for Git notes",
+    )
+
     @field_validator("state_dir", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:

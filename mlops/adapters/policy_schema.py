@@ -45,6 +45,7 @@ class PolicyFile(_File):
     min_clusters: int = Field(default=_DEFAULT.min_clusters, ge=2, le=1_000_000)
     must_beat_baseline: bool = _DEFAULT.must_beat_baseline
     guards: list[GuardEntry] = Field(default=[], max_length=100)
+    signatures: Literal["optional", "required"] = "optional"
 
     @model_validator(mode="after")
     def _one_guard_each(self) -> PolicyFile:
@@ -63,6 +64,7 @@ class PolicyFile(_File):
             min_clusters=self.min_clusters,
             must_beat_baseline=self.must_beat_baseline,
             guards=tuple(entry.value() for entry in self.guards),
+            signatures=self.signatures,
         )
 
 

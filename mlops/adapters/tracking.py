@@ -139,6 +139,12 @@ class MLflowTracker:
             _create_model(client, model)
             client.set_registered_model_tag(model, key, value)
 
+    def notes(self, model: str) -> dict[str, str] | None:
+        """Return the tags of a registered model; None where there is none of that name."""
+        with self._calls() as client:
+            found = client.search_registered_models(f"name = '{model}'", max_results=1)
+            return dict(found[0].tags) if found else None
+
     def seen_runs(self) -> dict[str, Mapping[str, str]]:
         """Return run id to tags, for every run of the pipeline; the first one, should there be several."""
         with self._calls() as client:

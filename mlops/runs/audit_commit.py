@@ -105,6 +105,14 @@ def _judges_left(subject: PromotionSubject) -> Iterator[str]:
             yield f"it left main without {path}"
 
 
+def _guards_left(subject: PromotionSubject) -> Iterator[str]:
+    """Yield the actions that guard tags and `main` itself, where a change removed them."""
+    kept = {f"{names.ACTIONS}direct.yaml", f"{names.ACTIONS}tags.yaml"}
+    for change in subject.changes:
+        if change.type == "removed" and change.path in kept:
+            yield f"it left main without {change.path}"
+
+
 def _own_arrival(subject: PromotionSubject) -> Iterator[str]:
     arrival = subject.meta.get("arrival", "")
     for change in subject.changes:
@@ -165,7 +173,11 @@ def _forward(subject: PromotionSubject) -> Iterator[str]:
 #: Asked of commits of a kind, besides.
 BY_KIND = {
     Kind.SETUP: (Check("I10", BY_POLICY, _set_up_once), Check("I10", BY_POLICY, _judges_left)),
-    Kind.POLICY: (Check("I10", BY_POLICY, _policy_with_reason), Check("I10", BY_POLICY, _judges_left)),
+    Kind.POLICY: (
+        Check("I10", BY_POLICY, _policy_with_reason),
+        Check("I10", BY_POLICY, _judges_left),
+        Check("I10", BY_POLICY, _guards_left),
+    ),
     Kind.INGEST: (
         Check("I7", GO_BACK, _own_arrival),
         Check("I3", DELIVER_AGAIN, _validated),

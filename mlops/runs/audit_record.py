@@ -28,6 +28,7 @@ from mlops.runs.history import Event, event_of, kind_of, read_optional
 from mlops.runs.model import Kind
 from mlops.runs.ports import Commit, Lake, Ports
 from mlops.runs.record.findings import Chain, chain_findings
+from mlops.runs.record.witnesses import witness_findings
 
 LOST = "find out who deleted the tag; it is kept by the server's own rules"
 
@@ -125,7 +126,9 @@ def record_findings(
     yield from validation_findings(record.lake, record.history, record.tags)
     yield from evaluation_findings(record.lake, record.tags, record.requests)
     yield from _champion(record)
-    yield from chain_findings(Chain(record.lake, ports.trust, history, record.tags, record.moved))
+    chain = Chain(record.lake, ports.trust, history, record.tags, record.moved)
+    yield from chain_findings(chain)
+    yield from witness_findings(ports, chain)
     standing = [commit for commit in history if commit.id in record.lineage]
     yield from tracker_findings(ports, standing, record.known.keys(), witness)
 

@@ -188,6 +188,8 @@ class Policy:
         min_clusters: With fewer clusters the gate cannot tell, >= 2.
         must_beat_baseline: Whether every model, not only the first, must beat the baseline.
         guards: What must not get worse.
+        signatures: ``required`` where every change of `main` must bear a signed statement, from the first
+            one on; else ``optional``: from the first one that bears one.
     """
 
     metric: Metric = Metric.MAE
@@ -196,6 +198,7 @@ class Policy:
     min_clusters: int = 20
     must_beat_baseline: bool = True
     guards: tuple[Guard, ...] = ()
+    signatures: str = "optional"
 
 
 class Outcome(StrEnum):

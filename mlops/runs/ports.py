@@ -8,6 +8,7 @@ from typing import Protocol
 
 from mlops.runs.evidence import Decision, Paired, Policy
 from mlops.runs.model import Champion, Run
+from mlops.runs.record.seen import RecordWitness
 from mlops.runs.statements import Signer, Trust
 
 
@@ -340,6 +341,7 @@ class Ports:
         signer: Signs statements; without one they bear no signature.
         trust: The keys whose signatures count; without any, statements are read unverified.
         author: Returns who changes `main` from here.
+        witnesses: Places outside the lake that keep the newest change of its record.
         proved: Commit id to the attempt there, for commits of steps that this process has made or proved.
     """
 
@@ -353,4 +355,5 @@ class Ports:
     signer: Signer | None = None
     trust: Trust | None = None
     author: Callable[[], Author] = Author
+    witnesses: Sequence[RecordWitness] = ()
     proved: dict[str, Run] = field(default_factory=dict[str, Run], repr=False, compare=False)

@@ -7,16 +7,18 @@ leave an old champion behind.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
 from mlops.runs import names
-from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved, NotFound, Unlawful
+from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved, NotFound, TrackerUnavailable, Unlawful
 from mlops.runs.history import MainState, promotions, read_main
 from mlops.runs.model import RollbackRecord
 from mlops.runs.ports import Change, Commit, Lake, Ports
 from mlops.runs.promotion import Promotion
 from mlops.runs.protection import CACHE_S, protect_main
+from mlops.runs.record.witnesses import tell_witnesses
 from mlops.runs.rollback import carry_out, rollback
 from mlops.runs.rollback_forward import announced, drop
 from mlops.runs.settling import reset_main, settle_older
@@ -60,7 +62,12 @@ def reconcile(ports: Ports, *, rounds: int = 20, patience_s: float = CACHE_S) ->
             done += _dropped(drop_staged(ports))  # first: while anything is staged, nothing can be merged
             if _finish_forward(ports, state, done):
                 continue
-        done += _align(ports, state)
+        try:
+            done += _align(ports, state)
+        except TrackerUnavailable:
+            tell_witnesses(ports, state)  # nobody else waits for MLflow
+            raise
+        tell_witnesses(ports, dataclasses.replace(state, tags=ports.lake.tags()) if done else state)
         if ports.lake.head(names.MAIN) == state.head:
             return done
     raise MainMoved(

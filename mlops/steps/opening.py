@@ -17,6 +17,8 @@ from mlops.steps.workspace import Workspace
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlops.adapters.record_witnesses import NotedModels
+    from mlops.runs.record.seen import RecordWitness
     from mlops.runs.statements import Signer
     from mlops.settings import Settings
 
@@ -45,9 +47,10 @@ def open_workspace(
     credentials = settings.lake_credentials()
     connection = connect(credentials, timeout_s=settings.lake_timeout_s)
     lake = LakeFSLake(connection, spec.name)
+    tracker = MLflowTracker(settings.tracking_uri, spec.name)
     ports = Ports(
         lake=lake,
-        tracker=MLflowTracker(settings.tracking_uri, spec.name),
+        tracker=tracker,
         clock=SystemClock(),
         processes=SystemProcesses(),
         nonce=nonce,
@@ -56,6 +59,7 @@ def open_workspace(
         signer=signer_of(settings),
         trust=signing.load_trusted(settings.trusted_folder),
         author=author,
+        witnesses=witnesses_of(settings, spec.name, tracker),
     )
     door = _served(DOOR, settings.state_dir)
     links = Links(
@@ -82,6 +86,21 @@ def signer_of(settings: Settings) -> Signer:
     if not settings.signer_key_id:
         raise ConfigError("the command that signs needs a key id", where="MLOPS_SIGNER_KEY_ID")
     return signing.CommandSigner(settings.signer_command, settings.signer_key_id)
+
+
+def witnesses_of(settings: Settings, repository: str, tracker: NotedModels) -> tuple[RecordWitness, ...]:
+    """Return the places outside the lake that keep the newest change of a repository's record.
+
+    Raises:
+        ConfigError: ``MLOPS_RECORD_WITNESS`` names no place.
+    """
+    from mlops.adapters import record_witnesses
+
+    own = record_witnesses.FileWitness(settings.state_dir / "record" / f"{repository}.json")
+    seen_by = [own, record_witnesses.TrackerWitness(tracker, repository)]
+    if settings.record_witness:
+        seen_by.append(record_witnesses.named_witness(settings.record_witness, repository))
+    return tuple(seen_by)
 
 
 def _served(name: str, state_dir: Path) -> str:

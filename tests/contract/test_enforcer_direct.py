@@ -12,6 +12,7 @@ import pytest
 from mlops.runs import names
 from mlops.runs.errors import LakeError, NotFound, Unlawful
 from mlops.runs.history import read_main
+from mlops.runs.rollback import resume
 from tests.contract.helpers import PatientClock
 from tests.support.forging import request_to_forget
 from tests.support.protocol import World, new_world
@@ -49,7 +50,16 @@ def test_records_of_a_rollback_are_kept(world: World) -> None:
     for tag in ("rolledback-000003", "settled-000003", names.revoked_tag(run_id)):
         with pytest.raises(Unlawful, match="record"):
             world.lake.delete_tag(tag)
-    world.lake.delete_tag(names.HOLD_TAG)
+
+
+def test_a_hold_goes_only_with_a_note_of_who_lifted_it(world: World) -> None:
+    world.roll_back()
+    with pytest.raises(Unlawful, match="mlops resume"):
+        world.lake.delete_tag(names.HOLD_TAG)
+    resume(world.ports, "go on")
+    assert names.HOLD_TAG not in world.lake.tags()
+    with pytest.raises(Unlawful, match="record"):
+        world.lake.delete_tag(names.resumed_tag(3))
 
 
 def test_no_rollback_is_said_to_be_over_that_is_not_on_record(world: World) -> None:

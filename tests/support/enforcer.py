@@ -6,14 +6,18 @@ unseen. Guards have the names they have there; a guard that is named in ``off`` 
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mlops.runs import names
-from mlops.runs.errors import MainMoved, Unlawful
+from mlops.runs.digest import sha256
+from mlops.runs.errors import Corrupt, MainMoved, Unlawful
 from mlops.runs.model import Kind, lawful
 from mlops.runs.ports import Commit
+from mlops.runs.record.checks import requires_signatures
+from mlops.runs.statements import open_envelope
 from tests.support.enforcer_direct import refuse_direct
 from tests.support.enforcer_merge import Guard, Merge, is_ancestor, read_json, read_optional
 from tests.support.enforcer_promotion import RECORD, read_policy, verdict
@@ -77,6 +81,8 @@ def _policy(m: Merge) -> None:
         m.refuse_unless(
             read_optional(m.lake, m.commit.id, path) is not None, f"main would be left without {path}"
         )
+    for path in (f"{names.ACTIONS}direct.yaml", f"{names.ACTIONS}tags.yaml"):
+        m.refuse_unless(m.changed.get(path) != "removed", f"main would be left without {path}")
     for path in m.changed:
         nested = path.startswith(names.ACTIONS) and path.count("/") > 1
         m.refuse_unless(not nested, f"actions lie in no folder of their own: {path}")
@@ -151,6 +157,31 @@ def _keep_revoked(m: Merge, target: Mapping[str, str]) -> None:
     m.refuse_unless(not revoked, f"run {run} was rolled back; it returns through the gate alone")
 
 
+def _signed(m: Merge) -> None:
+    policy = read_optional(m.lake, m.commit.id if m.kind == Kind.SETUP else m.head, names.POLICY)
+    required = requires_signatures(policy)
+    if names.STATEMENT_KEY not in m.meta:
+        m.refuse_unless(not required, "the policy requires a signed statement, and there is none")
+        return
+    try:
+        statement = open_envelope(m.meta[names.STATEMENT_KEY], None).statement
+        signed = bool(json.loads(m.meta[names.STATEMENT_KEY])["signatures"])
+    except Corrupt as error:
+        raise Unlawful(f"the statement cannot be read: {error}") from error
+    m.refuse_unless(signed or not required, "the statement cannot be read: not signed")
+    said, stated = statement.predicate, {s.name: s.sha256 for s in statement.subjects}
+    about = (said["repository"], said["kind"], said["expected_head"], said["number"])
+    same = about == (m.lake.repository, m.kind, m.head, int(m.meta.get("number", "0")))
+    m.refuse_unless(same, "the statement is about another change")
+    for path, how in m.changed.items():
+        known = path in stated
+        if path in {names.CHAMPION, names.ROLLBACK} or path.startswith(_JUDGES):
+            known = known and how != "removed" and sha256(m.lake.read(m.commit.id, path)) == stated[path]
+        m.refuse_unless(how == "removed" or known, f"{path} is not what the statement was signed for")
+    if _is_event(m.lake.tags(), said["last_number"] + 1):
+        raise MainMoved("the statement was signed before the newest promotion or rollback")
+
+
 CHANGE: dict[str, Guard] = {
     "expected_head": _expected_head,
     "kind": _kind,
@@ -163,6 +194,7 @@ CHANGE: dict[str, Guard] = {
     "sequence": _sequence,
     "freeze": _freeze,
     "forward": _forward,
+    "signed": _signed,
 }
 
 

@@ -55,6 +55,15 @@ def _create_tag(lake: MemoryLake, tag: str, commit: str) -> None:
             raise Unlawful(f"{tag} says that a rollback is over which is not on record at {commit}")
 
 
+def _is_resumed(lake: MemoryLake, number: int) -> bool:
+    tags = lake.tags()
+    while names.resumed_tag(number) not in tags:
+        number += 1
+        if names.promotion_tag(number) not in tags and names.rollback_tag(number) not in tags:
+            return False
+    return True
+
+
 def _request(lake: MemoryLake, commit: str, run: str) -> dict[str, Any]:
     """Return the request to forget a run at a commit; nothing where that holds something else."""
     found = (read_json(lake, commit, "forgotten.json") if commit else None) or {}
@@ -62,13 +71,18 @@ def _request(lake: MemoryLake, commit: str, run: str) -> dict[str, Any]:
 
 
 def _delete_tag(lake: MemoryLake, tag: str, commit: str) -> None:
+    if tag == names.HOLD_TAG:
+        record = read_json(lake, commit, names.ROLLBACK)
+        if record and not _is_resumed(lake, record["number"]):
+            raise Unlawful("the hold goes only by `mlops resume`, which puts the reason on record first")
+        return
     if tag.startswith("forgotten-"):
         raise Unlawful(f"{tag} is kept: it records what was forgotten")
     run = None
     for prefix in ("revoked-", "restored-"):
         if tag.startswith(prefix):
             run = tag.removeprefix(prefix)
-    if tag.startswith(("writtenoff-", "settled-", "validated-")):
+    if tag.startswith(("writtenoff-", "settled-", "validated-", "resumed-")):
         run = ""
     for prefix, path in _OWNERS.items():
         if tag.startswith(prefix):
