@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from mlops import __version__
-from mlops.cli import way_back_app
+from mlops.cli import record_app, way_back_app
 from mlops.cli.lake_app import lake_app
 from mlops.cli.options import Json, Lake, Pipeline, StateDir
 from mlops.cli.policy_app import policy_app
@@ -211,6 +211,7 @@ def audit(
 
 
 way_back_app.register(app)
+record_app.register(app)
 
 
 @app.command()

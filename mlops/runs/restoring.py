@@ -31,6 +31,7 @@ from mlops.runs.names import RunParts
 from mlops.runs.notes import keep_note
 from mlops.runs.ports import Judge, Lake, Ports
 from mlops.runs.promotion import Promotion, check_open, promote
+from mlops.runs.record.promotion import check_promotion
 from mlops.runs.step_commits import run_of
 from mlops.runs.step_statements import Written
 
@@ -112,6 +113,7 @@ def restore(
     Raises:
         InputError: There is no such promotion, or `main` holds its model.
         OnHold: Promotions are stopped.
+        Corrupt: The old promotion is not signed although it must be, or is not what was signed.
         ValidationFailed: The rows do not pass the suites of today.
     """
     state = read_main(ports.lake)
@@ -121,6 +123,7 @@ def restore(
         return _told(ports, state, ended)
     check_open(state)
     _refuse_same(state, old)
+    check_promotion(ports.lake, ports.lake.commit_of(old.commit), ports.trust)
     notes = {"restores": str(number), "reason": reason[:1000]}
     run = open_run(
         ports,

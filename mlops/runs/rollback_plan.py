@@ -10,6 +10,7 @@ from mlops.runs.errors import InputError
 from mlops.runs.history import MainState, lineage, promotions, read_main
 from mlops.runs.model import Kind, RollbackRecord
 from mlops.runs.ports import Change, Commit, Lake, Ports
+from mlops.runs.record.promotion import check_promotion
 
 #: Up to so many dropped objects are asked for one by one; for more, all raw data is listed.
 _ASKED_ONE_BY_ONE = 50
@@ -46,12 +47,14 @@ def plan_rollback(
 
     Raises:
         InputError: ``to`` is no promotion that `main` stands on, or one whose run was rolled back.
+        Corrupt: The promotion is not signed although it must be, or is not what was signed.
     """
     state = read_main(ports.lake)
     history = {int(c.metadata["number"]): c for c in promotions(ports.lake, state.head)}
     target = _target(state, history, to)
     if target is None:
         return None
+    check_promotion(ports.lake, target, ports.trust)
     changes = _changes(ports.lake, state.head, target.id, forward=forward)
     if not changes:
         return None

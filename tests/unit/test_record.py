@@ -10,7 +10,7 @@ from mlops.runs import names
 from mlops.runs.arrivals import write_off
 from mlops.runs.audit_subject import AuditFinding
 from mlops.runs.digest import sha256
-from mlops.runs.errors import Untrusted
+from mlops.runs.errors import Corrupt, Untrusted
 from mlops.runs.forgetting import forget
 from mlops.runs.history import read_main
 from mlops.runs.policy import apply_policy
@@ -151,3 +151,18 @@ def test_somebody_who_trusts_none_of_the_keys_does_not_begin_a_chain_of_their_ow
 def test_a_link_is_read_without_trust_too(world: World) -> None:
     commit = world.lake.commit_of(names.MAIN)
     assert read_link(commit, world.lake.repository, None).sequence == 4
+
+
+def test_nobody_goes_back_to_a_promotion_that_nobody_signed(world: World) -> None:
+    unsigned(world).run(mae=13.0)
+    world.run(mae=12.0)
+    with pytest.raises(Corrupt, match=r"bears no signed statement") as stopped:
+        rollback(world.ports, "back", 2)
+    assert stopped.value.where.startswith("promotion 2 at ")
+
+
+def test_nobody_restores_a_promotion_that_nobody_signed(world: World) -> None:
+    unsigned(world).run(mae=13.0)
+    world.run(mae=12.0)
+    with pytest.raises(Corrupt, match=r"bears no signed statement"):
+        restored(world, 2)

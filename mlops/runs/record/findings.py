@@ -28,7 +28,7 @@ GONE = "find out who deleted the tag; it is kept by the server's own rules"
 HELD = "find out who deleted the tag hold; `mlops resume --reason …` puts on record that promotions go on"
 
 #: Tags of notes, each with a statement of its own.
-_NOTED = ("restored-", "forgotten-", "writtenoff-", "resumed-")
+NOTED = ("restored-", "forgotten-", "writtenoff-", "resumed-")
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ def _unsigned_rollback(chain: Chain, at: str, tag: str = "") -> str:
 def _notes(chain: Chain) -> Iterator[AuditFinding]:
     """Prove that every note is signed for the tag that names it, and followed a change that is on record."""
     for tag, at in chain.tags.items():
-        if not tag.startswith(_NOTED) or chain.is_adopted(tag, at):
+        if not tag.startswith(NOTED) or chain.is_adopted(tag, at):
             continue
         try:
             note = read_note(chain.lake.commit_of(at), chain.lake.repository, chain.trust, tag)

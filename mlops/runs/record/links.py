@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from mlops.runs import names
 from mlops.runs.digest import digest_of
 from mlops.runs.errors import Corrupt, NotFound, Untrusted
+from mlops.runs.history import MainState
 from mlops.runs.ports import Commit, Lake
 from mlops.runs.statements import Sealed, Statement, Trust, open_envelope
 
@@ -190,3 +191,12 @@ def trusted_links(commits: Iterable[Commit], repository: str, trust: Trust | Non
                 yield read_link(commit, repository, trust)
             except Corrupt:
                 continue
+
+
+def links_of(lake: Lake, trust: Trust | None, state: MainState) -> Iterator[Link]:
+    """Yield every link of a repository, the newest of `main` first."""
+    known: list[str] = []
+    for commit in lake.log(state.head):
+        known.append(commit.id)
+        yield from trusted_links((commit,), lake.repository, trust)
+    yield from trusted_links(off_main(lake, state.tags, known), lake.repository, trust)

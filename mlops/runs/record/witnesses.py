@@ -12,12 +12,11 @@ from mlops.runs import names
 from mlops.runs.audit_subject import AuditFinding
 from mlops.runs.errors import Corrupt, MlopsError
 from mlops.runs.history import MainState
-from mlops.runs.ports import Lake, Ports
+from mlops.runs.ports import Ports
 from mlops.runs.record.checks import SIGNED
 from mlops.runs.record.findings import GONE, Chain
-from mlops.runs.record.links import Link, chain_head, off_main, trusted_links
+from mlops.runs.record.links import Link, chain_head, links_of
 from mlops.runs.record.seen import RecordWitness, Seen
-from mlops.runs.statements import Trust
 
 REWRITTEN = "find out who rewrote main; the last change that was seen is commit {commit}"
 UNREADABLE = "put the witness right or remove it; the next change writes it again"
@@ -68,15 +67,6 @@ def _precedes(ports: Ports, state: MainState, seen: Seen, head: Link) -> bool:
     if seen.sha256 in {head.sha256, head.previous}:
         return True
     return any(link.sha256 == seen.sha256 for link in links_of(ports.lake, ports.trust, state))
-
-
-def links_of(lake: Lake, trust: Trust | None, state: MainState) -> Iterator[Link]:
-    """Yield every link of a repository, the newest of `main` first."""
-    known: list[str] = []
-    for commit in lake.log(state.head):
-        known.append(commit.id)
-        yield from trusted_links((commit,), lake.repository, trust)
-    yield from trusted_links(off_main(lake, state.tags, known), lake.repository, trust)
 
 
 def witness_findings(ports: Ports, chain: Chain) -> Iterator[AuditFinding]:

@@ -1,0 +1,58 @@
+"""Whether a promotion is vouched for: asked before its model is loaded, restored, or gone back to."""
+
+from __future__ import annotations
+
+from mlops.runs import names
+from mlops.runs.errors import Corrupt, Untrusted
+from mlops.runs.history import champion_of, read_optional
+from mlops.runs.ports import Commit, Lake
+from mlops.runs.record.checks import requires_signatures
+from mlops.runs.record.links import read_link
+from mlops.runs.statements import Trust
+
+_AUDIT = "run `mlops audit`, and choose another promotion"
+
+
+def check_promotion(lake: Lake, commit: Commit, trust: Trust | None) -> None:
+    """Return if a promotion is what somebody who is trusted signed, or is from before there were signatures.
+
+    Its record, ``champion.json``, must be the signed one and name the signed objects, and the commit must
+    hold objects of that size and checksum. Their content is read by whoever uses it.
+
+    Args:
+        lake: The repository.
+        commit: The promotion's commit.
+        trust: The keys whose signatures count; None asks for no signature.
+
+    Raises:
+        Untrusted: It is not signed by a trusted key.
+        Corrupt: It is not signed although it must be, or is not what was signed.
+    """
+    where = f"promotion {commit.metadata.get('number', '?')} at {commit.id[:12]}"
+    if names.STATEMENT_KEY not in commit.metadata:
+        if _must_be_signed(lake, commit):
+            raise Corrupt("bears no signed statement", where=where, todo=_AUDIT)
+        return
+    try:
+        statement = read_link(commit, lake.repository, trust).statement
+    except Untrusted as error:
+        raise Untrusted(error.what, where=where, todo=error.todo) from error
+    except Corrupt as error:
+        raise Corrupt(error.what, where=where, todo=_AUDIT) from error
+    stated = {subject.name: subject.sha256 for subject in statement.subjects}
+    data = lake.read(commit.id, names.CHAMPION)
+    champion = champion_of(data, commit.id)
+    named = {record.path: record.sha256 for record in champion.objects}
+    if stated != {**named, names.CHAMPION: lake.sha256(commit.id, names.CHAMPION)}:
+        raise Corrupt("is not what its statement was signed for", where=where, todo=_AUDIT)
+    listed = {record.path: (record.size_bytes, record.checksum) for record in champion.objects}
+    held = {s.path: (s.size_bytes, s.checksum) for p in names.OUTPUTS for s in lake.list(commit.id, p)}
+    if listed != held:
+        raise Corrupt("holds other objects than its record says", where=where, todo=_AUDIT)
+
+
+def _must_be_signed(lake: Lake, commit: Commit) -> bool:
+    """Tell whether the policy required a signature of this commit, or a change before it bears one."""
+    if requires_signatures(read_optional(lake, commit.id, names.POLICY)):
+        return True
+    return any(names.STATEMENT_KEY in before.metadata for before in lake.log(commit.id))
