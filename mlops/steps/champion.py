@@ -12,14 +12,17 @@ from mlops.pipelines import pipeline
 from mlops.runs import names
 from mlops.runs.errors import ConfigError, Corrupt
 from mlops.runs.model import Champion, ObjectRecord
-from mlops.runs.promoted import Promoted, Verify, current, numbered, unverified
+from mlops.runs.promoted import Promoted, Verify, current, numbered
+from mlops.runs.record.promotion import check_promotion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlops.adapters.lake import LakeFSLake
     from mlops.adapters.lake_credentials import Credentials
+    from mlops.runs.ports import Lake
     from mlops.runs.saved_types import SavedType
+    from mlops.runs.statements import Trust
     from mlops.settings import Settings
 
 
@@ -45,7 +48,7 @@ def open_champion(
     *,
     number: int | None = None,
     settings: Settings | None = None,
-    verify: Verify = unverified,
+    verify: Verify | None = None,
 ) -> LoadedChampion:
     """Load what `main` of a pipeline serves now, or a certain promotion; MLflow is not asked.
 
@@ -53,19 +56,31 @@ def open_champion(
         name: The pipeline.
         number: Which promotion; None for the champion.
         settings: Where the lake is; None for what the command line would use.
-        verify: What vouches for the promotion before anything of it is read.
+        verify: What vouches for the promotion before anything of it is read; None for its signed statement,
+            by the trusted keys of the settings.
 
     Raises:
         MlopsError: As for `mlops.load_champion`.
     """
+    from mlops.adapters import signing
     from mlops.adapters.lake import LakeFSLake, connect
 
     spec, chosen = pipeline(name), settings or _settings()
     connection = connect(_credentials(chosen), timeout_s=chosen.lake_timeout_s)
     lake = LakeFSLake(connection, spec.name)
+    verify = verify or signed_by(signing.load_trusted(chosen.trusted_folder))
     found = current(lake, verify) if number is None else numbered(lake, number, verify)
     model = promoted_model(lake, found, spec.trusted_types)
     return LoadedChampion(model, found.champion.number, found.commit.id, found.champion)
+
+
+def signed_by(trust: Trust) -> Verify:
+    """Return what accepts a promotion that was signed by a trusted key, or is from before there were any."""
+
+    def verify(lake: Lake, promoted: Promoted) -> None:
+        check_promotion(lake, promoted.commit, trust)
+
+    return verify
 
 
 def promoted_model(lake: LakeFSLake, promoted: Promoted, trusted: Sequence[SavedType]) -> Any:

@@ -188,3 +188,16 @@ def test_it_costs_nothing_until_it_is_called() -> None:
     script = f"import sys, mlops; mlops.load_champion; print(sorted({heavy} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_loads_nothing_whose_signature_is_missing_or_not_its_own(
+    lake: LakeFSLake, where: Settings, saved: dict[str, bytes]
+) -> None:
+    promote(lake, {**saved, "gate/policy.yaml": b"metric: mae\nsignatures: required\n"})
+    with pytest.raises(Corrupt, match="bears no signed statement"):
+        mlops.load_champion("flights", settings=where)
+    metadata = {**lake.commit_of("main").metadata, "statement": "{}"}
+    lake.write("main", "reports/run.md", b"by hand")
+    lake.commit("main", "promotion 1", metadata)
+    with pytest.raises(Corrupt, match="not a signed statement"):
+        mlops.load_champion("flights", settings=where)
