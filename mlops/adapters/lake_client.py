@@ -19,6 +19,7 @@ from lakefs_sdk.exceptions import ApiException
 from lakefs_sdk.rest import RESTClientObject
 
 from mlops.adapters.lake_credentials import Credentials
+from mlops.runs import json_values
 
 CHUNK_BYTES = 1 << 20
 CONNECT_TIMEOUT_S = 10.0
@@ -116,7 +117,7 @@ def upload(
     resource = f"/repositories/{quote(repository, safe='')}/branches/{quote(branch, safe='')}/objects"
     query = {"path": path, "force": "true"} if force else {"path": path}
     response = _send(client, "POST", resource, query, headers, body)
-    return json.loads(response.data)
+    return json_values.parse(response.data)
 
 
 def stage(

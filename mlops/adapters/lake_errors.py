@@ -26,6 +26,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from mlops.runs import json_values
 from mlops.runs.errors import (
     ConfigError,
     Conflict,
@@ -162,7 +163,7 @@ def _first_line(sentence: str) -> str:
 def _message(body: str | bytes | None) -> str | None:
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     try:
-        value: Any = json.loads(text or "")
+        value: Any = json_values.parse(text or "")
     except ValueError:
         return None
     message = value.get("message") if isinstance(value, dict) else None

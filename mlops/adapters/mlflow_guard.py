@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from mlops.adapters import plain_yaml
 from mlops.runs.errors import InputError
 
 FILE_NAME = "MLmodel"
@@ -107,6 +108,7 @@ def _parsed(content: bytes, where: str) -> Mapping[str, Any]:
     if len(content) > _MAX_BYTES:
         raise InputError(f"an MLmodel file of {len(content)} bytes is not read", where=where)
     try:
+        plain_yaml.check_bounds(content.decode("utf-8"))
         value = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise InputError(f"not YAML ({type(error).__name__})", where=where) from error

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import yaml
 
 MAX_BYTES = 64 * 1024
+MAX_FOREIGN_CHARS = 1024 * 1024
 MAX_DEPTH = 20
 
 #: The way from the top of a document to a value: keys, and positions in lists.
@@ -49,6 +50,23 @@ class Document:
         while place and place not in self.lines:
             place = place[:-1]
         return f"{self.name}:{self.lines.get(place, 1)}"
+
+
+def check_bounds(text: str) -> None:
+    """Return if a YAML text of any dialect is small enough for a parser that recurses.
+
+    Raises:
+        yaml.YAMLError: It is too large, nested too deeply, or not YAML.
+    """
+    import yaml
+
+    if len(text) > MAX_FOREIGN_CHARS:
+        raise yaml.YAMLError(f"more than {MAX_FOREIGN_CHARS:,} characters")
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested deeper than {MAX_DEPTH} levels")
 
 
 def read(data: bytes, name: str) -> Document:

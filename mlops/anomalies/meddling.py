@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from mlops.runs import names
+from mlops.runs import json_values, names
 from mlops.runs.digest import document
 from mlops.runs.evidence import Outcome
 
@@ -89,7 +88,7 @@ def forging_decisions(ports: Ports) -> Ports:
 
     def write(branch: str, path: str, data: bytes, *rest: Any) -> None:
         if path == names.DECISION:
-            decision = json.loads(data)
+            decision = json_values.parse(data)
             decision["verdict"]["outcome"] = str(Outcome.PROMOTE)
             data = document(decision)
         ports.lake.write(branch, path, data, *rest)

@@ -24,6 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from mlops.runs import json_values
 from mlops.runs.errors import ConfigError, InputError
 
 FORMAT, VERSION = "mlops lake dump", 1
@@ -67,7 +68,7 @@ class Writing:
 
     def _check_same(self, source: Mapping[str, Any]) -> None:
         try:
-            begun = json.loads((self._folder / SOURCE).read_text(encoding="utf-8"))
+            begun = json_values.parse((self._folder / SOURCE).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             begun = None
         if begun != source:
@@ -186,7 +187,7 @@ class Reading:
         try:
             self._zip = zipfile.ZipFile(place) if place.is_file() else None
             content = self._content(DOCUMENT)
-            self.document: dict[str, Any] = json.loads(content)
+            self.document: dict[str, Any] = json_values.parse(content)
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise InputError("this is not a finished dump", where=str(place)) from error
         known = (self.document.get("format"), self.document.get("version"))
@@ -257,9 +258,9 @@ def _lines_that_are_whole(content: bytes) -> list[dict[str, Any]]:
     found = []
     for line in content.split(b"\n"):
         with suppress(ValueError):
-            found.append(json.loads(line))
+            found.append(json_values.parse(line))
     return found
 
 
 def _lines(content: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in content.split(b"\n") if line]
+    return [json_values.parse(line) for line in content.split(b"\n") if line]

@@ -9,7 +9,6 @@ that one into the new repository. Stopped halfway, the next call goes on: trees 
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from mlops.cli.lake_archive import Reading
 from mlops.cli.lake_commit_ids import CommitIds, Fields
 from mlops.cli.lake_dump import CLIENTS, Moved, Ticker
 from mlops.cli.lake_trees import Trees
+from mlops.runs import json_values
 from mlops.runs.errors import ConfigError, Conflict, LakeError, NotFound
 
 POLL_S = 0.1
@@ -260,7 +260,7 @@ class _Restore:
 
 def _message(error: Any) -> str:
     try:
-        answer: Mapping[str, Any] = json.loads(error.body)
+        answer: Mapping[str, Any] = json_values.parse(error.body)
         return str(answer["message"])
     except (ValueError, KeyError, TypeError):
         return ""

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+from mlops.lakeserver import json_text
 from mlops.lakeserver.errors import BadRequest, LakeError, TooLarge
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.operations.paging import DEFAULT_PER_PAGE, MAX_PER_PAGE, Page
@@ -191,7 +192,7 @@ class Request:
             if value.startswith("0000-"):
                 return datetime.fromisoformat("2000" + value[4:]).timestamp() - _TWENTY_CENTURIES_S
             return datetime.fromisoformat(value).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             raise BadRequest(
                 f'parameter "{name}" in query has an error: string doesn\'t match the format "date-time"'
             ) from None
@@ -232,7 +233,7 @@ class Request:
         """`body` is what the client sent.
 
         Raises:
-            BadRequest: it is not JSON.
+            BadRequest: it is not JSON, or nested more than `json_text.MAX_DEPTH` levels deep.
         """
         raw = await self.read_body()
         if not raw:
@@ -243,8 +244,8 @@ class Request:
                 f'request body has an error: header Content-Type has unexpected value "{content_type}"'
             )
         try:
-            self.body = json.loads(raw.decode(), parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
+            self.body = json_text.loads(raw.decode(), parse_constant=_refuse_constant)
+        except ValueError:
             raise BadRequest(
                 "request body has an error: failed to decode request body: invalid JSON"
             ) from None

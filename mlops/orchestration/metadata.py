@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from mlops.runs import names
+from mlops.runs import json_values, names
 from mlops.runs.decision import current
 from mlops.runs.digest import tree_digest
 from mlops.runs.history import read_json
@@ -45,8 +44,8 @@ def raw(workspace: Workspace, run: Run) -> Metadata:
 def processed(workspace: Workspace, run: Run) -> Metadata:
     """Return how many rows were joined, split and left out."""
     commit = record_of(workspace, run, Step.PROCESSED)
-    counts = json.loads(commit.metadata.get("rows", "{}"))
-    dropped = json.loads(commit.metadata.get("dropped", "{}"))
+    counts = json_values.parse(commit.metadata.get("rows", "{}"))
+    dropped = json_values.parse(commit.metadata.get("dropped", "{}"))
     return {
         "commit": commit.id,
         **counts,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mlops.runs import names
+from mlops.runs import json_values, names
 from mlops.runs.digest import sha256
 from mlops.runs.errors import Corrupt, NotFound
 from mlops.runs.model import Champion, ComparedTo, Kind, RollbackRecord
@@ -106,7 +105,7 @@ def read_json(lake: Lake, ref: str, path: str) -> dict[str, Any]:
 def parse_json(data: bytes, where: str) -> dict[str, Any]:
     """Return the JSON object in ``data``, or raise `Corrupt`."""
     try:
-        value = json.loads(data)
+        value = json_values.parse(data)
     except ValueError as error:
         raise Corrupt(f"not JSON: {error}", where=where) from error
     if not isinstance(value, dict):

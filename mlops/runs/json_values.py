@@ -6,9 +6,40 @@ numbers that are not finite can be kept, and refused for what it is.
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
+
+MAX_BYTES = 64 << 20
+MAX_DEPTH = 100
+
+_MARK = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{\]}]', re.DOTALL)
+
+
+def parse(data: bytes | str) -> Any:
+    """Return the value of a JSON text that somebody else may have written.
+
+    It is bounded before the parser, which recurses, sees it.
+
+    Raises:
+        ValueError: It is not JSON, larger than `MAX_BYTES` or nested more than `MAX_DEPTH` levels deep.
+    """
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"larger than {MAX_BYTES:,} bytes")
+    decoded = data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
+    if decoded.count("[") + decoded.count("{") > MAX_DEPTH:
+        _check_depth(decoded)
+    return json.loads(decoded)
+
+
+def _check_depth(document: str) -> None:
+    depth = 0
+    for mark in _MARK.finditer(document):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(mark[0][0], 0)
+        if depth > MAX_DEPTH:
+            raise ValueError(f"nested more than {MAX_DEPTH} levels deep")
 
 
 def nulled(value: Any) -> Any:

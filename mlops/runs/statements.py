@@ -11,14 +11,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from mlops.runs.digest import canonical, sha256
 from mlops.runs.errors import Corrupt, Untrusted
-from mlops.runs.json_values import items, text
+from mlops.runs.json_values import items, parse, text
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
@@ -164,7 +163,7 @@ def open_envelope(envelope: str, trust: Trust | None, *, where: str = "") -> Sea
 def _parsed(envelope: str) -> tuple[bytes, list[tuple[str, bytes]]]:
     if len(envelope) > MAX_ENVELOPE_BYTES:
         raise ValueError("it is larger than a statement can be")
-    value = json.loads(envelope)
+    value = parse(envelope)
     if value["payloadType"] != PAYLOAD_TYPE:
         raise ValueError("its payload is of another type")
     signatures = [(text(s["keyid"]), _decoded(text(s["sig"]))) for s in items(value["signatures"])]
@@ -179,7 +178,7 @@ def _decoded(encoded: str) -> bytes:
 
 
 def _statement(payload: bytes) -> Statement:
-    value = json.loads(payload)
+    value = parse(payload)
     if value["_type"] != STATEMENT_TYPE or not isinstance(value["predicate"], dict):
         raise ValueError("its payload is of another type")
     subjects = tuple(Subject(text(s["name"]), text(s["digest"]["sha256"])) for s in items(value["subject"]))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 
+from mlops.runs import json_values
 from mlops.runs.digest import canonical
 from mlops.runs.errors import Corrupt
 from mlops.runs.model import Lease, Run, RunInputs, Step
@@ -25,7 +25,7 @@ def run_of(commit: Commit) -> Run:
             fork=meta["fork"],
             head=commit.id,
             step=Step(meta["step"]),
-            inputs=RunInputs(**json.loads(meta["inputs"])),
+            inputs=RunInputs(**json_values.parse(meta["inputs"])),
             lease=Lease(meta["lease_owner"], int(meta["lease_expires_at_s"])),
             opened_at_s=int(meta["opened_at_s"]),
             restores=int(meta.get("restores", 0)),

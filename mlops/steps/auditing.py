@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops.runs import json_values
 from mlops.runs.audit import Audited, AuditFinding, Depth, Mark, Witness, audit, failure, limits
 from mlops.runs.audit_subject import SHALLOW
 
@@ -75,7 +76,7 @@ def audit_pipeline(
 def _load(file: Path) -> Mark | None:
     """Return how far an earlier audit got; None where that is not known."""
     try:
-        value = json.loads(file.read_bytes())
+        value = json_values.parse(file.read_bytes())
         depth = Depth(**{name: value.get(key) is True for name, key in _KEYS.items()})
         return Mark(str(value["commit"]), str(value["digest"]), depth)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):

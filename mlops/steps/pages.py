@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
+from mlops.runs import json_values
 from mlops.runs.evidence import Decision, Interval, Outcome
 from mlops.runs.model import Run
 
@@ -61,7 +61,7 @@ def _rows(workspace: Workspace, run: Run) -> list[str]:
         if commit.id == run.fork:
             break
         if "rows" in commit.metadata:
-            rows, dropped = (json.loads(commit.metadata[key]) for key in ("rows", "dropped"))
+            rows, dropped = (json_values.parse(commit.metadata[key]) for key in ("rows", "dropped"))
             used = [f"- {name}: {count:,}" for name, count in rows.items()]
             return used + [f"- left out, {reason}: {count:,} rows" for reason, count in dropped.items()]
     return []

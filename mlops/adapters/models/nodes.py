@@ -8,12 +8,12 @@ Loaders that no list can name (bound methods, operators, constructors, reference
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlops.adapters.models.archive import Archive, refused
 from mlops.adapters.models.compiled_trees import check_tree_nodes
+from mlops.runs import json_values
 from mlops.runs.saved_types import SavedType
 
 #: The format that is read. Older ones choose older, less strict loaders.
@@ -298,7 +298,7 @@ def _plain_value(state: Node) -> Any:
     """Return the value of a `JsonNode`: nothing, a truth value, a number or a text."""
     if state["__loader__"] != "JsonNode":
         raise TypeError(f"a plain value was expected, not a {state['__loader__']}")
-    value = json.loads(state["content"])
+    value = json_values.parse(state["content"])
     if isinstance(value, list | dict):
         raise TypeError("a plain value was expected")
     return value

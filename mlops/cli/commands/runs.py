@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from mlops.cli.results import REFUSED, Result
 from mlops.cli.session import Session
 from mlops.cli.text import short
 from mlops.cli.verdicts import document_of, lines_of
-from mlops.runs import names
+from mlops.runs import json_values, names
 from mlops.runs.errors import ConfigError, Corrupt, InputError
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def _parameters(given: Sequence[str]) -> dict[str, Any]:
         if name in values:
             raise ConfigError("the parameter is given twice", where=name, todo="give it once")
         try:
-            values[name] = json.loads(value)
+            values[name] = json_values.parse(value)
         except ValueError:
             values[name] = value
     return values

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_MAX_DEPTH = 64
 _NOT_BOOLEAN = "hook 'if' expression should evaluate to a boolean"
 
 
@@ -76,7 +78,7 @@ class _Parser:
     def __init__(self, expression: str, *, failed: bool) -> None:
         self._expression = expression
         self._tokens = _tokens(expression)
-        self._position = 0
+        self._position = self._depth = 0
         self._functions = {"success": not failed, "failure": failed}
 
     def whole(self) -> Any:
@@ -109,14 +111,23 @@ class _Parser:
             raise BadCondition(_NOT_BOOLEAN)
         return value
 
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        if self._depth >= _MAX_DEPTH:
+            raise BadCondition(f"the expression is nested more than {_MAX_DEPTH} levels deep")
+        self._depth += 1
+        yield
+        self._depth -= 1
+
     def _ternary(self) -> Any:
-        value = self._either()
-        if not self._take("?"):
-            return value
-        yes = self._ternary()
-        self._need(":")
-        no = self._ternary()
-        return yes if self._boolean(value) else no
+        with self._deeper():
+            value = self._either()
+            if not self._take("?"):
+                return value
+            yes = self._ternary()
+            self._need(":")
+            no = self._ternary()
+            return yes if self._boolean(value) else no
 
     def _either(self) -> Any:
         value = self._both()
@@ -144,7 +155,8 @@ class _Parser:
 
     def _unary(self) -> Any:
         if self._take("!", "not"):
-            return not self._boolean(self._unary())
+            with self._deeper():
+                return not self._boolean(self._unary())
         if self._take("("):
             value = self._ternary()
             self._need(")")

@@ -10,9 +10,11 @@ import math
 import re
 from typing import Any, NoReturn
 
+from mlops.lakeserver import json_text
 from mlops.lakeserver.hooks import go_text
 
-_MAX_DEPTH = 10_000
+# Go stops at 10,000; values go on to Lua and back, whose own limit is 150.
+_MAX_DEPTH = 150
 _UNSAFE = re.compile('[\x00-\x1f"\\\\<>&\u2028\u2029\x7f-\x9f]')
 _SHORT = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _SPACE = " \t\r\n"
@@ -85,9 +87,13 @@ def loads(text: bytes) -> Any:
     """The value of `text`; null is None, numbers are floats, strings are str.
 
     Raises:
-        JsonError: it is not JSON, or a number is too large.
+        JsonError: it is not JSON, nested too deeply, too large, or a number is too large.
     """
     decoded = go_text.decode(text)
+    try:
+        json_text.check(decoded, max_depth=_MAX_DEPTH)
+    except ValueError as error:
+        raise JsonError(f"exceeded max depth: {error}") from None
     try:
         return json.loads(
             decoded, parse_int=_read_number, parse_float=_read_number, parse_constant=_no_constant
@@ -96,8 +102,6 @@ def loads(text: bytes) -> Any:
         if problem := _Scanner(decoded).problem():
             raise JsonError(problem) from None
         raise
-    except RecursionError:
-        raise JsonError("exceeded max depth") from None
     except ValueError:
         problem = _Scanner(decoded).problem()
         raise JsonError(problem or "invalid JSON") from None
@@ -124,7 +128,7 @@ class _Scanner:
     def problem(self) -> str:
         """Go's words, or nothing when the text is well-formed."""
         try:
-            self._value(0)
+            self._value()
             self._skip()
             if self._at < len(self._text):
                 self._bad("after top-level value")
@@ -149,14 +153,12 @@ class _Scanner:
         char = chr(self._text[self._at].encode()[0])
         raise JsonError(f"invalid character {_quote(char)} {where}")
 
-    def _value(self, depth: int) -> None:
-        if depth > _MAX_DEPTH:
-            raise JsonError("exceeded max depth")
+    def _value(self) -> None:
         char = self._peek()
         if char == "{":
-            self._object(depth)
+            self._object()
         elif char == "[":
-            self._array(depth)
+            self._array()
         elif char == '"':
             self._quoted()
         elif char == "-" or (char.isascii() and char.isdigit()):
@@ -227,13 +229,13 @@ class _Scanner:
                 self._bad("in \\u hexadecimal character escape")
             self._at += 1
 
-    def _array(self, depth: int) -> None:
+    def _array(self) -> None:
         self._at += 1
         if self._peek() == "]":
             self._at += 1
             return
         while True:
-            self._value(depth + 1)
+            self._value()
             char = self._peek()
             if char not in ",]":
                 self._bad("after array element")
@@ -241,7 +243,7 @@ class _Scanner:
             if char == "]":
                 return
 
-    def _object(self, depth: int) -> None:
+    def _object(self) -> None:
         self._at += 1
         if self._peek() == "}":
             self._at += 1
@@ -253,7 +255,7 @@ class _Scanner:
             if self._peek() != ":":
                 self._bad("after object key")
             self._at += 1
-            self._value(depth + 1)
+            self._value()
             char = self._peek()
             if char not in ",}":
                 self._bad("after object key:value pair")

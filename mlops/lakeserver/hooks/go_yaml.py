@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import yaml
 
+MAX_BYTES = 16 << 20
 MAX_NODES = 400_000
-MAX_DEPTH = 500
+MAX_DEPTH = 100
 
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -51,18 +52,47 @@ def compose(text: bytes) -> yaml.Node | None:
     """The node of the first document, or None for an empty one.
 
     Raises:
-        YamlError: the text is not YAML, or not UTF-8.
+        YamlError: the text is not YAML, not UTF-8, nested too deeply or too large.
     """
     import yaml
 
+    if len(text) > MAX_BYTES:
+        raise YamlError(f"yaml: document is larger than {MAX_BYTES} bytes")
     try:
-        return _first_document(text.decode("utf-8"))
+        decoded = text.decode("utf-8")
     except UnicodeDecodeError:
         raise YamlError("yaml: invalid leading UTF-8 octet") from None
+    _check_events(decoded)
+    try:
+        return _first_document(decoded)
     except yaml.MarkedYAMLError as error:
         raise YamlError(f"yaml: {_problem(error, text)}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise YamlError(f"yaml: {str(error) or type(error).__name__}") from None
+
+
+def _check_events(text: str) -> None:
+    """Refuse what libyaml's composer, which recurses in C without a limit, would crash on.
+
+    Its event parser does not recurse. A syntax error is left to the composer, which names it in its turn.
+    """
+    import yaml
+
+    loader = _loader()(text)
+    depth = count = 0
+    try:
+        while not loader.check_event(yaml.DocumentEndEvent, yaml.StreamEndEvent):
+            event = loader.get_event()
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            count += 1
+            if depth > MAX_DEPTH:
+                raise YamlError(f"yaml: exceeded max depth of {MAX_DEPTH}")
+            if count > MAX_NODES:
+                raise YamlError(f"yaml: document has more than {MAX_NODES} nodes")
+    except yaml.YAMLError:
+        return
+    finally:
+        loader.dispose()
 
 
 def _first_document(text: str) -> yaml.Node | None:
@@ -168,9 +198,16 @@ class Decoder:
             result[name] = self.value(item)
         for item in merges:
             for other in merged_mappings(item):
-                for name, inner in self._mapping(other).items():
+                for name, inner in self._merged(other).items():
                     result.setdefault(name, inner)
         return result
+
+    def _merged(self, node: Any) -> dict[Any, Any]:
+        self.enter(node)
+        try:
+            return self._mapping(node)
+        finally:
+            self.leave()
 
 
 def is_merge(key: Any) -> bool:

@@ -16,7 +16,8 @@ The same script has the same outcome on lakeFS 1.84, checked with recorded runs.
 * Of `debug` only `traceback` exists; `package.loadlib` and `searchpath` do not; `load` takes text only.
 * `aws`, `azure`, `gcloud`, `databricks`, `formats`, `net/http`, `encoding/parquet`, `encoding/z85enc`,
   `crypto/aes` and `lakefs/catalogexport` do not exist here.
-* lakeFS sets a script no limits. Here it ends after a time, a number of instructions, and at a size.
+* lakeFS sets a script no limits. Here it ends after a time (30 s, of which 1 s of processor time may be the
+  interpreter's), a number of instructions, and at a size. JSON and YAML may be 150 and 100 levels deep.
 * A date among `args` (unquoted in the action file) makes lakeFS drop the connection; here the hook fails.
 * `time` knows the server's own zone as UTC; `regexp` knows no classes by script (Greek, Latin).
 """
@@ -36,6 +37,7 @@ from mlops.lakeserver.hooks.model import Event, LakeView, Limits
 from mlops.lakeserver.hooks.templating import Environ, MissingVariable, fill_all
 
 _NO_TIME = "0001-01-01T00:00:00Z"
+_LAST_TIME = "9999-12-31T23:59:59Z"
 
 
 class LuaHook:
@@ -111,20 +113,24 @@ class LuaHook:
 
 
 def _commit_table(commit: Mapping[str, Any]) -> dict[str, Any]:
-    created = commit.get("creation_date")
-    moment = (
-        datetime.fromtimestamp(created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        if created is not None
-        else _NO_TIME
-    )
     return {
         "message": commit.get("message", ""),
         "meta_range_id": commit.get("meta_range_id", ""),
-        "creation_date": moment,
+        "creation_date": _moment(commit.get("creation_date")),
         "version": commit.get("version", 1 if commit else 0),
         "metadata": dict(commit.get("metadata") or {}),
         "parents": list(commit.get("parents") or []),
     }
+
+
+def _moment(unix_seconds: int | None) -> str:
+    if unix_seconds is None:
+        return _NO_TIME
+    try:
+        return datetime.fromtimestamp(unix_seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        # No calendar has it.
+        return _LAST_TIME if unix_seconds > 0 else _NO_TIME
 
 
 def _text_property(properties: Mapping[str, Any], name: str) -> str:

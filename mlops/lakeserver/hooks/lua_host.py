@@ -25,6 +25,7 @@ from mlops.lakeserver.hooks import (
     go_yaml,
     go_yaml_dump,
 )
+from mlops.lakeserver.hooks.lua_clock import ScriptClock
 
 Answer = tuple[Any, ...]
 
@@ -68,11 +69,13 @@ class Host:
         outside: Outside,
         output: Output,
         push: Callable[[Any], Any],
+        clock: ScriptClock,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._outside = outside
         self._output = output
         self._push = push
+        self._clock = clock
         self._now_ns = now_ns
         self._expressions: dict[str, go_regexp.Regexp] = {}
 
@@ -118,7 +121,7 @@ class Host:
             ),
             "time_add": lambda ns, seconds: (float(_int64(ns) + int(seconds) * 10**9),),
         }
-        return plain | {name: _guard(function) for name, function in guarded.items()}
+        return plain | {name: _guard(function, self._clock) for name, function in guarded.items()}
 
     def _lake(self, operation: str, *arguments: Any) -> Answer:
         given = [_argument(value) for value in arguments]
@@ -200,14 +203,17 @@ def _argument(value: Any) -> Any:
     }
 
 
-def _guard(function: Callable[..., Answer]) -> Callable[..., Answer]:
+def _guard(function: Callable[..., Answer], clock: ScriptClock) -> Callable[..., Answer]:
     def call(*arguments: Any) -> Answer:
+        left_s = clock.pause()
         try:
             return True, *function(*arguments)
         except (MemoryError, RecursionError):
             return False, "not enough memory"
         except Exception as error:
             return False, _message(error)
+        finally:
+            clock.resume(left_s)
 
     return call
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -164,21 +165,29 @@ class _Worker:
         try:
             return self._converse(source, variables, answers)
         except (BrokenFrame, OSError):
-            limit_s = self._limits.lua_wall_clock_s
-            why = (
-                f"the script was ended after {limit_s:g} s"
-                if overdue.is_set()
-                else "the script ended its process"
-            )
-            return LuaResult("killed", why.encode(), b"")
+            return LuaResult("killed", self._why_ended(overdue.is_set()).encode(), b"")
         finally:
             timer.cancel()
+
+    def _why_ended(self, overdue: bool) -> str:
+        if overdue:
+            return f"the script was ended after {self._limits.lua_wall_clock_s:g} s"
+        self._process.kill()
+        signal_number = -self._process.wait()
+        if signal_number == getattr(signal, "SIGPROF", 0):
+            return f"the script was ended after {self._limits.lua_cpu_s:g} s of processor time"
+        if signal_number == getattr(signal, "SIGVTALRM", 0):
+            limit_s = self._limits.lua_host_cpu_s
+            return f"the script was ended after {limit_s:g} s of processor time in the functions it called"
+        return "the script ended its process"
 
     def _converse(self, source: bytes, variables: dict[str, Any], answers: Answers) -> LuaResult:
         from mlops.lakeserver.hooks.lua_worker import encode
 
         header = {
             "wall_clock_s": self._limits.lua_wall_clock_s,
+            "script_cpu_s": self._limits.lua_cpu_s,
+            "host_cpu_s": self._limits.lua_host_cpu_s,
             "variables": {name: encode(value) for name, value in variables.items()},
         }
         write_frame(self._to, header, source)

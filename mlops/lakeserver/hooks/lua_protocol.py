@@ -6,9 +6,13 @@ import json
 import struct
 from typing import Any, BinaryIO
 
+from mlops.lakeserver import json_text
+
 _LENGTHS = struct.Struct("!II")
 MAX_HEADER_BYTES = 64 << 20
 MAX_PAYLOAD_BYTES = 256 << 20
+# A mapping of an action file is an object with a list of pairs here.
+_MAX_DEPTH = 400
 
 
 class BrokenFrame(EOFError):
@@ -36,7 +40,10 @@ def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
     header_bytes, payload_bytes = _LENGTHS.unpack(lengths)
     if header_bytes > MAX_HEADER_BYTES or payload_bytes > MAX_PAYLOAD_BYTES:
         raise BrokenFrame(f"frame of {header_bytes} + {payload_bytes} bytes")
-    header = json.loads(_exactly(stream, header_bytes))
+    try:
+        header = json_text.loads(_exactly(stream, header_bytes).decode(), max_depth=_MAX_DEPTH)
+    except ValueError as error:
+        raise BrokenFrame(f"frame with a header that cannot be read: {error}") from None
     if not isinstance(header, dict):
         raise BrokenFrame("frame without a header")
     return header, _exactly(stream, payload_bytes)

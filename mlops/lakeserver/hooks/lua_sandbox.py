@@ -10,6 +10,7 @@ from lupa.lua52 import LuaRuntime
 
 from mlops.lakeserver.hooks import go_text
 from mlops.lakeserver.hooks.go_yaml import Timestamp
+from mlops.lakeserver.hooks.lua_clock import ScriptClock
 from mlops.lakeserver.hooks.lua_host import Host, Output, Outside
 
 _PRELUDE = os.path.join(os.path.dirname(__file__), "prelude")  # noqa: PTH118, PTH120 - pathlib is slow to import
@@ -69,12 +70,23 @@ class Sandbox:
         instructions: after so many a script is ended.
         memory_bytes: the interpreter's heap.
         output_bytes: how much of what is printed is kept.
+        clock: counts the interpreter's processor time, and not that of the host's functions.
     """
 
-    def __init__(self, outside: Outside, *, instructions: int, memory_bytes: int, output_bytes: int) -> None:
+    def __init__(
+        self,
+        outside: Outside,
+        *,
+        instructions: int,
+        memory_bytes: int,
+        output_bytes: int,
+        clock: ScriptClock | None = None,
+    ) -> None:
         self._lua = _interpreter(memory_bytes)
         self._output = Output(output_bytes)
-        host = self._lua.table_from(Host(outside, self._output, self.push).functions())
+        host = self._lua.table_from(
+            Host(outside, self._output, self.push, clock or ScriptClock()).functions()
+        )
         prelude = self._lua.compile(_prelude(), name="=lakefs", mode="b")
         self._entry, self._globals, self._mark, self._mark_long = prelude(host, instructions)
 

@@ -12,6 +12,7 @@ import signal
 import sys
 from typing import Any, BinaryIO
 
+from mlops.lakeserver.hooks.lua_clock import ScriptClock
 from mlops.lakeserver.hooks.lua_protocol import BrokenFrame, read_frame, write_frame
 
 _GRACE_S = 2.0
@@ -41,6 +42,7 @@ class Worker:
     def __init__(self, requests: BinaryIO, answers: BinaryIO) -> None:
         self._requests = requests
         self._answers = answers
+        self._clock = ScriptClock()
 
     def serve(self) -> None:
         """Answers one request after the other."""
@@ -51,9 +53,11 @@ class Worker:
         while True:
             request, source = read_frame(self._requests)
             _set_alarm(request["wall_clock_s"] + _GRACE_S)
+            self._clock.start(request["script_cpu_s"], request["host_cpu_s"])
             try:
                 header, output = self._run(sandbox, request, source)
             finally:
+                self._clock.stop()
                 _set_alarm(0)
             write_frame(self._answers, header, output)
             # The next script finds its interpreter ready.
@@ -64,6 +68,7 @@ class Worker:
 
         return Sandbox(
             self._ask,
+            clock=self._clock,
             instructions=settings["instructions"],
             memory_bytes=settings["memory_bytes"],
             output_bytes=settings["output_bytes"],

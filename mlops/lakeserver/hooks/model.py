@@ -132,6 +132,8 @@ class Limits:
 
     Attributes:
         lua_wall_clock_s: after this a script's process is killed, whatever it does.
+        lua_cpu_s: processor time of the interpreter; a script can keep instructions from being counted.
+        lua_host_cpu_s: processor time with that of the functions that a script calls (JSON, regexp).
         lua_instructions: interpreter instructions of one script.
         lua_memory_bytes: the interpreter's heap.
         lua_output_bytes: what a script may print; the rest is cut off.
@@ -139,9 +141,12 @@ class Limits:
         action_file_bytes: the largest action file.
         object_bytes: the largest object that `lakefs.get_object` hands to a script, and the largest script.
         webhook_response_bytes: how much of a webhook's answer is kept in the log.
+        webhook_addresses: where webhooks may post to, as `http_post.check_address` gives them.
     """
 
     lua_wall_clock_s: float = 30.0
+    lua_cpu_s: float = 1.0
+    lua_host_cpu_s: float = 10.0
     lua_instructions: int = 50_000_000
     lua_memory_bytes: int = 128 << 20
     lua_output_bytes: int = 1 << 20
@@ -149,6 +154,7 @@ class Limits:
     action_file_bytes: int = 1 << 20
     object_bytes: int = 32 << 20
     webhook_response_bytes: int = 1 << 20
+    webhook_addresses: tuple[str, ...] = ()
 
 
 class LakeView(Protocol):

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from mlops.lakeserver import json_text
 from mlops.lakeserver.entries import Entry
 from mlops.lakeserver.operations import objects
 from mlops.lakeserver.operations.lake import Lake
@@ -73,8 +74,8 @@ def _verbatim(text: str) -> Markup:
 def _json(file: BinaryIO, entry: Entry, _: Place) -> Part:
     text = _decoded(_all_of(file, entry, TEXT_BYTES))
     try:
-        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
+        text = json.dumps(json_text.loads(text), indent=2, ensure_ascii=False)
+    except ValueError:
         return [tag("p", "It is not valid JSON.", class_="error"), _verbatim(text)]
     return _verbatim(text)
 

@@ -307,7 +307,7 @@ def test_a_broken_frame_ends_the_conversation(started):
 
 
 def test_nothing_but_frames_reaches_the_pipe(started):
-    header = {"wall_clock_s": 5.0, "variables": {}}
+    header = {"wall_clock_s": 5.0, "script_cpu_s": 5.0, "host_cpu_s": 5.0, "variables": {}}
     write_frame(started._to, header, b"print('to the log')")
     reply, output = read_frame(started._from)
     assert (reply["kind"], output) == ("ok", b"to the log\n")

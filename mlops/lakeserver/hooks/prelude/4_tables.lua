@@ -76,9 +76,24 @@ end
 local here = getinfo(1, "S").source
 local entry
 
+-- Finding a frame takes time in proportion to its depth, so of a very deep stack only both ends are looked at.
+local ENDS = 40
+local function deepest(level)
+  local low, high = level, level * 2
+  while getinfo(high, "l") do low, high = high, high * 2 end
+  while high - low > 1 do
+    local middle = floor((low + high) / 2)
+    if getinfo(middle, "l") then low = middle else high = middle end
+  end
+  return low
+end
+
 local function traceback(message, level)
   local lines, frames, was_library = {}, 0, false
+  local from, to = huge, 0
+  if getinfo(level + 4 * ENDS, "l") then from, to = level + ENDS, deepest(level + 4 * ENDS) - ENDS end
   while true do
+    if level == from then level = to end
     local info = getinfo(level, "Slnft")
     if not info or info.func == entry then break end
     local library = info.what == "C" or info.source == here
