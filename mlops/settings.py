@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from mlops.adapters import lake_credentials, lake_servers
+from mlops.adapters import lake_credentials, lake_servers, state_folder
 from mlops.adapters.lake_credentials import Credentials
 from mlops.runs.errors import ConfigError
 
@@ -67,6 +67,12 @@ class Settings(BaseSettings):
         unit="port",
         ge=0,
         le=65535,
+    )
+    lake_webhooks: str = _setting(
+        "",
+        "Where webhooks of action files may post to from the embedded lake server: host or host:port, "
+        "separated by commas; empty: nowhere",
+        pattern=r"[^\s,]+(?:,[^\s,]+)*|",
     )
     lakefs_download: bool = _setting(
         True, "Whether the real lakeFS program may be downloaded where it is not installed"
@@ -184,6 +190,7 @@ class Settings(BaseSettings):
             ConfigError: There are none, or others than their owner can read them.
         """
         if self.lake is not LakeMode.EXTERNAL:
+            state_folder.check_original(self.lakectl_file.parent)
             return lake_credentials.load(self.lakectl_file)
         return lake_servers.external(environ, endpoint=self.lake_endpoint)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlops.lakeserver.auth import Credentials
 from mlops.lakeserver.credentials import FILE_NAME, QUICKSTART, CredentialsUnusable, find
+from mlops.lakeserver.hooks.http_post import check_address
 from mlops.lakeserver.server import DEFAULT_LISTEN, ListenRefused, Options, Server
 from mlops.lakeserver.store.database import FormatMismatch
 from mlops.lakeserver.store.lock import StoreInUse
@@ -53,13 +54,26 @@ def _arguments() -> argparse.Namespace:
         metavar="FOLDER",
         help="let clients import files of this folder, by paths as local:///FOLDER/file (none)",
     )
+    parser.add_argument(
+        "--allow-webhook",
+        type=check_address,
+        action="append",
+        default=[],
+        metavar="HOST[:PORT]",
+        help="let webhooks of action files reach this address; may be given several times (none)",
+    )
     return parser.parse_args()
 
 
 def _options(args: argparse.Namespace, credentials: Credentials) -> Options:
     durable = args.durability == "full"
     return Options(
-        args.data, credentials, args.listen, durable=durable, import_from=_folder(args.allow_import)
+        args.data,
+        credentials,
+        args.listen,
+        durable=durable,
+        import_from=_folder(args.allow_import),
+        webhooks=tuple(args.allow_webhook),
     )
 
 

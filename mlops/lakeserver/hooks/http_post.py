@@ -1,4 +1,4 @@
-"""One HTTP request as Go's client makes it: redirects followed, one deadline for everything."""
+"""One HTTP request to an address that is allowed: one deadline for everything, no redirect followed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-_REDIRECTS = 10
-_AGAIN = frozenset({307, 308})
-_AS_GET = frozenset({301, 302, 303})
-_PRIVATE_HEADERS = frozenset(
-    {"authorization", "cookie", "cookie2", "www-authenticate", "proxy-authorization"}
-)
+_PORTS = {"http": 80, "https": 443}
 
 
 class PostError(Exception):
@@ -41,54 +37,59 @@ class Response:
         return "\r\n".join(lines).encode("latin-1", "replace") + b"\r\n\r\n" + self.body
 
 
-@dataclass(frozen=True)
-class _Attempt:
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: bytes
-
-
-def post(url: str, body: bytes, headers: dict[str, str], *, timeout_s: float, body_limit: int) -> Response:
-    """What `url` finally answers.
+def check_address(text: str) -> str:
+    """`text` in its one form, `host:port` or `host`, which stands for ports 80 and 443.
 
     Raises:
-        PostError: it does not answer, not in time, or is no HTTP address.
+        ValueError: it is neither; an address of IPv6 stands in brackets.
+    """
+    parts = urlsplit(f"//{text}")
+    host, port = parts.hostname, parts.port
+    plain = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
+    if not host or not plain or "*" in text or any(char.isspace() for char in text):
+        raise ValueError(f"{text!r} is not an address: give a host, or host:port, as hooks.example.com:8080")
+    return _address(host, port)
+
+
+def _address(host: str, port: int | None) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"{shown}:{port}" if port is not None else shown
+
+
+def post(
+    url: str,
+    body: bytes,
+    headers: dict[str, str],
+    *,
+    allowed: Collection[str],
+    timeout_s: float,
+    body_limit: int,
+) -> Response:
+    """What `url` answers.
+
+    Args:
+        url: where to.
+        body: what is posted.
+        headers: beside those of every request.
+        allowed: the addresses that may be reached, as `check_address` gives them.
+        timeout_s: for everything.
+        body_limit: how many bytes of the answer's body are read.
+
+    Raises:
+        PostError: it is not allowed, does not answer, not in time, or is no HTTP address.
     """
     deadline = time.monotonic() + timeout_s
-    attempt = _Attempt("POST", url, headers, body)
-    for _ in range(_REDIRECTS):
-        response = _send(attempt, deadline, body_limit)
-        location = next((value for name, value in response.headers if name.lower() == "location"), "")
-        if not location or response.status not in _AGAIN | _AS_GET:
-            return response
-        attempt = _redirected(attempt, urljoin(attempt.url, location), response.status)
-    raise PostError(f"stopped after {_REDIRECTS} redirects")
-
-
-def _redirected(attempt: _Attempt, url: str, status: int) -> _Attempt:
-    headers = attempt.headers
-    if urlsplit(url).hostname != urlsplit(attempt.url).hostname:
-        headers = {name: value for name, value in headers.items() if name.lower() not in _PRIVATE_HEADERS}
-    if status in _AGAIN:
-        return _Attempt(attempt.method, url, headers, attempt.body)
-    headers = {name: value for name, value in headers.items() if name.lower() != "content-type"}
-    return _Attempt("GET", url, headers, b"")
-
-
-def _send(attempt: _Attempt, deadline: float, body_limit: int) -> Response:
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise PostError("context deadline exceeded (Client.Timeout exceeded while awaiting headers)")
-    connection, address = _connection(attempt.url, remaining)
+    parts, port = _parts(url)
+    _check_allowed(parts, port, allowed)
+    connection = _connection(parts, port, timeout_s)
     late = threading.Event()
     try:
-        _connect(connection, address)
+        _connect(connection, f"{parts.hostname}:{port or _PORTS[parts.scheme]}")
         timer = threading.Timer(max(0.0, deadline - time.monotonic()), _cut, (connection, late))
         timer.daemon = True
         timer.start()
         try:
-            return _exchange(connection, attempt, body_limit)
+            return _exchange(connection, parts, body, headers, body_limit)
         finally:
             timer.cancel()
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -101,6 +102,32 @@ def _send(attempt: _Attempt, deadline: float, body_limit: int) -> Response:
         connection.close()
 
 
+def _parts(url: str) -> tuple[SplitResult, int | None]:
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise PostError(str(error)) from None
+    if parts.scheme not in _PORTS:
+        raise PostError(f'unsupported protocol scheme "{parts.scheme}"')
+    if not parts.hostname:
+        raise PostError("http: no Host in request URL")
+    try:
+        return parts, parts.port
+    except ValueError:
+        raise PostError(f"invalid port in {parts.netloc!r}") from None
+
+
+def _check_allowed(parts: SplitResult, port: int | None, allowed: Collection[str]) -> None:
+    host = parts.hostname or ""
+    address = _address(host, port or _PORTS[parts.scheme])
+    usual = port in (None, *_PORTS.values())
+    if address not in allowed and not (usual and _address(host, None) in allowed):
+        raise PostError(
+            f"{address} is not among the addresses that webhooks may reach: the lake server has to be "
+            f"started with --allow-webhook {address}, or MLOPS_LAKE_WEBHOOKS"
+        )
+
+
 def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
     late.set()
     if connection.sock is not None:
@@ -108,21 +135,12 @@ def _cut(connection: http.client.HTTPConnection, late: threading.Event) -> None:
             connection.sock.shutdown(socket.SHUT_RDWR)
 
 
-def _connection(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, str]:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"}:
-        raise PostError(f'unsupported protocol scheme "{parts.scheme}"')
-    if not parts.hostname:
-        raise PostError("http: no Host in request URL")
-    try:
-        port = parts.port
-    except ValueError:
-        raise PostError(f"invalid port in {parts.netloc!r}") from None
-    address = f"{parts.hostname}:{port or (443 if parts.scheme == 'https' else 80)}"
+def _connection(parts: SplitResult, port: int | None, timeout_s: float) -> http.client.HTTPConnection:
+    host = parts.hostname or ""
     if parts.scheme == "https":
         context = ssl.create_default_context()
-        return http.client.HTTPSConnection(parts.hostname, port, timeout=timeout_s, context=context), address
-    return http.client.HTTPConnection(parts.hostname, port, timeout=timeout_s), address
+        return http.client.HTTPSConnection(host, port, timeout=timeout_s, context=context)
+    return http.client.HTTPConnection(host, port, timeout=timeout_s)
 
 
 def _connect(connection: http.client.HTTPConnection, address: str) -> None:
@@ -134,11 +152,14 @@ def _connect(connection: http.client.HTTPConnection, address: str) -> None:
         raise PostError(f"dial tcp: lookup {address.rpartition(':')[0]}: no such host") from None
 
 
-def _exchange(connection: http.client.HTTPConnection, attempt: _Attempt, body_limit: int) -> Response:
-    parts = urlsplit(attempt.url)
+def _exchange(
+    connection: http.client.HTTPConnection,
+    parts: SplitResult,
+    body: bytes,
+    headers: dict[str, str],
+    body_limit: int,
+) -> Response:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    headers = {"User-Agent": "lakefs-hooks", **attempt.headers}
-    connection.request(attempt.method, target, body=attempt.body or None, headers=headers)
+    connection.request("POST", target, body=body, headers={"User-Agent": "lakefs-hooks", **headers})
     answer = connection.getresponse()
-    body = answer.read(body_limit)
-    return Response(answer.status, answer.reason, answer.getheaders(), body)
+    return Response(answer.status, answer.reason, answer.getheaders(), answer.read(body_limit))

@@ -1,4 +1,4 @@
-"""Webhooks: the event posted as JSON; any answer but a 2xx refuses."""
+"""Webhooks: the event posted as JSON to an address that is allowed; any answer but a 2xx refuses."""
 
 from __future__ import annotations
 
@@ -81,6 +81,7 @@ class Webhook:
                 url,
                 body,
                 {**headers, "Content-Type": "application/json"},
+                allowed=self._limits.webhook_addresses,
                 timeout_s=self._timeout_s,
                 body_limit=self._limits.webhook_response_bytes,
             )
@@ -94,7 +95,10 @@ class Webhook:
 
     def _address(self) -> tuple[str, str]:
         """The address with all its parameters, and as it may be shown."""
-        parts = urlsplit(str(self._url))
+        try:
+            parts = urlsplit(str(self._url))
+        except ValueError as error:
+            raise HookError(f'parse "{self._url}": {error}') from None
         if not parts.query and not self._query:
             return str(self._url), str(self._url)
         pairs = parse_qsl(parts.query, keep_blank_values=True)

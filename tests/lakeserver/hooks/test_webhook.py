@@ -4,12 +4,14 @@ import http.server
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from mlops.lakeserver.hooks.engine import Event, HookFailed, Limits
+from mlops.lakeserver.hooks.http_post import check_address
 
 
 @dataclass
@@ -69,14 +71,21 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def call(lake, recorder, make_engine):
+def call(lake, recorder, make_engine, receiver):
     """Runs one webhook with these properties; gives its log."""
+    theirs = (urlsplit(receiver.url).netloc, "127.0.0.1", "127.0.0.1:9", "nowhere.invalid")
 
-    def run(limits: Limits | None = None, environ: dict[str, str] | None = None, **properties: Any) -> str:
+    def run(
+        limits: Limits | None = None,
+        environ: dict[str, str] | None = None,
+        allowed: tuple[str, ...] = theirs,
+        **properties: Any,
+    ) -> str:
         hook = {"id": "metrics", "type": "webhook", "properties": properties}
         text = json.dumps({"name": "quality gate", "on": {"pre-merge": None}, "hooks": [hook]})
         lake.refs["c1"] = {"_lakefs_actions/gate.yaml": text.encode()}
-        engine = make_engine(environ=(environ or {}).get, **({"limits": limits} if limits else {}))
+        limits = replace(limits or Limits(), webhook_addresses=allowed)
+        engine = make_engine(environ=(environ or {}).get, limits=limits)
         event = Event(
             "pre-merge",
             "runs",
@@ -114,7 +123,8 @@ def test_fields_without_a_value_are_left_out(receiver, lake, make_engine):
     hook = {"id": "tags", "type": "webhook", "properties": {"url": receiver.url}}
     text = json.dumps({"name": "tag gate", "on": {"post-create-tag": None}, "hooks": [hook]})
     lake.refs["c1"] = {"_lakefs_actions/gate.yaml": text.encode()}
-    make_engine().run(Event("post-create-tag", "runs", tag_id="v1", source_ref="c1"), "c1")
+    allowed = Limits(webhook_addresses=(urlsplit(receiver.url).netloc,))
+    make_engine(limits=allowed).run(Event("post-create-tag", "runs", tag_id="v1", source_ref="c1"), "c1")
     assert set(json.loads(receiver.received[0].body)) == {
         *("event_type", "event_time", "action_name", "hook_id", "repository_id", "source_ref", "tag_id"),
     }
@@ -176,31 +186,75 @@ def test_a_slow_answer_is_not_waited_for(receiver, call):
         call(url=receiver.url, timeout="100ms")
 
 
-def test_redirects_are_followed_as_go_follows_them(receiver, call):
-    receiver.redirects = {"/hook": (307, "/again"), "/again": (303, "/read")}
-    call(url=receiver.url)
-    assert [(got.method, got.path, bool(got.body)) for got in receiver.received] == [
-        ("POST", "/hook", True),
-        ("POST", "/again", True),
-        ("GET", "/read", False),
-    ]
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_refuses(receiver, call, status):
+    receiver.redirects = {"/hook": (status, "/again")}
+    with pytest.raises(HookFailed, match=rf"webhook request failed \(status code: {status}\)"):
+        call(url=receiver.url, headers={"Authorization": "Bearer x"})
+    assert [got.path for got in receiver.received] == ["/hook"]
 
 
-def test_redirects_end(receiver, call):
-    receiver.redirects = {"/hook": (308, "/hook")}
-    with pytest.raises(HookFailed, match="stopped after 10 redirects"):
-        call(url=receiver.url)
-    assert len(receiver.received) == 10
+NOT_ALLOWED = {
+    "nothing": (),
+    "another port": ("127.0.0.1:1",),
+    "the usual ports": ("127.0.0.1",),
+    "another name": ("localhost",),
+}
 
 
-def test_credentials_do_not_follow_to_another_host(receiver, call):
-    port = receiver.url.rsplit(":", 1)[1].split("/")[0]
-    receiver.redirects = {"/hook": (307, f"http://localhost:{port}/else")}
-    call(url=receiver.url, headers={"Authorization": "Bearer x", "X-Keep": "k"})
-    first, second = receiver.received
-    assert first.headers["Authorization"] == "Bearer x"
-    assert "Authorization" not in second.headers
-    assert second.headers["X-Keep"] == "k"
+@pytest.mark.parametrize("allowed", NOT_ALLOWED.values(), ids=NOT_ALLOWED.keys())
+def test_an_address_that_is_not_allowed_is_not_reached(receiver, call, allowed):
+    address = urlsplit(receiver.url).netloc
+    with pytest.raises(HookFailed) as refused:
+        call(url=receiver.url, allowed=allowed)
+    assert (
+        f'Post "{receiver.url}": {address} is not among the addresses that webhooks may reach: the lake '
+        f"server has to be started with --allow-webhook {address}, or MLOPS_LAKE_WEBHOOKS"
+    ) in refused.value.message
+    assert receiver.received == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://169.254.169.254/latest/meta-data", "http://[::1]:80/", "http://127.0.0.1.nip.io/"),
+        *("http://allowed.example@127.0.0.1:22/", "https://allowed.example:22/", "http://2130706433/"),
+    ],
+)
+def test_no_other_way_of_writing_an_address_gets_around_the_list(receiver, call, url):
+    with pytest.raises(HookFailed, match="is not among the addresses that webhooks may reach"):
+        call(url=url, allowed=("allowed.example",))
+
+
+def test_an_address_in_capitals_is_the_same(receiver, call):
+    with pytest.raises(HookFailed, match="no such host"):
+        call(url="http://NOWHERE.invalid/", allowed=("nowhere.invalid",))
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://[::1", "http://a:99999/", "http://a:b/"])
+def test_what_is_no_address_fails_the_hook(receiver, call, url):
+    with pytest.raises(HookFailed, match="action failed: "):
+        call(url=url)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("Hooks.example.com", "hooks.example.com"),
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ("[::1]:80", "[::1]:80"),
+    ],
+)
+def test_addresses_in_settings(text, address):
+    assert check_address(text) == address
+
+
+@pytest.mark.parametrize(
+    "text", ["", "*", "http://a", "a/b", "a:b", "a:99999", "u:p@a", "a b", "::1", "a?x", "*.a.org"]
+)
+def test_what_is_no_address_in_settings_is_refused(text):
+    with pytest.raises(ValueError, match=r".+"):
+        check_address(text)
 
 
 def test_only_the_start_of_a_long_answer_is_kept(receiver, call):
