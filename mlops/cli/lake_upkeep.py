@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.cli.lake import DATA, running_lake
+from mlops.runs import json_values
 from mlops.runs.errors import ConfigError, LakeError
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _ask(credentials: Credentials, path: str) -> dict[str, Any]:
 
 def _message(body: bytes) -> str:
     try:
-        return str(json.loads(body)["message"])
+        return str(json_values.parse(body)["message"])
     except (ValueError, KeyError, TypeError):
         return "the lake server answered with an error"
 
@@ -143,7 +144,7 @@ def _opened(folder: Path) -> Iterator[Store]:
     check_store(folder)
     try:
         store = Store(folder)
-    except (StoreInUse, FormatMismatch) as error:
+    except (StoreInUse, FormatMismatch, OSError) as error:
         raise LakeError(str(error), where=str(folder)) from error
     try:
         yield store

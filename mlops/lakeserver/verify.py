@@ -1,4 +1,4 @@
-"""Looking at everything a store holds: every hash, every reference."""
+"""Looking at everything a store holds: every hash, every reference, every row."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 
+from mlops.lakeserver import verify_rows as rows
 from mlops.lakeserver.entries import IDENTITY_BYTES, decode, digest_of, identity
 from mlops.lakeserver.errors import LakeError
 from mlops.lakeserver.nodes import EMPTY_ID, NO_TREE, Node, node_id
@@ -31,6 +32,7 @@ def verify(store: Store) -> list[str]:
             *check.commits(),
             *check.refs(),
             *check.staged(),
+            *rows.check(connection.execute),
         ]
 
 

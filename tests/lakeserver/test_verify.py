@@ -129,3 +129,50 @@ def test_damage_is_named(filled: Store, damage: Any) -> None:
     found = verify(filled)
     assert found
     assert any(name in line for line in found), (name, found)
+
+
+ROWS: dict[str, tuple[str, str]] = {
+    "repository name": ("UPDATE repositories SET id = '../x'", "repository '../x': no repository can have"),
+    "default branch": ("UPDATE repositories SET default_branch = ''", "name of its default branch, ''"),
+    "default branch gone": ("DELETE FROM branches WHERE id = 'main'", "its default branch main is missing"),
+    "namespace": ("UPDATE repositories SET namespace = 's3://x'", "its storage namespace 's3://x'"),
+    "namespace free": ("DELETE FROM namespaces", "is not one that was taken"),
+    "metadata": ("UPDATE repositories SET metadata = '{'", "its metadata cannot be read"),
+    "protection": ("UPDATE repositories SET protection = 'x'", "its protection rules cannot be read"),
+    "retention": ("UPDATE repositories SET gc_rules = '['", "its retention rules cannot be read"),
+    "read only": ("UPDATE repositories SET read_only = 7", "its time or its state is not what was stored"),
+    "repository gone": ("DELETE FROM repositories", "its repository (number 1) is missing"),
+    "branch name": (
+        "UPDATE branches SET id = 'a/b'",
+        "branches of kept, 'a/b': no branch can have this name",
+    ),
+    "tag name": ("UPDATE tags SET id = 'a b'", "tags of kept, 'a b': no tag can have this name"),
+    "branch of another store": ("UPDATE branches SET rid = 9", "branches, main: its repository (number 9)"),
+    "tag to nothing": ("UPDATE tags SET commit_id = x'00'", "tags of kept, 'v1': it does not name a commit"),
+    "branch elsewhere": ("UPDATE branches SET commit_id = randomblob(32)", "branches of kept, main: commit"),
+    "branch's tree": ("UPDATE branches SET tree = randomblob(32)", "branch main: its tree is not that of"),
+    "shared changes": (
+        "INSERT INTO branches SELECT rid, 'twin', commit_id, tree, token, hidden FROM branches",
+        "they share their uncommitted changes",
+    ),
+    "changes of nobody": ("UPDATE branches SET token = 7", "uncommitted changes: 1 belong to no branch"),
+    "path": ("UPDATE staging SET path = x'ff'", "uncommitted b'\\xff': no object can have this path"),
+    "generation": (
+        "UPDATE commits SET generation = 7 WHERE generation = 1",
+        "its generation does not follow",
+    ),
+    "secret": ("DELETE FROM settings WHERE name = 'secret'", "setting 'secret': it is missing"),
+    "run": ("INSERT INTO hook_runs VALUES (1, 'r', 'h', '{}', NULL)", "hook run h: its run r is missing"),
+    "pull": (
+        "INSERT INTO pulls VALUES (1, 'p', 'open', '{\"id\": \"q\"}')",
+        "pull request p: it is not what",
+    ),
+    "unreadable pull": ("INSERT INTO pulls VALUES (1, 'p', 'open', '[[')", "pulls, p: what was noted cannot"),
+}
+
+
+@pytest.mark.parametrize(("statement", "said"), ROWS.values(), ids=ROWS.keys())
+def test_a_row_that_was_changed_is_named(filled: Store, statement: str, said: str) -> None:
+    change(filled, statement)
+    found = verify(filled)
+    assert any(said in line for line in found), found

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TypeVar
 
 from mlops.lakeserver.store.blobs import Blobs
-from mlops.lakeserver.store.database import Database
+from mlops.lakeserver.store.database import Database, unusable
 from mlops.lakeserver.store.files import DiskFiles, Files
-from mlops.lakeserver.store.lock import StoreLock
+from mlops.lakeserver.store.lock import DATABASE, DatabaseLock, StoreLock
 from mlops.lakeserver.store.node_cache import NewNodes, NodeCache, Removed, removals
 from mlops.lakeserver.store.writer import Transaction, Writer
 
@@ -32,7 +34,7 @@ class Store:
 
     Raises:
         StoreInUse: another process holds the folder.
-        FormatMismatch: the folder holds a store of another form.
+        FormatMismatch: the folder holds a store of another form, or what is left of one.
     """
 
     def __init__(self, directory: Path, *, durable: bool = True, files: Files | None = None) -> None:
@@ -40,37 +42,45 @@ class Store:
         self.maintenance = threading.Lock()
         self.files = files = files or DiskFiles(durable=durable)
         files.make_dir(directory)
-        self.lock = StoreLock(directory)
-        try:
-            self.database = Database(directory / "lake.sqlite", durable=durable)
-            self._open(files)
-        except BaseException:
-            self.lock.release()
-            raise
-
-    def _open(self, files: Files) -> None:
-        try:
-            self.blobs = Blobs(files, self.directory / "objects")
+        with ExitStack() as opened:
+            self.lock = StoreLock(directory)
+            opened.callback(self.lock.release)
+            held = DatabaseLock(directory)
+            opened.callback(held.release)
+            self.database = Database(directory / DATABASE, durable=durable)
+            opened.callback(self.database.close)
+            # Its name is on disk before anything else of the store is there.
+            files.sync_dir(directory)
+            self.secret, epoch = self._begin()
+            self.blobs = Blobs(files, directory / "objects")
+            opened.callback(self.blobs.close)
             self.nodes = NodeCache(self.database)
-            connection = self.database.writer
-            with connection:
-                connection.execute(
-                    "INSERT OR IGNORE INTO settings VALUES ('secret', ?)", (secrets.token_hex(32),)
-                )
-                connection.execute(
-                    "INSERT OR IGNORE INTO settings SELECT 'created', "
-                    "coalesce(min(created), unixepoch()) FROM repositories"
-                )
-                connection.execute(
-                    "INSERT INTO settings VALUES ('epoch', '1') "
-                    "ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
-                )
-            self.secret = bytes.fromhex(self.setting("secret"))
-            files.sync_dir(self.directory)
-            self.writer = Writer(self.database, files)
-        except BaseException:
-            self.database.close()
-            raise
+            self.writer = Writer(self.database, files, epoch, held.check)
+            opened.callback(self.writer.stop)
+            self._opened = opened.pop_all()
+
+    def _begin(self) -> tuple[bytes, int]:
+        """Notes that the store was opened; its secret, and a number that no opening before had.
+
+        Raises:
+            StoreUnusable: the disk is full, or the database damaged.
+        """
+        connection = self.database.writer
+        try:
+            connection.execute(
+                "INSERT OR IGNORE INTO settings VALUES ('secret', ?)", (secrets.token_hex(32),)
+            )
+            connection.execute(
+                "INSERT OR IGNORE INTO settings SELECT 'created', "
+                "coalesce(min(created), unixepoch()) FROM repositories"
+            )
+            connection.execute(
+                "INSERT INTO settings VALUES ('epoch', '1') "
+                "ON CONFLICT (name) DO UPDATE SET value = CAST(value AS INTEGER) + 1"
+            )
+            return bytes.fromhex(self.setting("secret")), int(self.setting("epoch"))
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            raise unusable(self.directory / DATABASE, error) from error
 
     def setting(self, name: str) -> str:
         """A setting of the store, or ''."""
@@ -95,10 +105,7 @@ class Store:
 
     def close(self) -> None:
         """Writes what is queued and lets go of the folder."""
-        self.writer.stop()
-        self.blobs.close()
-        self.database.close()
-        self.lock.release()
+        self._opened.close()
 
 
 __all__ = ["NewNodes", "Removed", "Store", "Transaction"]

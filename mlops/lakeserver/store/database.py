@@ -10,14 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mlops.lakeserver.errors import LakeError, StorageDamaged, StorageFull
+from mlops.lakeserver.store.lock import FormatMismatch, StoreUnusable
 from mlops.lakeserver.store.schema import APPLICATION_ID, FORMAT_VERSION, TABLES, UPGRADED_VERSIONS
 
 _BUSY_TIMEOUT_S = 30.0
 _CACHE_KIB = 4_096
-
-
-class FormatMismatch(Exception):
-    """The folder holds a store that this version does not read."""
 
 
 class Database:
@@ -40,9 +37,10 @@ class Database:
         try:
             self.writer = self._connect()
             self._prepare()
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            # Some of SQLite's messages quote what it found in the file.
             self.close()
-            raise FormatMismatch(f"{path} is not a lake store: {error}") from error
+            raise unusable(path, error) from error
         except BaseException:
             self.close()
             raise
@@ -117,6 +115,16 @@ class Database:
             for connection in self._open:
                 connection.close()
             self._open.clear()
+
+
+def unusable(path: Path, error: Exception) -> FormatMismatch:
+    """Why a store cannot be opened, and what to do."""
+    known, why = translated(error), " ".join(str(error).split())
+    if isinstance(known, StorageFull):
+        return StoreUnusable(f"{path} cannot be opened: {known.message}; make room, and start again")
+    if "not a database" in why:
+        return FormatMismatch(f"{path} is not a lake store: {why}")
+    return StoreUnusable(f"{path} cannot be used: {why}; if it is damaged, put it back from a backup")
 
 
 def translated(error: BaseException) -> BaseException:

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from mlops.lakeserver.errors import StorageDamaged
 from mlops.lakeserver.store.database import Database, translated
 from mlops.lakeserver.store.files import Files
 
@@ -64,12 +65,19 @@ class Writer:
 
     A function's result is given to its caller after the transaction that holds it is durable. A function
     that raises leaves nothing behind; it may be run twice, so it has no effects but its transaction's.
+
+    Args:
+        epoch: the number of this opening of the store; nothing is written once the store has another.
+        check_held: raises where this process does not have the store any more.
     """
 
-    def __init__(self, database: Database, files: Files) -> None:
+    def __init__(
+        self, database: Database, files: Files, epoch: int, check_held: Callable[[], None] = lambda: None
+    ) -> None:
         self._database = database
         self._connection = connection = database.writer
-        epoch = int(connection.execute("SELECT value FROM settings WHERE name = 'epoch'").fetchone()[0])
+        self._epoch = str(epoch)
+        self._check_held = check_held
         self._tx = Transaction(connection, files, epoch << _SEQ_BITS)
         self._queue: list[_Job[Any]] = []
         self._ready = threading.Condition()
@@ -121,6 +129,7 @@ class Writer:
         results: list[tuple[_Job[Any], Any, BaseException | None]] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            self._check_alone()
             for job in batch:
                 before = self._connection.total_changes
                 try:
@@ -141,6 +150,15 @@ class Writer:
             return
         for job, result, failure in results:
             _settle(job, result, failure)
+
+    def _check_alone(self) -> None:
+        """Raises where another server has opened the store since this one did."""
+        self._check_held()
+        row = self._connection.execute("SELECT value FROM settings WHERE name = 'epoch'").fetchone()
+        if row is None or str(row[0]) != self._epoch:
+            raise StorageDamaged(
+                "another lake server has opened this store: nothing is written any more; stop one of the two"
+            )
 
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
