@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from mlops.adapters import plain_yaml, state_folder
 from mlops.runs.errors import ConfigError
 
 FILE_NAME = "lakectl.yaml"
@@ -178,6 +179,7 @@ def _file_of(env: Mapping[str, str], state_dir: Path | None, home: Path | None) 
         return Path(env[_FILE])
     own = (state_dir or Path(env.get("MLOPS_STATE_DIR") or STATE_DIR)) / FILE_NAME
     if own.is_file():
+        state_folder.check_original(own.parent)
         return own
     return (home or Path.home()) / ".lakectl.yaml"
 
@@ -201,7 +203,9 @@ def _parsed(file: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        value = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        text = file.read_text(encoding="utf-8")
+        plain_yaml.check_bounds(text)
+        value = yaml.safe_load(text) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         # The parser's own text quotes the file, and with it the key.
         raise ConfigError(f"cannot be read ({type(error).__name__})", where=str(file), todo=_MEND) from None

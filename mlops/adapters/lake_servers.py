@@ -11,7 +11,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,12 @@ _DOWNLOAD = ("-m", "lakefs.download")
 
 
 def start_embedded(
-    state_dir: Path, *, port: int = 0, progress: Progress | None = None, timeout_s: float = START_S
+    state_dir: Path,
+    *,
+    port: int = 0,
+    webhooks: Sequence[str] = (),
+    progress: Progress | None = None,
+    timeout_s: float = START_S,
 ) -> Credentials:
     """Start the embedded server on loopback, or find it running, and return address and key.
 
@@ -39,6 +44,7 @@ def start_embedded(
     Args:
         state_dir: Where everything lies.
         port: Preferred port; another is taken where somebody listens there, or for 0.
+        webhooks: The addresses that webhooks of action files may reach.
         progress: Called with lines for people.
         timeout_s: How long to wait until it answers, seconds.
 
@@ -64,6 +70,7 @@ def start_embedded(
             listen,
             "--credentials",
             str(file),
+            *(f"--allow-webhook={address}" for address in webhooks),
         ],
         name=NAME,
         state_dir=state_dir,

@@ -20,6 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mlops.adapters.state_folder import folder_id
+from mlops.runs import json_values
 from mlops.runs.errors import ConfigError, LakeUnavailable, MlopsError, bounded
 
 Progress = Callable[[str], None]
@@ -40,6 +42,7 @@ class ServerProcess:
         started: When the process began, as the system tells it; empty where it does not.
         address: ``http://127.0.0.1:<port>``, or ``unix:<path>`` of a Unix domain socket.
         log: Its output.
+        folder: Which state directory it was started for, by `folder_id`; empty where that is unknown.
     """
 
     name: str
@@ -47,6 +50,7 @@ class ServerProcess:
     started: str
     address: str
     log: str
+    folder: str = ""
 
     def alive(self) -> bool:
         """Tell whether this very process still runs."""
@@ -90,7 +94,7 @@ def start(
     log = state_dir / f"{name}.log"
     child = _spawn(command, log, env, umask=0o077 if private else -1)
     begun = _begun(child.pid) or ""
-    server = ServerProcess(name, child.pid, begun, address, str(log))
+    server = ServerProcess(name, child.pid, begun, address, str(log), folder_id(state_dir))
     _pid_file(name, state_dir).write_text(json.dumps(asdict(server)), encoding="utf-8")
     try:
         _wait(child, server, ready or (lambda: answers(address, ready_path)), timeout_s, progress, failure)
@@ -104,16 +108,19 @@ def start(
 
 
 def find(name: str, state_dir: Path) -> ServerProcess | None:
-    """Return the running server of a name, or None; a pid file left by a dead one is removed."""
+    """Return the running server of a name, or None.
+
+    A pid file that a dead server left, or that came along with a copy of another state directory, is removed.
+    """
     file = _pid_file(name, state_dir)
     try:
-        server = ServerProcess(**json.loads(file.read_text(encoding="utf-8")))
+        server = ServerProcess(**json_values.parse(file.read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError):
         file.unlink(missing_ok=True)
         return None
-    if server.alive():
+    if server.folder in ("", folder_id(state_dir)) and server.alive():
         return server
     file.unlink(missing_ok=True)
     return None

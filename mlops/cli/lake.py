@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops.adapters import lake_credentials, lake_servers, server_process
+from mlops.adapters import lake_credentials, lake_servers, server_process, state_folder
 from mlops.adapters.lake_credentials import Credentials
 from mlops.runs.errors import ConfigError, LakeError
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 
 DATA = "lake"
-_MODE_FILE = "lake.mode"
 
 
 def ensure_lake(settings: Settings, tell: Tell) -> Credentials:
@@ -40,7 +39,7 @@ def ensure_lake(settings: Settings, tell: Tell) -> Credentials:
         if found is not None:
             return found
         started = _start(settings, tell)
-        (settings.state_dir / _MODE_FILE).write_text(settings.lake, encoding="ascii")
+        state_folder.note_mode(settings.state_dir, settings.lake)
         tell(f"started the lake server at {started.endpoint} ({settings.lake}, data in {settings.state_dir})")
         return started
 
@@ -54,7 +53,7 @@ def running_lake(settings: Settings) -> Credentials | None:
     background = lake_servers.running(settings.state_dir)
     if background is None and not _answers_to_our_key(settings):
         return None
-    mode = _mode(settings.state_dir)
+    mode = state_folder.mode(settings.state_dir)
     if mode != settings.lake:
         raise ConfigError(
             f"the lake server that runs here is '{mode}', not '{settings.lake}'",
@@ -79,11 +78,11 @@ def serve(settings: Settings, data: Path | None, listen: str, tell: Tell) -> Non
         raise ConfigError(
             "it runs already", where=known.endpoint, todo="`mlops down` stops it, or Ctrl-C where it runs"
         )
-    server = _listening(folder, file, listen or f"127.0.0.1:{settings.lake_port}")
+    server = _listening(folder, file, listen or f"127.0.0.1:{settings.lake_port}", webhooks(settings))
     keys = server.credentials
     lake_credentials.save(Credentials(server.url, keys.access_key_id, keys.secret_access_key), file)
     if data is None:
-        (settings.state_dir / _MODE_FILE).write_text("embedded", encoding="ascii")
+        state_folder.note_mode(settings.state_dir, "embedded")
     try:
         tell(f"lake server at {server.url} (data in {folder}, key in {file}); Ctrl-C stops it")
         server.run()
@@ -93,14 +92,28 @@ def serve(settings: Settings, data: Path | None, listen: str, tell: Tell) -> Non
             server.close()
 
 
-def _listening(folder: Path, file: Path, listen: str) -> Server:
+def webhooks(settings: Settings) -> tuple[str, ...]:
+    """Return the addresses that webhooks may reach.
+
+    Raises:
+        ConfigError: One is no address.
+    """
+    from mlops.lakeserver.hooks.http_post import check_address
+
+    try:
+        return tuple(check_address(text) for text in settings.lake_webhooks.split(",") if text)
+    except ValueError as error:
+        raise ConfigError(str(error), where="MLOPS_LAKE_WEBHOOKS") from error
+
+
+def _listening(folder: Path, file: Path, listen: str, webhooks: tuple[str, ...]) -> Server:
     from mlops.lakeserver.credentials import CredentialsUnusable, find
     from mlops.lakeserver.server import ListenRefused, Options, Server
     from mlops.lakeserver.store.database import FormatMismatch
     from mlops.lakeserver.store.lock import StoreInUse
 
     try:
-        return Server(Options(folder, find(file), listen))
+        return Server(Options(folder, find(file), listen, webhooks=webhooks))
     except (CredentialsUnusable, ListenRefused) as error:
         raise ConfigError(str(error), where="lake server") from error
     except (StoreInUse, FormatMismatch, OSError) as error:
@@ -112,6 +125,7 @@ def _start(settings: Settings, tell: Tell) -> Credentials:
         return lake_servers.start_embedded(
             settings.state_dir,
             port=settings.lake_port,
+            webhooks=webhooks(settings),
             progress=tell,
             timeout_s=settings.server_start_timeout_s,
         )
@@ -128,7 +142,7 @@ def _answers_to_our_key(settings: Settings) -> bool:
     """Tell whether a server that was not started in the background answers at our address, to our key."""
     from mlops.adapters.lake_connection import connect
 
-    if not settings.lakectl_file.is_file():
+    if not settings.lakectl_file.is_file() or state_folder.is_copy(settings.state_dir):
         return False
     credentials = lake_credentials.load(settings.lakectl_file)
     if not server_process.answers(credentials.endpoint, lake_servers.HEALTH):
@@ -138,13 +152,6 @@ def _answers_to_our_key(settings: Settings) -> bool:
     except LakeError:
         return False  # the port is somebody else's now
     return True
-
-
-def _mode(state_dir: Path) -> str:
-    try:
-        return (state_dir / _MODE_FILE).read_text(encoding="ascii").strip()
-    except OSError:
-        return "embedded"
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -175,3 +176,25 @@ class TestPorts:
         taken = int(server.address.rpartition(":")[2])
 
         assert server_process.free_port(taken) not in {taken, 0}
+
+
+class TestCopies:
+    def test_a_copied_folder_does_not_find_the_server_of_the_original(
+        self, state_dir: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        server = started(state_dir)
+        copy = tmp_path_factory.mktemp("copies") / "copy"
+        shutil.copytree(state_dir, copy)
+
+        assert server_process.find("thing", copy) is None
+        assert server_process.stop("thing", copy) is False
+        assert not (copy / "thing.pid").exists()
+        assert server_process.find("thing", state_dir) == server
+
+    def test_a_folder_that_was_moved_does(self, tmp_path: Path) -> None:
+        before, after = tmp_path / "before", tmp_path / "after"
+        server = started(before)
+        before.rename(after)
+
+        assert server_process.find("thing", after) == server
+        assert server_process.stop("thing", after, grace_s=0)

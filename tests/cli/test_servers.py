@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -14,9 +15,11 @@ from typing import Any
 
 import pytest
 
+from mlops import settings
 from mlops.adapters import lake_credentials, lake_servers, server_process
 from mlops.adapters.lake_connection import connect
 from mlops.adapters.server_process import ServerProcess
+from mlops.runs.errors import ConfigError
 from tests.cli.conftest import Mlops
 
 pytestmark = [
@@ -242,3 +245,32 @@ class TestUp:
         assert [server["name"] for server in started] == ["dagster", "dagster-daemon", "front-door"]
         assert "leads to MLflow, http://mlflow.example" in answer.out
         assert "hidden" not in answer.out + (state_dir / "front-door.json").read_text()
+
+
+class TestCopiedStateFolder:
+    def test_gets_a_server_of_its_own(
+        self, real: Mlops, state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real("log", "flights")
+        original = lake_credentials.load(state_dir / "lakectl.yaml").endpoint
+        copy = tmp_path / "copy"
+        shutil.copytree(state_dir, copy)
+        # The pid file alone does not tell: the address and the key were copied, too.
+        (copy / "lake.pid").unlink()
+
+        with pytest.raises(ConfigError) as caught:
+            settings.load(state_dir=copy).lake_credentials()
+        assert str(caught.value) == (
+            f"{copy}: this state folder is a copy: the address in it is that of the original's server; "
+            "`mlops up` starts a server for the copy"
+        )
+        try:
+            monkeypatch.setenv("MLOPS_STATE_DIR", str(copy))
+            ended = real("log", "flights")
+            assert f"data in {copy}" in ended.err
+            mine = lake_credentials.load(copy / "lakectl.yaml").endpoint
+            assert mine != original
+            assert lake_credentials.load(state_dir / "lakectl.yaml").endpoint == original
+        finally:
+            lake_servers.stop(copy)
+        assert lake_servers.running(state_dir) is not None
