@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from mlops.lakeserver.auth import Authenticator
+from mlops.lakeserver.auth import UNAUTHORIZED, Authenticator
+from mlops.lakeserver.connections import trust
 from mlops.lakeserver.errors import LakeError, NotBuilt, NotFound, Unauthorized
-from mlops.lakeserver.handlers.auth import UNAUTHORIZED
 from mlops.lakeserver.handlers.maintenance import COLLECT, VERIFY, maintain
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.routes import Route, Router, unbuilt_router
@@ -111,9 +111,10 @@ class Application:
         return await self._on_thread(route, request)
 
     def _user_of(self, scope: Scope) -> str:
-        user = self._authenticator.user_of(scope["headers"])
+        user = self._authenticator.user_of(scope["headers"], scope["method"])
         if user is None:
             raise Unauthorized(UNAUTHORIZED)
+        trust(scope)
         return user
 
     async def _on_thread(self, route: Route, request: Request) -> Response:

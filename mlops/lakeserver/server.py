@@ -10,20 +10,24 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mlops.lakeserver.auth import Authenticator, Credentials
+from mlops.lakeserver.connections import ConnectionLimits
+from mlops.lakeserver.errors import LakeError
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.store import Store
 from mlops.lakeserver.store.files import Files
+from mlops.lakeserver.store.lock import DESCRIPTION, StoreUnusable
 
 DEFAULT_LISTEN = "127.0.0.1:8000"
-DESCRIPTION = "server.json"
 READY_S = 30.0
 BACKLOG = 1024
+WANTED_DESCRIPTORS = 4096
 
 
 class ListenRefused(ValueError):
@@ -43,6 +47,8 @@ class Options:
         files: what stands between the store and the file system.
         hooks: whether hooks are run.
         import_from: the folder of which files may be imported; None for no folder.
+        webhooks: the addresses (host, or host:port) that webhooks may reach.
+        connections: how many clients there may be, and how long they may take.
     """
 
     data: Path
@@ -54,6 +60,8 @@ class Options:
     files: Files | None = None
     hooks: bool = True
     import_from: Path | None = None
+    webhooks: tuple[str, ...] = ()
+    connections: ConnectionLimits = field(default_factory=ConnectionLimits)
 
 
 class Server:
@@ -64,7 +72,7 @@ class Server:
     Raises:
         ListenRefused: the address is not loopback.
         StoreInUse: another server has the folder.
-        FormatMismatch: the folder holds a store of another form.
+        FormatMismatch: the folder holds a store of another form, or what is left of one.
         OSError: the address is taken.
     """
 
@@ -76,35 +84,49 @@ class Server:
         self.lake = Lake(
             self._store, clock=options.clock, new_id=options.new_id, import_from=options.import_from
         )
-        try:
-            self._uvicorn = self._prepare()
-            self._socket = _bound(host, port)
-        except BaseException:
-            self._store.close()
-            raise
-        self.url = f"http://{_shown(host)}:{self._socket.getsockname()[1]}"
-        self._store.lock.describe(self.url)
         self._description = options.data / DESCRIPTION
-        self._description.write_text(json.dumps({"pid": os.getpid(), "address": self.url}) + "\n")
+        with ExitStack() as opened:
+            opened.callback(self._store.close)
+            try:
+                self._uvicorn = self._prepare()
+            except LakeError as error:
+                raise StoreUnusable(f"{options.data} cannot be used: {error.message}") from error
+            self._socket = _bound(host, port)
+            opened.callback(self._socket.close)
+            self.url = f"http://{_shown(host)}:{self._socket.getsockname()[1]}"
+            self._store.lock.describe(self.url)
+            self._description.write_text(json.dumps({"pid": os.getpid(), "address": self.url}) + "\n")
+            opened.pop_all()
 
     def _prepare(self) -> Any:
         import uvicorn
 
         from mlops.lakeserver.app import Application
+        from mlops.lakeserver.connections import Connections
         from mlops.lakeserver.pages.site import site
         from mlops.lakeserver.protocol import LimitedProtocol
+        from mlops.lakeserver.store.session_rows import SessionRows
 
         if self._options.hooks:
             self._start_hooks()
-        authenticator = Authenticator(self.credentials, self._store.secret, self._options.clock)
+        authenticator = Authenticator(
+            self.credentials,
+            self._store.secret,
+            lambda fingerprint: SessionRows(self._store, fingerprint),
+            self._options.clock,
+        )
         self._application = Application(self.lake, authenticator, site(self.lake, authenticator))
+        self._connections = Connections(self._options.connections.within(_descriptors()))
         config = uvicorn.Config(
             self._application,
             log_level="warning",
             access_log=False,
             lifespan="off",
             server_header=False,
-            http=LimitedProtocol,
+            # Whoever asks could say to be somewhere else.
+            proxy_headers=False,
+            http=partial(LimitedProtocol, self._connections),  # type: ignore[arg-type]  # a factory will do
+            ws="none",
             loop="uvloop" if os.name != "nt" else "asyncio",
             timeout_graceful_shutdown=5,
             timeout_keep_alive=75,
@@ -113,6 +135,8 @@ class Server:
 
     def _start_hooks(self) -> None:
         from mlops.lakeserver.hooks.engine import HookEngine
+        from mlops.lakeserver.hooks.http_post import check_address
+        from mlops.lakeserver.hooks.model import Limits
         from mlops.lakeserver.operations.actions import Runs, View
 
         self.lake.hooks = HookEngine(
@@ -120,6 +144,7 @@ class Server:
             Runs(self.lake),
             clock=self.lake.now_utc,
             new_id=self.lake.new_id,
+            limits=Limits(webhook_addresses=tuple(map(check_address, self._options.webhooks))),
         )
 
     def run(self) -> None:
@@ -151,6 +176,22 @@ class Server:
     def stop(self) -> None:
         """Makes `run` return once what is being answered has been."""
         self._uvicorn.should_exit = True
+
+
+def _descriptors() -> int:
+    """Returns how many files this process may have open, after asking for as many as it may use."""
+    try:
+        import resource
+    except ImportError:  # pragma: no cover - Windows has no such limit
+        return WANTED_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    wanted = WANTED_DESCRIPTORS if hard == unlimited else min(WANTED_DESCRIPTORS, hard)
+    if soft != unlimited and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return WANTED_DESCRIPTORS if soft == unlimited else soft
 
 
 def _loopback(listen: str) -> tuple[str, int]:

@@ -145,8 +145,10 @@ def test_forms_of_other_sites_are_refused(browser: Browser) -> None:
 
 
 def test_logging_out(browser: Browser) -> None:
-    assert "Log out" in browser.go("/repositories")[1]
-    browser.go("/auth/logout", {})
+    page = browser.go("/repositories")[1]
+    assert "Log out" in page
+    token = page.partition('name="sent_from_here" value="')[2].partition('"')[0]
+    browser.go("/auth/logout", {"sent_from_here": token})
     assert "Secret access key" in browser.go("/repositories")[1]
 
 

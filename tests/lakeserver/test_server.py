@@ -133,13 +133,13 @@ def test_tokens_and_cookies(data_dir: Path, new_api: Any, credentials: Credentia
         assert api("POST", "/auth/login", key | {"secret_access_key": "x"}).status == 401
         answer = api("POST", "/auth/login", key)
         token, cookie = answer.json["token"], answer.headers["Set-Cookie"]
-        assert answer.json["token_expiration"] == 1_700_000_000 + 7 * 86400
+        assert answer.json["token_expiration"] == 1_700_000_000 + 12 * 3600
         assert "HttpOnly" in cookie
         assert "SameSite=Lax" in cookie
         bearer, session = {"Authorization": f"Bearer {token}"}, {"Cookie": cookie.partition(";")[0]}
         assert api("GET", "/user", headers=bearer).status == 200
         assert api("GET", "/user", headers=session).status == 200
-        now[0] += 7 * 86400 + 1
+        now[0] += 12 * 3600 + 1
         assert api("GET", "/user", headers=bearer).status == 401
         assert api("GET", "/user", headers=session).status == 401
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from mlops.lakeserver.auth import COOKIE, SESSION_S, Authenticator
+from mlops.lakeserver.auth import COOKIE, CSRF_HEADER, UNAUTHORIZED, Authenticator
 from mlops.lakeserver.bodies import Body
+from mlops.lakeserver.connections import trust
 from mlops.lakeserver.errors import Unauthorized
+from mlops.lakeserver.sessions import SESSION_S
 from mlops.lakeserver.wire import Request, Response, json_response
-
-UNAUTHORIZED = "error authenticating request"
 
 
 def login(request: Request) -> Response:
-    """Gives a token, and a session cookie, for an access key."""
+    """Gives a token, and a session cookie, for an access key; both end after 12 hours (lakeFS: 7 days).
+
+    They also end with the access key, and at a logout on the pages. A change made with the cookie and without
+    an `Authorization` header has to carry the answer's `X-CSRF-Token`; lakeFS asks for none. After 10 wrong
+    keys in a minute from one address, the answer is 429.
+    """
     if request.body is None:
         raise Unauthorized(UNAUTHORIZED)
     body = Body(request.body, "LoginInformation")
     authenticator: Authenticator = request.scope["lake.authenticator"]
-    if not authenticator.check(body.text("access_key_id"), body.text("secret_access_key")):
-        raise Unauthorized(UNAUTHORIZED)
-    token, expires = authenticator.new_token()
-    return json_response({"token": token, "token_expiration": expires}, headers=(session_cookie(token),))
+    address = (request.scope.get("client") or ("",))[0]
+    key_id, secret = body.text("access_key_id"), body.text("secret_access_key")
+    token, expires = authenticator.log_in(key_id, secret, address)
+    headers = (session_cookie(token), (CSRF_HEADER, authenticator.form_token_of(token).encode()))
+    return json_response({"token": token, "token_expiration": expires}, headers=headers)
 
 
 def session_cookie(token: str, max_age_s: int = SESSION_S) -> tuple[bytes, bytes]:
@@ -34,6 +40,7 @@ def get_current_user(request: Request) -> Response:
     headers = request.scope["headers"]
     name = authenticator.user_of(headers)
     if name is not None:
+        trust(request.scope)
         created = int(request.lake.store.setting("created"))
         user = {"id": name, "creation_date": created, "friendly_name": "", "email": ""}
         return json_response({"user": user})

@@ -35,7 +35,7 @@ def list_runs(visit: Visit) -> Response:
         "Actions",
         shown if rows else tag("p", "No hook has run yet.", class_="quiet"),
         next_page(after, result),
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="actions",
     )
@@ -69,7 +69,7 @@ def show_run(visit: Visit) -> Response:
         facts(known),
         hooks,
         next_page(address(repo.id, "actions", run["run_id"], after=result.next_offset), result),
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="actions",
     )

@@ -35,7 +35,7 @@ def list_repositories(visit: Visit) -> Response:
         if rows
         else [tag("p", "There is none yet.", class_="quiet"), sample.offer(visit)]
     )
-    return page("Repositories", shown, next_page(after, result), user=visit.user)
+    return page("Repositories", shown, next_page(after, result), visit=visit)
 
 
 def list_objects(visit: Visit) -> Response:
@@ -69,7 +69,7 @@ def list_objects(visit: Visit) -> Response:
         shown,
         next_page(after, result),
         _readme(visit, Place(repo.id, ref, f"{path}{README}")) if not path or path.endswith("/") else None,
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="objects",
     )
@@ -110,7 +110,7 @@ def _list_uncommitted(visit: Visit, repository: str, ref: str, path: str) -> Res
         tag("p", link(address(repository, "objects", ref=ref, path=path), "All objects")),
         shown if rows else tag("p", "All is committed.", class_="quiet"),
         next_page(address(repository, "objects", **query, after=result.next_offset), result),
-        user=visit.user,
+        visit=visit,
         repository=repository,
         tab="objects",
     )
@@ -158,7 +158,7 @@ def show_object(visit: Visit) -> Response:
         preview(visit.lake, entry, place),
         tag("h2", "About this object"),
         facts(known),
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="objects",
     )

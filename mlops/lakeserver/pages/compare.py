@@ -47,7 +47,7 @@ def compare(visit: Visit) -> Response:
         form,
         offer if source and source != base else None,
         shown,
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="compare",
     )

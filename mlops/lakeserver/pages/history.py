@@ -39,7 +39,7 @@ def list_commits(visit: Visit) -> Response:
         ref_form(address(repo.id, "commits"), "Ref", ref),
         table(["Commit", "Message", "By", "When"], rows, text=1),
         next_page(address(repo.id, "commits", ref=ref, after=result.next_offset), result),
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="commits",
     )
@@ -71,7 +71,7 @@ def show_commit(visit: Visit) -> Response:
         facts(metadata) if metadata else tag("p", "None.", class_="quiet"),
         tag("h2", "Changes"),
         _changes(visit, name, commit),
-        user=visit.user,
+        visit=visit,
         repository=visit.repository,
         tab="commits",
     )
@@ -139,7 +139,7 @@ def list_branches(visit: Visit) -> Response:
         next_page(
             address(repo.id, "branches", prefix=visit.query("prefix"), after=result.next_offset), result
         ),
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="branches",
     )
@@ -160,7 +160,7 @@ def list_tags(visit: Visit) -> Response:
         "Tags",
         table(["Tag", "Commit"], rows) if rows else tag("p", "There is none yet.", class_="quiet"),
         next_page(address(repo.id, "tags", prefix=visit.query("prefix"), after=result.next_offset), result),
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="tags",
     )

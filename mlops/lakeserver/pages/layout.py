@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 
 from mlops.lakeserver.operations.paging import Page
 from mlops.lakeserver.pages.markup import Markup, Part, address, join, link, tag
+from mlops.lakeserver.pages.visit import Visit
 
 STYLE_PATH = "/assets/style.css"
 
@@ -31,9 +32,17 @@ _TABS = ("objects", "compare", "commits", "branches", "tags", "pulls", "actions"
 
 
 def page(
-    title: str, *content: Part, user: str = "", repository: str = "", tab: str = "", status: int = 200
+    title: str,
+    *content: Part,
+    visit: Visit | None = None,
+    repository: str = "",
+    tab: str = "",
+    status: int = 200,
 ) -> HTMLResponse:
-    """A page; with `repository`, its tabs are on it, and `tab` is marked as the one that is open."""
+    """A page, as somebody who visits it sees it.
+
+    With `repository`, its tabs are on it, and `tab` is marked as the one that is open.
+    """
     head = [
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
@@ -42,7 +51,7 @@ def page(
     ]
     body = [
         link("#content", "To the content", class_="skip"),
-        _header(user),
+        _header(visit),
         _tabs(repository, tab) if repository else None,
         tag("main", tag("h1", title), list(content), id="content"),
     ]
@@ -50,17 +59,20 @@ def page(
     return HTMLResponse(f"<!DOCTYPE html>\n{html}\n", status, HEADERS)
 
 
-def error_page(status: int, text: str, *content: Part, user: str = "", repository: str = "") -> HTMLResponse:
+def error_page(
+    status: int, text: str, *content: Part, visit: Visit | None = None, repository: str = ""
+) -> HTMLResponse:
     """A page that says what went wrong, with the HTTP status as its heading."""
     said = tag("p", text, class_="error", role="alert")
     title = f"{status} {HTTPStatus(status).phrase}"
-    return page(title, said, list(content), user=user, repository=repository, status=status)
+    return page(title, said, list(content), visit=visit, repository=repository, status=status)
 
 
-def _header(user: str) -> Markup:
-    if not user:
+def _header(visit: Visit | None) -> Markup:
+    if visit is None:
         return tag("header", tag("strong", "lake"))
-    logout = tag("form", tag("button", f"Log out {user}"), method="post", action="/auth/logout")
+    button = tag("button", f"Log out {visit.user}")
+    logout = tag("form", visit.token_field(), button, method="post", action="/auth/logout")
     return tag("header", tag("strong", "lake"), link("/repositories", "Repositories"), logout)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from mlops.lakeserver.auth import Authenticator
+from mlops.lakeserver.errors import TooManyTries, Unauthorized
 from mlops.lakeserver.handlers.auth import session_cookie
 from mlops.lakeserver.pages.layout import HEADERS, page
 from mlops.lakeserver.pages.markup import tag
@@ -16,7 +17,7 @@ PATH = "/auth/login"
 HOME = "/repositories"
 
 
-def form(target: str, problem: str = "") -> Response:
+def form(target: str, problem: str = "", status: int = 0) -> Response:
     """The form; logging in leads to `target`."""
     fields = [
         tag("input", type="hidden", name="next", value=target),
@@ -42,13 +43,16 @@ def form(target: str, problem: str = "") -> Response:
         "Log in",
         tag("p", problem, class_="error", role="alert") if problem else None,
         tag("form", fields, method="post", action=PATH, class_="stack"),
-        status=401 if problem else 200,
+        status=status or (401 if problem else 200),
     )
 
 
 def local_target(target: str) -> str:
     """`target` if it is a page of this site, else the first page."""
-    parts = urlsplit(target)
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return HOME
     local = (
         target.startswith("/")
         and not target.startswith(("//", "/\\"))
@@ -58,24 +62,16 @@ def local_target(target: str) -> str:
     return target if local and "\\" not in target and target.isprintable() else HOME
 
 
-def same_origin(request: Request) -> bool:
-    """Whether a form was sent from a page of this site."""
-    site = request.headers.get("sec-fetch-site")
-    if site is not None and site not in ("same-origin", "none"):
-        return False
-    origin = request.headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
-
-
-async def log_in(request: Request, authenticator: Authenticator) -> Response:
-    """Keeps a session if the key is right."""
-    fields = await request.form(max_files=0, max_fields=10)
-    target = local_target(str(fields.get("next", HOME)))
-    if not authenticator.check(
-        str(fields.get("access_key_id", "")), str(fields.get("secret_access_key", ""))
-    ):
+def log_in(fields: Mapping[str, str], authenticator: Authenticator, sender: str) -> Response:
+    """Keeps a session if the key that a form sent is right."""
+    target = local_target(fields.get("next", HOME))
+    key_id, secret = fields.get("access_key_id", ""), fields.get("secret_access_key", "")
+    try:
+        token, _ = authenticator.log_in(key_id, secret, sender)
+    except Unauthorized:
         return form(target, "The credentials don't match.")
-    token, _ = authenticator.new_token()
+    except TooManyTries as error:
+        return form(target, error.message, status=error.status)
     return _with_cookie(RedirectResponse(target, 303, HEADERS), session_cookie(token))
 
 

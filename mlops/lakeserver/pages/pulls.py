@@ -53,7 +53,7 @@ def list_pulls(visit: Visit) -> Response:
         if rows
         else tag("p", "There is none.", class_="quiet"),
         next_page(address(repo.id, "pulls", status=status, after=result.next_offset), result),
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="pulls",
     )
@@ -90,7 +90,7 @@ def create_form(visit: Visit, problem: str = "") -> Response:
             action=address(repo.id, "pulls", "create"),
             class_="stack",
         ),
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="pulls",
         status=400 if problem else 200,
@@ -139,7 +139,7 @@ def show_pull(visit: Visit, problem: LakeError | None = None) -> Response:
         _actions(visit, pull["status"]),
         tag("h2", "Changes") if pull["status"] == pulls.OPEN else None,
         _changes(visit, destination, source) if pull["status"] == pulls.OPEN else None,
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="pulls",
         status=problem.status if problem else 200,

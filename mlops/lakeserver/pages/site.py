@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -13,8 +13,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from mlops.lakeserver.auth import Authenticator
-from mlops.lakeserver.errors import LakeError
+from mlops.lakeserver.auth import Authenticator, same_origin
+from mlops.lakeserver.connections import trust
+from mlops.lakeserver.errors import BadRequest, LakeError
 from mlops.lakeserver.operations import repositories
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.pages import actions, browse, compare, history, login, pulls, sample, settings
@@ -46,6 +47,8 @@ _FORMS: dict[str, Callable[[Visit], Response]] = {
     "/repositories/{repository}/pulls/{pull}": pulls.act,
 }
 _MAX_FORM_BYTES = 64 * 1024
+_FROM_ELSEWHERE = "This form was sent from another site."
+_NOT_FROM_HERE = "This form was not sent from here, or is too old: open it again."
 
 
 def site(lake: Lake, authenticator: Authenticator) -> Starlette:
@@ -57,16 +60,18 @@ def site(lake: Lake, authenticator: Authenticator) -> Starlette:
     async def log_in(request: Request) -> Response:
         if request.method != "POST":
             return login.form(login.local_target(request.query_params.get("next", login.HOME)))
-        if not login.same_origin(request):
-            return error_page(403, "This form was sent from another site.")
-        return await login.log_in(request, authenticator)
+        if not same_origin(request.scope["headers"]):
+            return error_page(403, _FROM_ELSEWHERE)
+        fields = await _fields(request)
+        sender = request.client.host if request.client else ""
+        return await run_in_threadpool(login.log_in, fields, authenticator, sender)
 
     async def log_out(request: Request) -> Response:
-        return (
-            login.log_out()
-            if login.same_origin(request)
-            else error_page(403, "This form was sent from another site.")
-        )
+        headers = request.scope["headers"]
+        if not _sent_from_here(request, await _fields(request), authenticator.form_token(headers)):
+            return error_page(403, _NOT_FROM_HERE)
+        await run_in_threadpool(authenticator.log_out, headers)
+        return login.log_out()
 
     return Starlette(
         routes=[
@@ -78,17 +83,27 @@ def site(lake: Lake, authenticator: Authenticator) -> Starlette:
             *[Route(path, guarded(show), methods=["POST"]) for path, show in _FORMS.items()],
             *[Route(path, guarded(show)) for path, show in _PAGES.items()],
         ],
-        exception_handlers={HTTPException: _refused, Exception: _failed},
+        exception_handlers={HTTPException: _refused, LakeError: _told, Exception: _failed},
     )
 
 
 async def _fields(request: Request) -> dict[str, str]:
-    """What a form sent; nothing where that is too much for any form of these pages."""
+    """What a form sent.
+
+    Raises:
+        BadRequest: it is more than any form of these pages has, or not sent as these pages send it.
+    """
     length = request.headers.get("content-length", "")
-    if not length.isdigit() or int(length) > _MAX_FORM_BYTES:
-        return {}
-    form = await request.form(max_files=0, max_fields=20)
-    return {key: value for key, value in form.items() if isinstance(value, str)}
+    if not (length.isascii() and length.isdigit()) or int(length) > _MAX_FORM_BYTES:
+        raise BadRequest("The form is too large, or its size is not given.")
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/x-www-form-urlencoded":
+        raise BadRequest("The form has another content type than application/x-www-form-urlencoded.")
+    try:
+        pairs = parse_qsl((await request.body()).decode("ascii"), keep_blank_values=True, max_num_fields=20)
+    except ValueError:
+        raise BadRequest("The form cannot be read.") from None
+    return dict(pairs)
 
 
 async def _home(_: Request) -> Response:
@@ -109,6 +124,11 @@ async def _refused(_: Request, error: Exception) -> Response:
     return error_page(status, text, link("/repositories", "Repositories"))
 
 
+async def _told(_: Request, error: Exception) -> Response:
+    known = error if isinstance(error, LakeError) else LakeError("")
+    return error_page(known.status, known.message)
+
+
 async def _failed(_: Request, __: Exception) -> Response:
     return error_page(500, "Something is wrong with the server.")
 
@@ -122,32 +142,38 @@ class _Guarded:
         self._show = show
 
     async def answer(self, request: Request) -> Response:
-        user = self._authenticator.user_of(request.scope["headers"])
+        headers = request.scope["headers"]
+        # What a form changes is checked by the token in it, below.
+        user = self._authenticator.user_of(headers)
         if user is None:
             target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"{login.PATH}?next={quote(target, safe='')}", 302, HEADERS)
-        token = self._authenticator.form_token(request.scope["headers"])
+        trust(request.scope)
+        token = self._authenticator.form_token(headers)
         fields = await _fields(request) if request.method == "POST" else {}
+        visit = Visit(self._lake, user, request, token, fields)
         if request.method == "POST" and not _sent_from_here(request, fields, token):
-            text = "This form was not sent from here, or is too old: open it again."
-            return error_page(403, text, user=user)
+            return error_page(403, _NOT_FROM_HERE, visit=visit)
         try:
-            return await run_in_threadpool(self._show, Visit(self._lake, user, request, token, fields))
+            return await run_in_threadpool(self._show, visit)
         except LakeError as error:
-            return _refusal(self._lake, request, user, error)
+            return _refusal(visit, error)
 
 
-def _refusal(lake: Lake, request: Request, user: str, error: LakeError) -> Response:
+def _refusal(visit: Visit, error: LakeError) -> Response:
     """What was refused, what was asked for, and the way back to where something is."""
+    request = visit.request
     repository = request.path_params.get("repository", "")
     try:
-        repositories.get(lake, repository)
+        repositories.get(visit.lake, repository)
     except LakeError:
         repository = ""
     asked: list[tuple[str, Part]] = [(key, value) for key, value in request.query_params.items() if value]
-    return error_page(error.status, error.message, facts(asked), user=user, repository=repository)
+    # lakeFS answers 500 to some malformed refs, which its API has to repeat; a page need not.
+    status = 400 if type(error) is LakeError else error.status
+    return error_page(status, error.message, facts(asked), visit=visit, repository=repository)
 
 
 def _sent_from_here(request: Request, fields: dict[str, str], token: str) -> bool:
-    sent = fields.get(SENT_FROM_HERE, "").encode()
-    return login.same_origin(request) and compare_digest(sent, token.encode())
+    sent = fields.get(SENT_FROM_HERE, "").encode("utf-8", "replace")
+    return same_origin(request.scope["headers"]) and compare_digest(sent, token.encode())
