@@ -19,7 +19,7 @@ def show_branch_protection(visit: Visit) -> Response:
     return page(
         "Branch protection",
         table(["Branches that change by merges alone"], rows) if rows else nothing,
-        user=visit.user,
+        visit=visit,
         repository=repo.id,
         tab="branches",
     )
