@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from mlops.adapters import plain_yaml
-from mlops.runs.errors import InputError
+from mlops.runs.errors import InputError, ModelRefused
 
 FILE_NAME = "MLmodel"
 MODEL_FILE = "model.skops"
@@ -117,7 +117,7 @@ def _parsed(content: bytes, where: str) -> Mapping[str, Any]:
     return value
 
 
-def _refused(what: str, where: str) -> InputError:
-    return InputError(
+def _refused(what: str, where: str) -> ModelRefused:
+    return ModelRefused(
         f"the model asks for {what}", where=where, todo="only models as this project saves them are read"
     )

@@ -18,7 +18,7 @@ from mlops.adapters import mlflow_guard
 from mlops.adapters.mlflow_guard import MODEL_FILE
 from mlops.adapters.models import arrays, nodes
 from mlops.adapters.models.opening import check_file, opened
-from mlops.runs.errors import ConfigError, Corrupt, InputError
+from mlops.runs.errors import ConfigError, Corrupt, InputError, ModelRefused
 from mlops.runs.model import ObjectRecord
 from mlops.runs.saved_types import SavedType
 
@@ -99,7 +99,7 @@ def load(folder: Path, records: Sequence[ObjectRecord], trusted_types: Sequence[
     by_path = {record.path: record for record in records}
     extra = by_path.keys() - mlflow_guard.LAYOUT
     if extra:
-        raise InputError("no file of a saved model", where=min(extra))
+        raise ModelRefused("no file of a saved model", where=min(extra))
     recorded = by_path.get(MODEL_FILE)
     if recorded is None:
         raise Corrupt("holds no model", where=MODEL_FILE)

@@ -12,19 +12,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mlops.adapters.tracking_seen import (
+    is_damage,
+    next_step,
+    pages,
+    registered_model,
+    seen_version,
+    tracked_run,
+    version_of,
+)
 from mlops.adapters.tracking_store import artifacts_of, make_folder, quieten, reason_of, redacted
-from mlops.runs.audit_tracker import Version
-from mlops.runs.errors import TrackerUnavailable
+from mlops.runs.errors import TrackerDamaged, TrackerUnavailable
 from mlops.runs.model import Run
 from mlops.runs.names import RAW
+from mlops.runs.tracked import RECORDED_AGAIN, TrackedRun, Version, identity_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run as TrackedRun
+    from mlflow.entities import Run as MlflowRun
 
 RUN_ID = "mlops.run_id"
 CODE_COMMIT = "mlops.code_commit"
@@ -67,7 +76,7 @@ class MLflowTracker:
             tracker_run = begun.info.run_id
             params = {**run.inputs.params, "seed": run.inputs.seed}
             self._log(client, tracker_run, params=params, tags={**_tags_of(run), **tags})
-            self._log_dataset(client, begun, run)
+            self._log_dataset(client, begun, run, tags.get(RECORDED_AGAIN, ""))
             if begun.info.status in {"FAILED", "KILLED"}:
                 client.update_run(tracker_run, status="RUNNING")
             return tracker_run
@@ -83,7 +92,8 @@ class MLflowTracker:
         with self._calls() as client:
             known = client.get_run(tracker_run).data.metrics if metrics else {}
             new = {key: value for key, value in (metrics or {}).items() if known.get(key) != value}
-            self._log(client, tracker_run, metrics=new, tags=tags or {})
+            step = next_step(client, tracker_run, [key for key in new if key in known])
+            self._log(client, tracker_run, metrics=new, tags=tags or {}, step=step)
 
     def finish(self, tracker_run: str, *, failed: bool) -> None:
         """End a run as finished or failed; one that has ended so keeps its end time."""
@@ -101,12 +111,12 @@ class MLflowTracker:
     def register(self, model: str, uri: str, tracker_run: str, tags: Mapping[str, str]) -> str:
         """Find or create the registered version whose source is ``uri`` and return its number as text."""
         with self._calls() as client:
-            version = _version_of(client, model, uri)
+            version = version_of(client, model, uri)
             if version is None:
                 _create_model(client, model)
                 client.create_model_version(model, uri, tracker_run or None, dict(tags), await_creation_for=0)
                 # Had another process done the same meanwhile, both agree on the lower number.
-                version = _version_of(client, model, uri)
+                version = version_of(client, model, uri)
             if version is None:
                 raise TrackerUnavailable("a registered version cannot be found again", where=self.address)
             return version
@@ -114,12 +124,12 @@ class MLflowTracker:
     def version_of(self, model: str, uri: str) -> str | None:
         """Return the registered version whose source is ``uri``, or None; the lowest of several."""
         with self._calls() as client:
-            return _version_of(client, model, uri)
+            return version_of(client, model, uri)
 
     def alias(self, model: str, alias: str) -> str | None:
         """Return the version an alias stands at, or None."""
         with self._calls() as client:
-            found = _model(client, model)
+            found = registered_model(client, model)
             version = None if found is None else found.aliases.get(alias)
             return None if version is None else str(version)
 
@@ -129,7 +139,7 @@ class MLflowTracker:
             if version is not None:
                 client.set_registered_model_alias(model, alias, version)
                 return
-            found = _model(client, model)
+            found = registered_model(client, model)
             if found is not None and alias in found.aliases:
                 client.delete_registered_model_alias(model, alias)
 
@@ -148,26 +158,47 @@ class MLflowTracker:
     def seen_runs(self) -> dict[str, Mapping[str, str]]:
         """Return run id to tags, for every run of the pipeline; the first one, should there be several."""
         with self._calls() as client:
-            experiment = self._known_experiment(client)
-            order = ["attributes.start_time DESC", "attributes.run_id DESC"]
-            rows = _pages(
-                lambda token: client.search_runs(
-                    [experiment], "", max_results=_PAGE, order_by=order, page_token=token
-                )
-            )
-            tags = [row.data.tags for row in rows] if experiment else []
+            tags = [row.data.tags for row in self._rows(client)]
             return {found[RUN_ID]: found for found in tags if RUN_ID in found}
 
     def seen_versions(self, model: str) -> list[Version]:
         """Return every registered version of a model, the lowest first; none where there is no such model."""
         with self._calls() as client:
-            rows = _pages(
+            rows = pages(
                 lambda token: client.search_model_versions(
                     f"name = '{model}'", max_results=_PAGE, page_token=token
                 )
             )
             found = sorted(rows, key=lambda row: int(row.version))
-            return [Version(str(row.version), row.source or "", dict(row.tags)) for row in found]
+            return [seen_version(client, row) for row in found]
+
+    def tracked_runs(self) -> dict[str, TrackedRun]:
+        """Return run id to run, for every run of the pipeline; the first one, should there be several."""
+        with self._calls() as client:
+            found = [tracked_run(row) for row in self._rows(client)]
+            return {run.tags[RUN_ID]: run for run in found if RUN_ID in run.tags}
+
+    def aliases(self, model: str) -> dict[str, str]:
+        """Return alias to version; none where there is no such model."""
+        with self._calls() as client:
+            found = registered_model(client, model)
+            return {} if found is None else {key: str(value) for key, value in found.aliases.items()}
+
+    def unregister(self, model: str, version: str) -> None:
+        """Remove a registered version; one that does not exist is no error."""
+        from mlflow.exceptions import MlflowException
+
+        with self._calls() as client:
+            try:
+                client.delete_model_version(model, version)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+
+    def discard(self, tracker_run: str) -> None:
+        """Remove a run, so that another one can be recorded under its run id; MLflow keeps it as deleted."""
+        with self._calls() as client:
+            client.delete_run(tracker_run)
 
     @contextmanager
     def _calls(self) -> Iterator[MlflowClient]:
@@ -176,6 +207,12 @@ class MLflowTracker:
         except TrackerUnavailable:
             raise
         except Exception as error:
+            if is_damage(error):
+                raise TrackerDamaged(
+                    "is not a database, or a damaged one",
+                    where=self.address,
+                    todo="restore it from a copy, or move it away and run `mlops reconcile`",
+                ) from error
             raise TrackerUnavailable(
                 reason_of(error),
                 where=self.address,
@@ -210,7 +247,21 @@ class MLflowTracker:
                 raise
             return found.experiment_id
 
-    def _find(self, client: MlflowClient, run_id: str) -> TrackedRun | None:
+    def _rows(self, client: MlflowClient) -> list[Any]:
+        """Return all runs, the oldest last: it is the one that counts."""
+        experiment = self._known_experiment(client)
+        if not experiment:
+            return []
+        order = ["attributes.start_time DESC", "attributes.run_id DESC"]
+        return list(
+            pages(
+                lambda token: client.search_runs(
+                    [experiment], "", max_results=_PAGE, order_by=order, page_token=token
+                )
+            )
+        )
+
+    def _find(self, client: MlflowClient, run_id: str) -> MlflowRun | None:
         wanted = f"tags.`{RUN_ID}` = '{run_id}'"
         order = ["attributes.start_time ASC", "attributes.run_id ASC"]
         experiment = self._known_experiment(client)
@@ -227,80 +278,49 @@ class MLflowTracker:
         metrics: Mapping[str, float] | None = None,
         params: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
+        step: int = 0,
     ) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
         now_ms = int(time.time() * 1000)
         client.log_batch(
             tracker_run,
-            metrics=[Metric(key, float(value), now_ms, 0) for key, value in (metrics or {}).items()],
+            metrics=[Metric(key, float(value), now_ms, step) for key, value in (metrics or {}).items()],
             params=[Param(key, str(value)) for key, value in (params or {}).items()],
             tags=[RunTag(key, str(value)[:MAX_TAG]) for key, value in (tags or {}).items()],
             synchronous=True,
         )
 
-    def _log_dataset(self, client: MlflowClient, begun: TrackedRun, run: Run) -> None:
+    def _log_dataset(self, client: MlflowClient, begun: MlflowRun, run: Run, again: str) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         uri = f"lakefs://{run.inputs.pipeline}/{run.fork}/{RAW}"
         digest = run.inputs.raw_digest[:MAX_DIGEST]
-        dataset = Dataset(f"{run.inputs.pipeline}/raw", digest, "lakefs", json.dumps({"uri": uri}))
+        # MLflow has one entry per name and digest; one that was changed cannot be corrected.
+        name = f"{run.inputs.pipeline}/raw" + (f" {again}" if again else "")
+        dataset = Dataset(name, digest, "lakefs", json.dumps({"uri": uri}))
         known = begun.inputs.dataset_inputs if begun.inputs else []
         if all(entry.dataset.digest != digest for entry in known):
             context = InputTag("mlflow.data.context", "training")
             client.log_inputs(begun.info.run_id, [DatasetInput(dataset, [context])])
 
 
-def _pages(search: Callable[[str | None], Any]) -> Iterator[Any]:
-    """Yield the rows of every page of a search."""
-    token = None
-    while True:
-        page = search(token)
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
 def _tags_of(run: Run) -> dict[str, str]:
     return {
-        RUN_ID: run.run_id,
+        **identity_tags(run),
         "mlops.attempt": str(run.attempt),
-        "mlops.repository": run.inputs.pipeline,
         "mlops.branch": run.branch,
         "mlops.fork_commit": run.fork,
-        "mlops.inputs_digest": run.inputs.digest,
-        "mlops.raw_digest": run.inputs.raw_digest,
-        "mlops.code_digest": run.inputs.code_digest,
-        "mlops.lock_digest": run.inputs.lock_digest,
     }
-
-
-def _model(client: MlflowClient, model: str) -> Any:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return client.get_registered_model(model)
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
 
 
 def _create_model(client: MlflowClient, model: str) -> None:
     from mlflow.exceptions import MlflowException
 
-    if _model(client, model) is not None:
+    if registered_model(client, model) is not None:
         return
     try:
         client.create_registered_model(model)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-
-
-def _version_of(client: MlflowClient, model: str, uri: str) -> str | None:
-    wanted = f"name = '{model}' and source_path = '{uri}'"
-    rows = _pages(lambda token: client.search_model_versions(wanted, page_token=token))
-    found = [int(row.version) for row in rows if row.source == uri]
-    return str(min(found)) if found else None

@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from mlops.runs.audit_subject import AuditFinding
-from mlops.runs.errors import TrackerUnavailable
+from mlops.runs.errors import TrackerDamaged, TrackerUnavailable
 from mlops.runs.history import kind_of
 from mlops.runs.model import Kind
 from mlops.runs.ports import Commit, Ports
 from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri
+from mlops.runs.tracked import Registry, TrackedRun, Version, altered, expected
 
 RECONCILE = "run `mlops reconcile`"
 RESTORE = "find out who moved main; tags and the tracker say what it held"
-
-
-@dataclass(frozen=True)
-class Version:
-    """A registered version of the model.
-
-    Attributes:
-        version: Its number, as text.
-        uri: Where its model lies.
-        tags: Its tags.
-    """
-
-    version: str
-    uri: str
-    tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @runtime_checkable
@@ -62,9 +47,15 @@ def tracker_findings(
     if witness is None:
         yield AuditFinding("", "I15", "links with the tracker were not looked at", "", proved=False)
         return
+    model = ports.lake.repository
     try:
-        runs, versions = witness.seen_runs(), witness.seen_versions(ports.lake.repository)
-        alias = ports.tracker.alias(ports.lake.repository, CHAMPION_ALIAS)
+        runs, versions = witness.seen_runs(), witness.seen_versions(model)
+        alias = ports.tracker.alias(model, CHAMPION_ALIAS)
+        held = witness.tracked_runs() if isinstance(witness, Registry) else None
+        aliases = witness.aliases(model) if isinstance(witness, Registry) else dict[str, str]()
+    except TrackerDamaged as error:
+        yield AuditFinding("", "I15", f"the tracker's store is damaged: {error}", error.todo)
+        return
     except TrackerUnavailable as error:
         yield AuditFinding("", "I15", f"the tracker cannot be asked: {error}", error.todo, proved=False)
         return
@@ -73,9 +64,15 @@ def tracker_findings(
         by_uri.setdefault(version.uri, version)
     promotions = [commit for commit in standing if kind_of(commit) is Kind.PROMOTION]
     for commit in promotions:
-        yield from _linked(commit, model_uri(ports.lake.repository, commit.id), by_uri, runs)
-    yield from _dangling(ports.lake.repository, versions, runs, explained)
-    current = by_uri.get(model_uri(ports.lake.repository, promotions[-1].id)) if promotions else None
+        yield from _linked(commit, model_uri(model, commit.id), by_uri, runs)
+        if held is not None:
+            yield from _held(ports, commit, by_uri.get(model_uri(model, commit.id)), held)
+    yield from _dangling(model, versions, runs, explained)
+    yield from _extra(model, versions, explained)
+    for other in sorted(aliases.keys() - {CHAMPION_ALIAS}):
+        what = f"the alias {other} stands at version {aliases[other]}; nothing keeps it in line with main"
+        yield AuditFinding("", "I11", what, RECONCILE)
+    current = by_uri.get(model_uri(model, promotions[-1].id)) if promotions else None
     if alias != (current.version if current else None):
         stands = f"at version {alias}" if alias else "nowhere"
         yield AuditFinding("", "I11", f"the alias {CHAMPION_ALIAS} stands {stands}", RECONCILE)
@@ -90,11 +87,47 @@ def _linked(
         yield AuditFinding(commit.id, "I15", f"promotion {number} has no registered version", RECONCILE)
     tags = runs.get(run_id)
     if tags is None:
-        what = f"the tracker has no run {run_id}"
-        yield AuditFinding(commit.id, "I15", what, "nothing brings it back: note it")
+        yield AuditFinding(commit.id, "I15", f"the tracker has no run {run_id}", RECONCILE)
     elif tags.get("mlops.merge_commit") != commit.id:
         what = f"the tracker's run {run_id} does not name the commit that promoted it"
         yield AuditFinding(commit.id, "I15", what, RECONCILE)
+
+
+def _held(
+    ports: Ports, commit: Commit, version: Version | None, held: Mapping[str, TrackedRun]
+) -> Iterator[AuditFinding]:
+    """Yield what the tracker holds otherwise than the lake, of a promotion's run and registered version."""
+    number, run_id = commit.metadata.get("number", ""), commit.metadata.get("run_id", "")
+    wanted, run = expected(ports.lake, commit), held.get(run_id)
+    if wanted is None:
+        return
+    if run is not None:
+        for what in wanted.differences(run):
+            if not what.startswith("the tag mlops.merge_commit"):  # `_linked` says that
+                yield AuditFinding(commit.id, "I15", f"in the tracker's run {run_id} {what}", RECONCILE)
+    if version is not None:
+        uri = model_uri(ports.lake.repository, commit.id)
+        for what in altered(version, uri, wanted.version_tags, run.id if run else None):
+            text = f"version {version.version}, of promotion {number}, {what}"
+            yield AuditFinding(commit.id, "I15", text, RECONCILE)
+
+
+def is_explained(version: Version, model: str, known: Collection[str]) -> bool:
+    """Tell whether a registered version names the model of a commit that is or was lawfully on `main`."""
+    prefix, suffix = model_uri(model, "\0").split("\0")
+    commit = version.uri.removeprefix(prefix).removesuffix(suffix)
+    return version.uri == model_uri(model, commit) and commit in known
+
+
+def _extra(model: str, versions: Sequence[Version], known: Collection[str]) -> Iterator[AuditFinding]:
+    """Yield versions that no promotion explains, and copies that are fetched from elsewhere."""
+    for version in versions:
+        if version.stored_at is not None and not is_explained(version, model, known):
+            what = f"version {version.version} of {model} names {version.uri!r:.120}, which no promotion is"
+            yield AuditFinding("", "I15", what, RECONCILE)
+        elif version.stored_at not in (None, version.uri):
+            what = f"version {version.version} of {model} is fetched from {version.stored_at!r:.120}"
+            yield AuditFinding("", "I15", what, RECONCILE)
 
 
 def _dangling(

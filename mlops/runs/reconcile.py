@@ -8,7 +8,6 @@ leave an old champion behind.
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 from mlops.runs import names
@@ -24,6 +23,7 @@ from mlops.runs.rollback_forward import announced, drop
 from mlops.runs.settling import reset_main, settle_older
 from mlops.runs.staging import drop_staged
 from mlops.runs.tagging import tag_events
+from mlops.runs.tracked import finite_metrics, outcome_tags, version_tags
 
 #: MLflow's name for what `main` holds.
 CHAMPION_ALIAS = "champion"
@@ -184,7 +184,7 @@ def _register(ports: Ports, state: MainState, promoted: Commit) -> list[str]:
         missing.append(commit)
     done: list[str] = []
     for commit in reversed(missing):
-        version = _register_one(ports, commit)
+        version = register_one(ports, commit)
         done.append(f"registered version {version} of {model} for promotion {commit.metadata['number']}")
     if tracker.alias(model, CHAMPION_ALIAS) != version:
         tracker.set_alias(model, CHAMPION_ALIAS, version)
@@ -193,16 +193,14 @@ def _register(ports: Ports, state: MainState, promoted: Commit) -> list[str]:
     return done
 
 
-def _register_one(ports: Ports, promoted: Commit) -> str:
-    """Register a promotion's model and return the version; the tracker's run names the commit before that."""
-    tracker, model, meta = ports.tracker, ports.lake.repository, promoted.metadata
-    tracker_run = tracker.find(meta["run_id"]) or ""
-    tags = {
-        "mlops.number": meta["number"],
-        "mlops.run_id": meta["run_id"],
-        "mlops.merge_commit": promoted.id,
-        "mlops.evidence_commit": meta["evidence_commit"],
-    }
+def register_one(ports: Ports, promoted: Commit) -> str:
+    """Register a promotion's model and return the version; the tracker's run names the commit before that.
+
+    A version that is registered already stays as it is.
+    """
+    tracker, model = ports.tracker, ports.lake.repository
+    tracker_run = tracker.find(promoted.metadata["run_id"]) or ""
+    tags = version_tags(promoted)
     if tracker_run:
         tracker.record(tracker_run, tags=tags)
     version = tracker.register(model, model_uri(model, promoted.id), tracker_run, tags)
@@ -212,23 +210,12 @@ def _register_one(ports: Ports, promoted: Commit) -> str:
 
 
 def record_promotion(ports: Ports, promotion: Promotion) -> None:
-    """Tell the tracker how a run ended; the registered version and the alias follow by `reconcile`.
-
-    A refusal names no commit of `main`, and takes none away that the tracker has seen the run at.
-    """
+    """Tell the tracker how a run ended; the registered version and the alias follow by `reconcile`."""
     tracker_run = ports.tracker.find(promotion.run.run_id)
     if tracker_run is None:
         return
-    decision = promotion.decision
-    tags = {
-        "mlops.verdict": str(decision.verdict.outcome),
-        "mlops.reason": str(decision.verdict.findings[0].reason),
-        "mlops.sentence": decision.verdict.sentence[:1000],
-        "mlops.evidence_commit": promotion.evidence_commit,
-        "mlops.compared_to": str(decision.compared_to.number),
-    }
-    if promotion.merge_commit:
-        tags |= {"mlops.merge_commit": promotion.merge_commit, "mlops.number": str(promotion.number)}
-    finite = {name: value for name, value in decision.metrics.items() if math.isfinite(value)}
-    ports.tracker.record(tracker_run, metrics=finite, tags=tags)
+    tags = outcome_tags(
+        promotion.decision, str(promotion.number), promotion.evidence_commit, promotion.merge_commit
+    )
+    ports.tracker.record(tracker_run, metrics=finite_metrics(promotion.decision), tags=tags)
     ports.tracker.finish(tracker_run, failed=False)

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlops.runs.errors import InputError
+from mlops.runs.errors import InputError, ModelRefused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,9 +68,9 @@ class Archive:
             ) from error
 
 
-def refused(what: str, where: str) -> InputError:
+def refused(what: str, where: str) -> ModelRefused:
     """Return the error for a file that holds something that no pipeline saves."""
-    return InputError(f"the model file {what}", where=where, todo="it was not opened")
+    return ModelRefused(f"the model file {what}", where=where, todo="it was not opened")
 
 
 def _check_members(members: list[zipfile.ZipInfo], where: str) -> None:

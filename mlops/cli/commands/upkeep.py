@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def reconcile(session: Session, pipeline: str) -> Result:
     """Finish what was left undone and bring every cache in line with main."""
     from mlops.runs.reconcile import reconcile as bring_in_line
+    from mlops.runs.tracker_repair import restore_tracker
 
     workspace = session.workspace(pipeline)
-    done = bring_in_line(workspace.ports)
+    done = bring_in_line(workspace.ports) + restore_tracker(workspace.ports)
     return Result({"pipeline": pipeline, "done": done}, done or ["nothing to do: all follows from main"])
 
 
