@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops.anomalies import caches, inventing, judging, promoting, returning, writing
+from mlops.anomalies import caches, inventing, judging, promoting, returning, served, writing
 from mlops.anomalies.answers import of_error, of_verdict
 from mlops.anomalies.model import Act, Anomaly, Answer, Shown
 from mlops.runs.errors import InputError, MlopsError
@@ -31,6 +31,8 @@ ANOMALIES: tuple[Anomaly, ...] = (
     promoting.FAILED_FORK,
     caches.MOVED_TAG,
     caches.MOVED_ALIAS,
+    served.REDIRECTED_MODEL,
+    served.CRAFTED_MODEL,
     writing.SOURCE_WINS,
     writing.DIRECT_WRITE,
     returning.DURING_ROLLBACK,

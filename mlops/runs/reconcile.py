@@ -23,7 +23,7 @@ from mlops.runs.rollback_forward import announced, drop
 from mlops.runs.settling import reset_main, settle_older
 from mlops.runs.staging import drop_staged
 from mlops.runs.tagging import tag_events
-from mlops.runs.tracked import finite_metrics, outcome_tags, version_tags
+from mlops.runs.tracked import expected, finite_metrics, outcome_tags, version_tags
 
 #: MLflow's name for what `main` holds.
 CHAMPION_ALIAS = "champion"
@@ -202,7 +202,11 @@ def register_one(ports: Ports, promoted: Commit) -> str:
     tracker_run = tracker.find(promoted.metadata["run_id"]) or ""
     tags = version_tags(promoted)
     if tracker_run:
-        tracker.record(tracker_run, tags=tags)
+        # All of it, from the lake: whoever promoted may have died before telling the tracker.
+        wanted = expected(ports.lake, promoted)
+        known = dict(wanted.tags) if wanted else dict[str, str]()
+        tracker.record(tracker_run, metrics=wanted.metrics if wanted else None, tags=known | tags)
+        tracker.finish(tracker_run, failed=False)
     version = tracker.register(model, model_uri(model, promoted.id), tracker_run, tags)
     if tracker_run:
         tracker.record(tracker_run, tags={"mlops.model_version": version})

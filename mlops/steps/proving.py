@@ -16,7 +16,7 @@ from mlops.runs import names
 from mlops.runs.audit_promotion import TOLERANCE, agree
 from mlops.runs.audit_subject import PromotionSubject, Unprovable
 from mlops.runs.digest import sha256, tree_digest
-from mlops.runs.errors import Corrupt, InputError, NotFound, NotPromoted
+from mlops.runs.errors import Corrupt, InputError, ModelRefused, NotFound, NotPromoted
 from mlops.runs.evidence import Contender, Policy
 from mlops.runs.holdouts import identity_of
 from mlops.runs.lifecycle import run_of
@@ -174,6 +174,10 @@ class FrameProver:
             again = judge.evaluate(self._run(subject), commit, champion)
         except Corrupt:
             raise
+        except ModelRefused as error:
+            self._only_by_this_code(subject, "the types that a model may hold")
+            yield f"its model is not one that may be opened: {error.what}"
+            return
         except (InputError, NotPromoted) as error:
             self._only_by_this_code(subject, "its models")
             yield f"its models cannot be scored: {error.what}"

@@ -35,6 +35,8 @@ EXPECTED = {
     "failed-run-fork": ("server", "412 promotion gate: promotion_record"),
     "hand-moved-tag": ("server", "412 record tags: kept"),
     "hand-moved-alias": ("audit", "I11"),
+    "redirected-model": ("audit", "I15"),
+    "crafted-model": ("command", "ModelRefused"),
     "source-wins-merge": ("server", "412 promotion gate: lawful_change"),
     "direct-write": ("server", "412 no direct change of main: refused"),
     "merge-during-rollback": ("server", "412 promotion gate: lawful_change"),
