@@ -5,7 +5,7 @@
     MlopsError                     1   something went wrong; never raised itself
     ├── ConfigError                2   a setting, a pipeline name, a policy: the user's to correct
     ├── InputError                 3   a file or table that cannot be read or has the wrong schema
-    │   └── ModelRefused           3   a model file that could run code or crash whoever predicts
+    │   └── ModelRefused           6   a model file that could run code or crash whoever predicts
     ├── ValidationFailed           4   data broke an expectation, or a suite could not judge it
     ├── NotPromoted                5   the gate decided against the candidate; the verdict says why
     ├── LakeError                 10   the lake answered with an error of its own
@@ -17,7 +17,7 @@
     │   ├── Unlawful              16   the enforcer refused a merge
     │   └── LakeFull              17   the lake has no room left
     ├── TrackerUnavailable        20   MLflow cannot be reached or written
-    │   └── TrackerDamaged        20   its database is damaged, or is none
+    │   └── TrackerDamaged        21   its database is damaged, or is none
     ├── RunAlive                  30   another process is working on the same run
     ├── Fenced                    31   a later attempt has taken this run over
     ├── OnHold                    32   a rollback stopped promotions until `mlops resume`
@@ -106,6 +106,8 @@ class InputError(MlopsError):
 class ModelRefused(InputError):
     """A model file holds what no pipeline saves: it could run code, or crash whoever predicts."""
 
+    exit_code = 6
+
 
 class ValidationFailed(MlopsError):
     """Data broke an expectation, or a suite could not judge it."""
@@ -179,6 +181,7 @@ class TrackerUnavailable(MlopsError):
 class TrackerDamaged(TrackerUnavailable):
     """What should be MLflow's database is none, or is damaged: trying again does not help."""
 
+    exit_code = 21
     retryable = False
 
 
