@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops.anomalies import caches, inventing, judging, promoting, returning, served, writing
+from mlops.anomalies import caches, inventing, judging, promoting, returning, served, unsigned, writing
 from mlops.anomalies.answers import of_error, of_verdict
 from mlops.anomalies.model import Act, Anomaly, Answer, Shown
 from mlops.runs.errors import InputError, MlopsError
@@ -45,6 +45,7 @@ ANOMALIES: tuple[Anomaly, ...] = (
     inventing.UNVALIDATED_INGEST,
     inventing.INVENTED_CHAMPION,
     inventing.CLAIMED_UNSCORABLE,
+    *unsigned.ANOMALIES,
 )
 
 

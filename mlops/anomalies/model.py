@@ -23,6 +23,7 @@ class Anomaly:
         meddle: Does what the story tells. What stops it is raised, or is the verdict of the promotion it
             returns.
         seen: Returns what has happened, as the lake or the tracker shows it; nothing where it has not.
+        signed: Whether changes of `main` are signed in its repositories.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Anomaly:
     before: Callable[[Scene], Any]
     meddle: Callable[[Scene, Any], Any]
     seen: Callable[[Scene, Any], str]
+    signed: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,12 +43,13 @@ class Scratch:
     def scene(self, anomaly: Anomaly, *, disabled: bool) -> Scene:
         """Return a new repository for an anomaly, set up with all guards or without the anomaly's own."""
         name = f"{anomaly.name}-{'without' if disabled else 'guarded'}"
-        workspace = self._workspace(name)
+        workspace = self._workspace(name, signed=anomaly.signed)
         files = {**_actions(), **points.gate_files()}
         set_up(workspace.ports, anomaly.guard.actions(files) if disabled else files)
         return Scene(workspace, anomaly.guard, disabled)
 
-    def _workspace(self, name: str) -> Workspace:
+    def _workspace(self, name: str, *, signed: bool) -> Workspace:
+        from mlops.adapters import signing
         from mlops.adapters.lake import LakeFSLake
         from mlops.adapters.tracking import MLflowTracker
 
@@ -55,6 +57,11 @@ class Scratch:
         lake = LakeFSLake(self.connection, name)
         uri = f"sqlite:///{(self.folder / 'mlflow.db').absolute().as_posix()}"
         ports = Ports(lake, MLflowTracker(uri, name), SystemClock(), SystemProcesses(), nonce)
+        if signed:
+            folder = self.folder / "signing"
+            signer = signing.ensure_signer(folder / signing.KEY_FILE, folder / signing.TRUSTED_FOLDER)
+            trust = signing.load_trusted(folder / signing.TRUSTED_FOLDER)
+            ports = dataclasses.replace(ports, signer=signer, trust=trust)
         return Workspace(points.spec(name), lake, ports, Links(self.connection.endpoint, name))
 
 

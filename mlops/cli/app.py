@@ -315,7 +315,7 @@ def completion_(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", show_default=False)],
     json: Json = False,
 ) -> Result:
-    """Print a script that completes commands in bash, zsh or fish.
+    """Print a completion script for bash, zsh or fish.
 
     For bash: `source <(mlops completion bash)`. For zsh the same, after `compinit`. For fish:
     `mlops completion fish | source`.

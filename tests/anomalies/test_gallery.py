@@ -49,6 +49,9 @@ EXPECTED = {
     "unvalidated-ingest": ("audit", "I3"),
     "invented-champion-predictions": ("audit", "I9"),
     "claimed-unscorable": ("audit", "I9"),
+    "unsigned-change": ("audit", "I16"),
+    "emptied-gate": ("audit", "I16"),
+    "deleted-hold": ("server", "412 record tags: kept"),
 }
 
 
