@@ -52,6 +52,11 @@ OTHERS = {
     "settings",
     "anomalies",
     "lake",
+    "open",
+    "completion",
+    "signing",
+    "export-record",
+    "verify",
 }
 
 
