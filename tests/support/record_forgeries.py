@@ -288,6 +288,13 @@ def _copied_note(world: World) -> str:
     return world.lake.tags()["resumed-000003"]
 
 
+def _copied_decision(world: World) -> str:
+    """Return a commit with all that a genuine decision says, but for its tag."""
+    tags = world.lake.tags()
+    old = world.lake.commit_of(next(at for tag, at in tags.items() if names.parse_decision_tag(tag)))
+    return made(world, {**old.metadata, "decision_tag": f"decision-{'a' * 12}-4"}, onto=old.parents[0])
+
+
 def hold_deleted(world: World) -> None:
     world.roll_back(1)
     world.lake.delete_tag(names.HOLD_TAG)
@@ -402,6 +409,16 @@ RECORD_FORGERIES: dict[str, Forgery] = {
     "a run barred by hand": Forgery(
         _tag(lambda w: names.revoked_tag(_newest_run(w)), _barred_by_hand),
         "I16: revoked-[0-9a-f]{12} was set by no rollback that somebody signed: it bears no signed statement",
+    ),
+    "a decision by hand": Forgery(
+        _tag(
+            lambda _: f"decision-{'a' * 12}-4", lambda w: made(w, {"decision_tag": f"decision-{'a' * 12}-4"})
+        ),
+        "I16: decision-a{12}-4 is a decision that nobody signed: carries no signed statement",
+    ),
+    "a decision that was copied": Forgery(
+        _tag(lambda _: f"decision-{'a' * 12}-4", _copied_decision),
+        "I16: decision-a{12}-4 is a decision that nobody signed: .*",
     ),
     "a hold by hand": Forgery(
         _tag(lambda _: names.HOLD_TAG, _barred_by_hand),

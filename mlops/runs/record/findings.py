@@ -21,6 +21,7 @@ from mlops.runs.record.checks import SIGNED
 from mlops.runs.record.links import Link, off_main, read_link, trusted_links
 from mlops.runs.record.notes import read_note
 from mlops.runs.statements import Trust
+from mlops.runs.step_statements import check_own, step_statement
 
 MOVED = "find out who moved main or deleted tags; put main back to the newest commit of the record"
 ACT = "find out who made the tag; only the server's administrator can delete it"
@@ -82,6 +83,7 @@ def chain_findings(chain: Chain) -> Iterator[AuditFinding]:
     yield from _notes(chain)
     yield from _bars(chain)
     yield from _holds(chain)
+    yield from _decisions(chain)
 
 
 def _sequence(chain: Chain) -> Iterator[AuditFinding]:
@@ -188,3 +190,37 @@ def _holds(chain: Chain) -> Iterator[AuditFinding]:
         elif names.HOLD_TAG not in chain.tags:
             what = f"the hold of rollback {number} is gone, and nobody lifted it on record"
             yield AuditFinding(at, SIGNED, what, HELD)
+
+
+def _decisions(chain: Chain) -> Iterator[AuditFinding]:
+    """Prove that decisions were signed by the runs that made them, but for those from before the record.
+
+    The decision that a promotion on `main` rests on is proved there.
+    """
+    promoted = {commit.metadata.get("evidence_commit") for commit in chain.history}
+    unsigned = [
+        (tag, at, why)
+        for tag, at in chain.tags.items()
+        if names.parse_decision_tag(tag)
+        and at not in promoted
+        and chain.moved.get(tag) != at
+        and (why := _unsigned_decision(chain, tag, at))
+    ]
+    older = mapping(chain.links[0].statement.predicate.get("record")).get("decision", 0)
+    if len(unsigned) > older:
+        for tag, at, why in unsigned:
+            yield AuditFinding(at, SIGNED, f"{tag} is a decision that nobody signed: {why}", ACT)
+
+
+def _unsigned_decision(chain: Chain, tag: str, at: str) -> str:
+    """Return why a commit is no signed decision; empty where it is one, or is gone (asked for elsewhere)."""
+    try:
+        commit = chain.lake.commit_of(at)
+        sealed = step_statement(commit, chain.trust)
+        check_own(chain.lake.repository, commit, sealed)
+    except NotFound:
+        return ""
+    except Corrupt as error:
+        return error.what
+    named = sealed.statement.predicate.get("decision_tag")
+    return "" if named == tag else f"its statement is about {named}"
