@@ -134,7 +134,7 @@ class NotedModels(Protocol):
         """Write a note on a registered model."""
         ...
 
-    def notes(self, model: str) -> Mapping[str, str] | None:
+    def noted(self, model: str) -> Mapping[str, str] | None:
         """Return the notes on a registered model; None where there is no such model."""
         ...
 
@@ -150,12 +150,12 @@ class TrackerWitness:
 
     def read(self) -> Seen | None:
         """Return what the tag says; None where there is no model or no tag."""
-        noted = (self._tracker.notes(self._model) or {}).get(NOTE_KEY)
+        noted = (self._tracker.noted(self._model) or {}).get(NOTE_KEY)
         return Seen.from_json(_parsed(noted.encode(), self.name), self.name) if noted else None
 
     def write(self, seen: Seen) -> None:
         """Set the tag; before the first promotion there is no model to set it on."""
-        if self._tracker.notes(self._model) is not None:
+        if self._tracker.noted(self._model) is not None:
             self._tracker.note(self._model, NOTE_KEY, json.dumps(seen.to_json(), sort_keys=True))
 
 

@@ -149,7 +149,7 @@ class MLflowTracker:
             _create_model(client, model)
             client.set_registered_model_tag(model, key, value)
 
-    def notes(self, model: str) -> dict[str, str] | None:
+    def noted(self, model: str) -> dict[str, str] | None:
         """Return the tags of a registered model; None where there is none of that name."""
         with self._calls() as client:
             found = client.search_registered_models(f"name = '{model}'", max_results=1)

@@ -90,6 +90,10 @@ class MemoryTracker:
     def note(self, model: str, key: str, value: str) -> None:
         self.notes[model, key] = value
 
+    def noted(self, model: str) -> dict[str, str] | None:
+        registered = any(name == model for name, _ in self.versions) or any(m == model for m, _ in self.notes)
+        return {key: value for (m, key), value in self.notes.items() if m == model} if registered else None
+
 
 def paired(
     candidate: float, champion: float | None, baseline: float = 20.0, holdout: str = "a" * 64
