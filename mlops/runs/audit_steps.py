@@ -70,7 +70,8 @@ def _objects(subject: PromotionSubject, steps: list[Written]) -> Iterator[str]:
     written: dict[str, str] = {}
     for step in steps:
         written = {path: digest for path, digest in written.items() if path not in step.removed}
-        written |= step.objects
+        # A run that was sealed and overtaken has an old record, which the promotion's own replaces.
+        written |= {path: digest for path, digest in step.objects.items() if path.startswith(names.OUTPUTS)}
     recorded = {record.path: record.sha256 for record in subject.champion.objects}
     other = sorted(p for p in written.keys() | recorded.keys() if written.get(p) != recorded.get(p))
     if other:

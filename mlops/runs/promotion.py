@@ -80,7 +80,9 @@ def promote(
             continue  # another attempt has landed or the champion changed: all is checked against main anew
         passed = _check(ports, state, decided.run)
         try:
-            _merge(ports, state, passed, decided)
+            source = _source(ports, state, passed, decided)
+            decided = source.decided  # if main moves now, the run goes on from the commit that sealed it
+            _merge(ports, state, source)
         except (MainMoved, Conflict) as moved:
             ports.tell(f"main moved while run {run.run_id} was being promoted: {moved.what}")
         except Unlawful:
@@ -148,15 +150,30 @@ def _check(ports: Ports, state: MainState, run: Run) -> Since:
     return passed
 
 
-def _merge(ports: Ports, state: MainState, passed: Since, decided: Decided) -> None:
-    """Lay the outputs on the head that was checked and merge them; returns only if they are on `main`."""
+@dataclass(frozen=True)
+class _Source:
+    """A commit to merge: the outputs of a decided run, with a record for the head that was checked."""
+
+    decided: Decided
+    champion: Champion
+    commit: str
+
+
+def _source(ports: Ports, state: MainState, passed: Since, decided: Decided) -> _Source:
+    """Return what to merge: the run's own commit where only raw data came since it forked, else a new one."""
     champion = _champion(ports.lake, state, decided)
     _check_recorded(decided, champion)
-    direct = passed.only_arrivals
-    source = (
-        _seal(ports, decided.run, champion, decided) if direct else _lay_on(ports, state, champion, decided)
-    )
-    merged = merge_into_main(ports, state, _proposal(ports.lake, state, champion, decided, source))
+    if passed.only_arrivals:
+        run = _seal(ports, decided.run, champion, decided)
+        return _Source(dataclasses.replace(decided, run=run), champion, run.head)
+    return _Source(decided, champion, _lay_on(ports, state, champion, decided))
+
+
+def _merge(ports: Ports, state: MainState, source: _Source) -> None:
+    """Merge a promotion onto the head that was checked; returns only if it is on `main`."""
+    champion = source.champion
+    proposal = _proposal(ports.lake, state, champion, source.decided, source.commit)
+    merged = merge_into_main(ports, state, proposal)
     ports.tell(f"main: promotion {champion.number} at {merged[:12]}")
 
 
@@ -235,8 +252,8 @@ def records(lake: Lake, commit: str, prefixes: Sequence[str]) -> tuple[ObjectRec
     )
 
 
-def _seal(ports: Ports, run: Run, champion: Champion, decided: Decided) -> str:
-    """Return a commit of the run's branch that adds ``champion.json`` to the evidence."""
+def _seal(ports: Ports, run: Run, champion: Champion, decided: Decided) -> Run:
+    """Return the run with a commit of its branch that adds ``champion.json`` to the evidence."""
     data = document(champion.to_json())
     ports.lake.write(run.branch, names.CHAMPION, data)
     extra = {**carried(ports.lake, run), "evidence_commit": decided.evidence_commit}
@@ -244,7 +261,7 @@ def _seal(ports: Ports, run: Run, champion: Champion, decided: Decided) -> str:
         f"Seal run {run.run_id} as number {champion.number}",
         Written({names.CHAMPION: sha256(data)}),
     )
-    return finish_step(ports, run, Step.SEALED, message, extra, written=written).head
+    return finish_step(ports, run, Step.SEALED, message, extra, written=written)
 
 
 def _lay_on(ports: Ports, state: MainState, champion: Champion, decided: Decided) -> str:

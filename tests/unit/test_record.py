@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
 from mlops.runs import names
 from mlops.runs.arrivals import write_off
 from mlops.runs.audit_subject import AuditFinding
+from mlops.runs.decision import decide
 from mlops.runs.digest import sha256
 from mlops.runs.errors import Corrupt, Untrusted
 from mlops.runs.forgetting import forget
 from mlops.runs.history import read_main
 from mlops.runs.policy import apply_policy
-from mlops.runs.ports import Author
-from mlops.runs.reconcile import reconcile
+from mlops.runs.ports import Author, Lake
+from mlops.runs.promotion import promote
+from mlops.runs.reconcile import reconcile, record_promotion
 from mlops.runs.record.findings import Chain
 from mlops.runs.record.links import Link, chain_head, read_link
 from mlops.runs.rollback import resume, rollback
@@ -166,3 +170,30 @@ def test_nobody_restores_a_promotion_that_nobody_signed(world: World) -> None:
     world.run(mae=12.0)
     with pytest.raises(Corrupt, match=r"bears no signed statement"):
         restored(world, 2)
+
+
+class Overtaken:
+    """A lake on which something else lands just before the first promotion that is merged."""
+
+    def __init__(self, lake: Lake, first: Callable[[], object]) -> None:
+        self._lake, self._first = lake, [first]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lake, name)
+
+    def merge(self, source: str, into: str, message: str, metadata: Mapping[str, str]) -> str:
+        if metadata.get("kind") == "promotion" and self._first:
+            self._first.pop()()
+        return self._lake.merge(source, into, message, metadata)
+
+
+@pytest.mark.parametrize("mae", [10.0, 13.5])
+def test_a_run_that_is_overtaken_when_sealed_signs_its_second_decision_too(world: World, mae: float) -> None:
+    run = decide(world.ports, world.judge, world.train(mae=mae)).run
+    lake: Any = Overtaken(world.lake, lambda: world.run(mae=12.0))
+    ports = dataclasses.replace(world.ports, lake=lake)
+    ended = promote(ports, world.judge, run)
+    record_promotion(world.ports, ended)
+    reconcile(world.ports)
+    assert (ended.decided_again, bool(ended.number)) == (1, mae < 12.0)
+    assert texts(findings(world)) == []
