@@ -69,7 +69,8 @@ class Installed:
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     made = Installed(tmp_path_factory.mktemp("installed"), next(built.glob("*.whl")))
     yield made
-    made.run("down")
+    for state in (".mlops", ".mlops/demo"):
+        made.run("--state-dir", state, "down")
 
 
 def test_the_program_does_not_come_from_the_checkout(installed: Installed) -> None:
