@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.errors import MlopsError
+from mlops.runs.errors import Conflict, MlopsError
 from mlops.runs.ports import Change, Commit, ObjectStat, Protection
 from tests.model.lake import ModelLake
 from tests.model.program import Call, Program, Segment
@@ -92,6 +92,7 @@ class ActorLake:
         self.heeds = segment.heeds(value)
         self._ask = tape.ask
         self._seen: dict[str, str] | None = None
+        self._kept: dict[str, str] = {}
 
     def _shared(self, branch: str) -> bool:
         return branch == names.MAIN or branch.startswith(self.program.shares)
@@ -140,6 +141,8 @@ class ActorLake:
             self.own.delete_branch(branch)
 
     def tags(self, prefix: str = "") -> dict[str, str]:
+        if prefix.startswith(names.VALIDATED_TAGS):
+            return dict(self._kept)
         wanted = tuple(p for p in self.heeds if p.startswith(prefix)) or (
             (prefix,) if prefix.startswith(self.heeds) else ()
         )
@@ -149,6 +152,10 @@ class ActorLake:
         return self._ask("tags", wanted) if wanted else {}
 
     def create_tag(self, tag: str, commit: str) -> None:
+        if tag.startswith(names.VALIDATED_TAGS):
+            # It keeps evidence and decides nothing: in the model somebody else was always first.
+            self._kept[tag] = commit
+            raise Conflict("the tag exists", where=tag)
         self._ask("create_tag", tag, commit)
 
     def delete_tag(self, tag: str) -> None:
