@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from mlops.runs import names
 from mlops.runs.digest import document, sha256
-from mlops.runs.errors import Conflict, Frozen, MainMoved, NotFound
+from mlops.runs.errors import Conflict, Frozen, MainMoved, NotFound, Unlawful
 from mlops.runs.history import MainState, read_main
 from mlops.runs.merging import Proposal, merge_into_main
 from mlops.runs.model import Kind, RollbackRecord
@@ -122,32 +122,49 @@ def resume(ports: Ports, reason: str) -> bool:
         Frozen: The rollback that set it is not finished yet, and would be left without one.
     """
     state = read_main(ports.lake)
-    number = max(
-        (names.event_number(tag) or 0 for tag in state.tags if names.is_rollback_tag(tag)), default=0
-    )
-    if not state.on_hold and not _lifted_unsaid(ports, state, number):
+    if not state.on_hold and not _lifted_unsaid(ports, state):
         return False
     # Looked at again after the hold was seen: it is set before `main` moves, and `main` may be older above.
     seen = read_main(ports.lake)
     if seen.rollback is not None or any(entry.owed for entry in announced(ports.lake, seen)):
-        raise Frozen(
-            "the rollback that holds promotions is still under way",
-            where=names.MAIN,
-            todo="run `mlops reconcile` to finish it",
-        )
-    at = state.tags.get(names.HOLD_TAG) or state.tags[names.rollback_tag(number)]
+        raise _unfinished()
+    number = _newest_rollback(seen)
+    at = (
+        seen.tags.get(names.HOLD_TAG)
+        or state.tags.get(names.HOLD_TAG)
+        or seen.tags[names.rollback_tag(number)]
+    )
     note = {"kind": RESUMED_KIND, "rollback": str(number), "reason": reason[:1000]}
     message = f"Resume promotions after rollback {number}: {reason}"
     keep_note(ports, seen, names.resumed_tag(number), at, message, note)
     noted = f"mlops.resumed-{number:06d}"
     ports.tracker.note(ports.lake.repository, noted, f"{ports.clock.now_s()} {reason}"[:1000])
-    with suppress(NotFound):  # somebody else was first
-        ports.lake.delete_tag(names.HOLD_TAG)
+    try:
+        with suppress(NotFound):  # somebody else was first
+            ports.lake.delete_tag(names.HOLD_TAG)
+    except Unlawful as refused:
+        if _newest_rollback(read_main(ports.lake)) == number:
+            raise
+        raise _unfinished() from refused  # another rollback has begun meanwhile, and holds promotions too
     return True
 
 
-def _lifted_unsaid(ports: Ports, state: MainState, number: int) -> bool:
+def _unfinished() -> Frozen:
+    return Frozen(
+        "the rollback that holds promotions is still under way",
+        where=names.MAIN,
+        todo="run `mlops reconcile` to finish it",
+    )
+
+
+def _newest_rollback(state: MainState) -> int:
+    """Return the number of the newest rollback on record; 0 where there is none."""
+    return max((names.event_number(tag) or 0 for tag in state.tags if names.is_rollback_tag(tag)), default=0)
+
+
+def _lifted_unsaid(ports: Ports, state: MainState) -> bool:
     """Tell whether the newest rollback is signed, and its hold is gone although nobody noted that."""
+    number = _newest_rollback(state)
     if not number or any((names.resumed_number(tag) or 0) >= number for tag in state.tags):
         return False
     return names.STATEMENT_KEY in ports.lake.commit_of(state.tags[names.rollback_tag(number)]).metadata

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 #: Name of an anomaly to what it means.
 ANOMALIES = {
+    "unsigned change": "a commit of main is not signed, though the policy before it requires that (I16)",
     "half-written main": "champion.json names other objects than there are (I3)",
     "unlawful commit": "a commit of main is of no lawful kind, or changes what its kind may not (I3, I10)",
     "reachable run": "main has another parent than the head it replaced (I4)",

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from mlops.runs import names
+from mlops.runs.digest import document
 from mlops.runs.errors import Conflict, NotFound
 from mlops.runs.ports import Commit
 from tests.model.lake import ANY_VERSION, ModelLake
@@ -121,7 +122,18 @@ class LyingLake(ActorLake):
         if path == names.POLICY and self._lies("remembers the policy"):
             self._policy = self._policy or self._policy_decided_by() or data
             return self._policy
+        if path == names.CHAMPION and ref == self._head and self._lies("forgets its promotion"):
+            return self._of_somebody_else(data)
         return data
+
+    def _of_somebody_else(self, data: bytes) -> bytes:
+        """Return a ``champion.json`` without the run that this process works on, where it is of that one."""
+        import json
+
+        champion = json.loads(data)
+        if self.value is None or champion["run_id"] != getattr(self.value, "run_id", ""):
+            return data
+        return document({**champion, "run_id": ""})
 
     def _remembered(self, ref: str) -> str:
         """Return the commit of the champion that the decision on record names."""

@@ -42,6 +42,15 @@ def _merging(path: str, data: bytes, **metadata: str) -> Callable[[Lake], str]:
     return act
 
 
+def _merge_unsigned(lake: Lake) -> str:
+    """Require signatures, and then merge an arrival without one."""
+    required = _merging(names.POLICY, _SIGNED, kind="policy", reason="from now on")
+    arrival = _merging("raw/flights/fix.parquet", b"fix", kind="ingest", arrival="fix")
+    required(lake)
+    lake.delete_branch("fix")
+    return arrival(lake)
+
+
 def _commit_on_main(lake: Lake) -> None:
     lake.write(names.MAIN, "notes.txt", b"checked")
     lake.commit(names.MAIN, "a note", {})
@@ -123,6 +132,7 @@ def _as_it_is(_forged: p.Forged) -> None:
 
 
 _STRICTER = b"metric: mae\nalpha: 0.04\n"
+_SIGNED = b"metric: mae\nsignatures: required\n"
 _RECORDED = ("evidence_decided_on", "objects", "decision_on_record")
 
 MEDDLING = (
@@ -167,6 +177,12 @@ MEDDLING = (
         without("policy"),
         _person(_merging(names.POLICY, _STRICTER, kind="policy")),
         "unexplained change",
+    ),
+    Rule(
+        "a change is signed where the policy requires that",
+        without("signed"),
+        _person(_merge_unsigned),
+        "unsigned change",
     ),
     Rule("main is protected", without(protects=False), _person(p.reset_to(1)), "unrecorded drop"),
     Rule(

@@ -11,6 +11,7 @@ from mlops.runs.history import is_forward, kind_of, lineage
 from mlops.runs.model import Kind
 from mlops.runs.ports import Commit
 from mlops.runs.promotion import Promotion
+from mlops.runs.record.checks import requires_signatures
 from tests.model.anomalies import Anomaly
 from tests.model.lake import ModelLake
 from tests.model.merged import check_merged, json_at
@@ -59,9 +60,17 @@ def _moved(before: State, after: State, old: str, new: str, actor: Actor | None)
     if commit.parents[:1] == (old,) and new not in _left_behind(lake):
         if _returned(after, commit) and (actor is None or not actor.node.program.explicit):
             raise Anomaly("returned arrival", ", ".join(p for p, _ in sorted(_returned(after, commit))))
+        _signed(lake, commit, old)
         check_merged(lake, commit, old)
         return _landed(after, commit, actor)
     return _dropped(before, after, old, new)
+
+
+def _signed(lake: ModelLake, commit: Commit, old: str) -> None:
+    """Check that a change bears a statement where the policy before it requires one."""
+    required = requires_signatures(lake.contents(old)[names.POLICY].data)
+    if required and names.STATEMENT_KEY not in commit.metadata:
+        raise Anomaly("unsigned change", commit.message)
 
 
 def _behind(lake: ModelLake, head: str) -> list[str]:

@@ -10,7 +10,7 @@ _BACK = ("rollback-",)
 _THREE = ("2013-01", 14.0, 13.0, 12.0)
 
 #: At least two runs, an ingest and a rollback, as deep as the deepest history that is known to need them.
-DEEP, DEEPEST = "two trained runs, an ingest and a rollback", 12
+DEEP, DEEPEST = "two trained runs, an ingest and a rollback", 13
 
 _DECIDING = {"torn": False, "ahead": 1}
 
