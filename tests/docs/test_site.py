@@ -144,6 +144,7 @@ def test_documents_have_the_keys_that_are_listed(shell: Shell) -> None:
         "lake gc --dry-run",
         "lake verify",
         "lake dump flights flights.zip",
+        "lake restore flights.zip copy",
         "down",
     ):
         name = " ".join(command.split()[:2])

@@ -132,13 +132,26 @@ def test_a_commit_is_written_as_it_was(history: Any) -> None:
     assert (again.status, again.message) == (409, "commit already exists: not unique")
 
 
+def test_a_squashed_merge_is_written_as_it_was(history: Any) -> None:
+    history.ok("POST", "R/branches", {"name": "long", "source": "main"})
+    for number in range(3):
+        history.put(f"long-{number}", b"x", branch="long")
+        history.ok("POST", "R/branches/long/commits", {"message": f"step {number}"})
+    history.ok("POST", "R/refs/long/merge/main", {"squash_merge": True})
+    target = f"{history.repository}-squashed"
+    bare(history, target)
+    for commit in reversed(history.ok("GET", "R/refs/main/commits")["results"]):
+        answer = history("POST", f"/repositories/{target}/commits", record_of(commit))
+        assert (answer.status, answer.body) == (204, b"")
+
+
 def test_commits_that_cannot_have_been_are_refused(history: Any) -> None:
     commit = history.ok("GET", "R/commits/v1.0")
     answer = history("POST", "R/commits", record_of(commit, message="forged"))
     assert (answer.status, answer.message) == (400, "commit id: invalid value: validation error")
     root = history.ok("GET", "R/commits/main~2")
     orphan = Commit(b"", (b"\x01" * 32,), 2, 0, "", "orphan")
-    wrong = Commit(b"", (bytes.fromhex(root["id"]),), 7, 0, "", "too old")
+    wrong = Commit(b"", (bytes.fromhex(root["id"]),), 1, 0, "", "as old as its parent")
     no_tree = Commit(b"\x02" * 32, (bytes.fromhex(root["id"]),), 2, 0, "", "no tree")
     for made, status in ((orphan, 404), (wrong, 400), (no_tree, 404)):
         record = {

@@ -163,7 +163,7 @@ def add_record(lake: Lake, name: str, commit_id: str, new: Commit, *, force: boo
     """The commit can be read by its id; no branch leads to it.
 
     Raises:
-        BadRequest: the id is not that of such a commit, or its generation is not one more than its parents'.
+        BadRequest: the id is not that of such a commit, or its generation is not above its parents'.
         NotFound: a parent, or the tree, is not there.
         Conflict: there is such a commit already.
     """
@@ -177,7 +177,8 @@ def add_record(lake: Lake, name: str, commit_id: str, new: Commit, *, force: boo
         parents = [records.commit(tx.execute, repo.rid, parent) for parent in new.parents]
         if None in parents:
             raise NotFound("commit not found")
-        if new.generation != 1 + max((parent.generation for parent in parents if parent), default=0):
+        # A squashed merge counts from its source as well, which is none of its parents.
+        if new.generation <= max((parent.generation for parent in parents if parent), default=0):
             raise BadRequest("generation: invalid value: validation error")
         try:
             _check_tree(tx.execute, new.tree)
