@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops.anomalies import guards
-from mlops.anomalies.meddling import MeddlingJudge, fabricated, forging_decisions, taken_on_trust
+from mlops.anomalies.meddling import (
+    MeddlingJudge,
+    believing_branches,
+    fabricated,
+    forging_decisions,
+    taken_on_trust,
+)
 from mlops.anomalies.model import Anomaly
 from mlops.anomalies.scene import BEST, FIRST, POOR, WORST
 from mlops.runs import gate, names
@@ -51,7 +57,8 @@ FABRICATED = Anomaly(
 
 
 def _forge(scene: Scene, run: Run) -> Promotion:
-    return scene.promoted_by(run, ports=forging_decisions(scene.ports))
+    # Whoever forges does not compare the branch with what its steps have signed, either.
+    return scene.promoted_by(run, ports=believing_branches(forging_decisions(scene.ports)))
 
 
 def _lost_and_promoted(scene: Scene, run: Run) -> str:

@@ -70,7 +70,8 @@ def _repositories(execute: Execute) -> Iterator[str]:
             yield f"{where}: its time or its state is not what was stored"
         if not isinstance(branch, str) or not branch:
             yield f"{where}: no branch can have the name of its default branch, {branch!r}"
-        elif rid in refs and (rid, branch) not in heads:
+        elif rid in refs and (rid, branch) not in heads and not read_only:
+            # A read-only repository may be one that is still being restored, whose branches come last.
             yield f"{where}: its default branch {branch} is missing"
         if not _is_name(check_namespace, namespace) or namespace not in known:
             yield f"{where}: its storage namespace {namespace!r} is not one that was taken"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mlops.lakeserver.hooks.engine import ActionFileInvalid, Event, HookFailed
+from mlops.lakeserver.hooks.engine import ActionFileInvalid, Event, HookFailed, Limits
 from mlops.lakeserver.hooks.lua_sandbox import Sandbox
 from mlops.lakeserver.hooks.lua_view import zone_data
 
@@ -97,7 +97,9 @@ def test_action_file_means_what_it_means_to_lakefs(case, lake, recorder, make_en
     files = {f"_lakefs_actions/{name}": text.encode() for name, text in case["files"].items()}
     files["scripts/a.lua"] = b"print('from path', action.hook_id)\nerror('p')"
     lake.refs = {"b": files, "COMMIT": files}
-    engine = make_engine(environ={"LAKEFSACTION_X": "secretvalue"}.get)
+    # lakeFS asked this address, where nobody answers; here it has to be allowed first.
+    limits = Limits(lua_wall_clock_s=20.0, webhook_addresses=("127.0.0.1:9",))
+    engine = make_engine(environ={"LAKEFSACTION_X": "secretvalue"}.get, limits=limits)
     event, status, message = "prepare-commit", 201, ""
     try:
         engine.run(Event("prepare-commit", "luaprobe", "b", source_ref="b"), "b")
