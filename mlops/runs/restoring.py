@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mlops.runs import names
 from mlops.runs.decision import current, decide
 from mlops.runs.digest import sha256
-from mlops.runs.errors import InputError
+from mlops.runs.errors import InputError, NotFound
 from mlops.runs.history import MainState, champion_of, read_main, read_optional
 from mlops.runs.lifecycle import (
     attempts_of,
@@ -68,7 +68,7 @@ def old_promotion(lake: Lake, state: MainState, number: int) -> Old:
     """Return the promotion with this number, whether `main` still stands on it or not.
 
     Raises:
-        InputError: There is none, or its run was forgotten.
+        InputError: There is none, its run was forgotten, or its evidence was removed.
     """
     commit = state.tags.get(names.promotion_tag(number))
     data = read_optional(lake, commit, names.CHAMPION) if commit else None
@@ -77,7 +77,13 @@ def old_promotion(lake: Lake, state: MainState, number: int) -> Old:
         raise InputError(what, where=f"promotion {number}", todo="see `mlops log`")
     champion = champion_of(data, commit)
     parts = names.parse_run_id(champion.run_id) or RunParts(champion.run_id, 0, 0)
-    return Old(number, commit, champion, run_of(lake.commit_of(champion.evidence_commit)).inputs, parts)
+    try:
+        evidence = lake.commit_of(champion.evidence_commit)
+    except NotFound as error:
+        forgotten = state.is_forgotten(champion.run_id)
+        what = "its run was forgotten" if forgotten else "the evidence of its run was removed"
+        raise InputError(what, where=f"promotion {number}", todo="see `mlops log`") from error
+    return Old(number, commit, champion, run_of(evidence).inputs, parts)
 
 
 def restore(
