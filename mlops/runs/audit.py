@@ -165,8 +165,10 @@ def limits(depth: Depth = SHALLOW) -> tuple[str, ...]:
         *(sentence for name, sentence in _DEEPER.items() if not getattr(depth, name)),
         "Raw data is taken as it was delivered.",
         "An arrival that somebody took off main by hand is missed only if a promotion followed it.",
-        "Whoever administers the server could rewrite history together with all tags and the tracker; "
-        "commit ids that were kept elsewhere would show it.",
+        "Whoever holds the signing key can sign what did not happen; --rescore, --rebuild and --refit "
+        "compute it again.",
+        "A server's administrator could remove the newest changes with all their traces before a witness "
+        "outside the lake has seen them.",
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.adapters import policy_files, tables
 from mlops.adapters.lake import Connection, LakeFSLake
-from mlops.adapters.tracking import RUN_ID, MLflowTracker
+from mlops.adapters.tracking import MLflowTracker
 from mlops.pipelines.holdout import split
 from mlops.runs import names
 from mlops.runs.decision import decide
@@ -22,7 +22,7 @@ from mlops.runs.lifecycle import finish_step, open_run
 from mlops.runs.model import Champion, Run, RunInputs, Step
 from mlops.runs.ports import Evaluation, Ports
 from mlops.runs.promotion import Promotion, promote
-from mlops.runs.reconcile import model_uri, reconcile
+from mlops.runs.reconcile import reconcile, record_promotion
 from mlops.runs.setup import set_up
 from mlops.runs.step_statements import Written
 from mlops.steps import ingesting
@@ -153,8 +153,7 @@ class History:
         spec = dataclasses.replace(spec, baseline=lambda rows: rows[column].to_numpy(dtype="float64") + 1e6)
         server.repository(spec.name)
         lake = OneWriter(server.connection, spec.name)
-        self._store = f"sqlite:///{database}"
-        tracker = MLflowTracker(self._store, spec.name)
+        tracker = MLflowTracker(f"sqlite:///{database}", spec.name)
         signer, trust = signer_and_trust(1)
         ports = Ports(lake, tracker, SystemClock(), SystemProcesses(), nonce, signer=signer, trust=trust)
         self.workspace = Workspace(spec, lake, ports, Links(lake.endpoint, spec.name))
@@ -184,22 +183,11 @@ class History:
         self._ended.append(ended)
 
     def finish(self) -> None:
-        """Let MLflow and the champion's tag follow: its runs and versions are written one call each."""
-        from mlflow import MlflowClient
-
-        client, model, ports = MlflowClient(self._store), self.workspace.spec.name, self.workspace.ports
-        first, *others = self._ended
-        ports.tracker.begin(first.run, {})
-        client.create_registered_model(model)
-        experiment = client.get_run(ports.tracker.find(first.run.run_id) or "").info.experiment_id
-        for ended in others:
-            tags = {RUN_ID: ended.run.run_id, "mlops.merge_commit": ended.merge_commit}
-            client.create_run(experiment, tags=tags)
+        """Let MLflow and the champion's tag follow, as the commands do after every promotion."""
+        ports = self.workspace.ports
         for ended in self._ended:
-            uri, tags = model_uri(model, ended.merge_commit), {"mlops.number": str(ended.number)}
-            client.create_model_version(model, uri, tags=tags, await_creation_for=0)
-        found = ports.tracker.find(first.run.run_id) or ""
-        ports.tracker.record(found, tags={"mlops.merge_commit": first.merge_commit})
+            ports.tracker.begin(ended.run, {})
+            record_promotion(ports, ended)
         reconcile(ports)
 
     def _trained(self, offset: float) -> Run:
