@@ -49,7 +49,9 @@ def test_a_command_that_is_shown_exists_with_its_options(page: str, line: str) -
 
 
 def test_every_recipe_that_is_named_exists() -> None:
-    recipes = set(re.findall(r"^([a-z][a-z-]*)(?: \*?[A-Z]+)*:", (ROOT / "justfile").read_text(), re.M))
+    recipes = set(
+        re.findall(r"^([a-z][a-z-]*)(?: \*?[A-Z]+(?:=\S*?)?)*:", (ROOT / "justfile").read_text(), re.M)
+    )
     texts = [*PAGES.values(), *(path.read_text() for path in ROOT.glob("*.md"))]
     named = {name for text in texts for name in re.findall(r"(?:`|&& |\$ )just ([a-z][a-z-]+)", text)}
     assert named

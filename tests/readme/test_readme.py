@@ -22,7 +22,9 @@ def shell_blocks() -> list[list[str]]:
 
 def test_every_recipe_named_exists() -> None:
     recipes = set(
-        re.findall(r"^([a-z][a-z-]*)(?: \*?[A-Z]+)?:", (ROOT / "justfile").read_text(), re.MULTILINE)
+        re.findall(
+            r"^([a-z][a-z-]*)(?: \*?[A-Z]+(?:=\S*?)?)?:", (ROOT / "justfile").read_text(), re.MULTILINE
+        )
     )
     named = set(re.findall(r"(?:`|&& |just )just ([a-z][a-z-]+)\b", README))
     assert named
