@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from mlops.adapters.signing import key_id_of, load_public, load_signer, load_trusted, write_public
-from mlops.runs.errors import ConfigError, Corrupt
+from mlops.runs.errors import ConfigError, Corrupt, system_reason
 from mlops.runs.json_values import text
 from mlops.runs.statements import Statement, open_envelope, seal
 
@@ -63,7 +63,9 @@ def rotate(key_file: Path, trusted: Path, who: str, at_s: int) -> Rotated:
         _replace(key_file, pem, 0o600)
     except OSError as error:
         public.unlink(missing_ok=True)
-        raise ConfigError(f"the key cannot be replaced: {error}", where=str(key_file)) from error
+        raise ConfigError(
+            f"the key cannot be replaced: {system_reason(error)}", where=str(key_file)
+        ) from error
     return Rotated(old.key_id, key_id_of(private.public_key()), file)
 
 
@@ -83,7 +85,7 @@ def trust(file: Path, trusted: Path) -> str:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise ConfigError(f"cannot be read: {error}", where=str(file)) from error
+        raise ConfigError(f"cannot be read: {system_reason(error)}", where=str(file)) from error
     if not data.lstrip().startswith(b"{"):
         public = load_public(file)
         write_public(trusted, public)

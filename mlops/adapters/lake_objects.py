@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from mlops.adapters.lake_connection import PAGE, Connection, pages
 from mlops.adapters.lake_errors import from_status
-from mlops.runs.errors import InputError
+from mlops.runs.errors import InputError, system_reason
 from mlops.runs.names import check_repository
 from mlops.runs.ports import ObjectStat
 
@@ -88,7 +88,7 @@ class LakeObjects:
         try:
             body = local_file.open("rb")
         except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", where=str(local_file)) from error
+            raise InputError(f"cannot be read: {system_reason(error)}", where=str(local_file)) from error
         with body:
             size_bytes = os.fstat(body.fileno()).st_size
             return self._upload(branch, path, body, size_bytes, metadata or {})

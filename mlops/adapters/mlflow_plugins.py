@@ -2,7 +2,8 @@
 
 They are found by entry points: in any process ``mlflow.sklearn.load_model("lakefs://<name>/<commit>/model")``
 reads the promoted bytes. Address and key of the lake come from ``LAKECTL_*``, the file that
-``LAKECTL_CONFIG_FILE`` names, the state directory, or ``~/.lakectl.yaml``.
+``LAKECTL_CONFIG_FILE`` names, the state directory, or ``~/.lakectl.yaml``; the keys whose signatures count
+from the folder that ``MLOPS_TRUSTED_KEYS`` names, or the state directory.
 
 What MLflow is handed was checked here. What it is *asked* for is another matter: ``models:/<name>@champion``
 goes where MLflow's own database says, which need not be a lake. `mlops.load_champion` does not ask it.
@@ -31,7 +32,7 @@ from mlflow.protos.databricks_pb2 import (
 )
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
-from mlops.adapters import lake_credentials, lake_uri, mlflow_guard
+from mlops.adapters import lake_credentials, lake_uri, mlflow_guard, signing
 from mlops.adapters.lake import LakeFSLake, connect
 from mlops.adapters.models import nodes
 from mlops.adapters.models.opening import opened
@@ -39,6 +40,7 @@ from mlops.runs import names
 from mlops.runs.errors import Corrupt, InputError, LakeDenied, LakeUnavailable, MlopsError, NotFound
 from mlops.runs.ports import ObjectStat
 from mlops.runs.promoted import PromotedBytes
+from mlops.runs.record.promotion import signed_by
 from mlops.runs.saved_types import SavedType
 
 _CODES: Mapping[type[MlopsError], int] = {
@@ -50,6 +52,7 @@ _CODES: Mapping[type[MlopsError], int] = {
 
 
 _PIPELINES = "mlops.pipelines"
+_SETTINGS = "mlops.settings"
 _MODEL_SUFFIXES = frozenset({".skops", ".pkl", ".pickle", ".joblib", ".cloudpickle"})
 
 
@@ -57,8 +60,9 @@ class LakeFSArtifactRepository(ArtifactRepository):
     """The objects below ``lakefs://<repository>/<ref>/<path>``, read-only.
 
     A name that may move is resolved to its commit once, so that all files come from the same one. A file is
-    handed out only if a promotion on `main` records its SHA-256, wherever it is stored; an ``MLmodel`` is
-    checked by `mlflow_guard` and a skops file by `mlops.adapters.models`, before MLflow sees them.
+    handed out only if a promotion on `main` that a trusted key signed records its SHA-256, wherever the file
+    is stored; an ``MLmodel`` is checked by `mlflow_guard` and a skops file by `mlops.adapters.models`,
+    before MLflow sees them.
     """
 
     def __init__(
@@ -127,7 +131,7 @@ class LakeFSArtifactRepository(ArtifactRepository):
 
     @functools.cached_property
     def _promoted(self) -> PromotedBytes:
-        return PromotedBytes(self._lake, self._commit)
+        return PromotedBytes(self._lake, self._commit, signed_by(trusted_keys()))
 
     @functools.cached_property
     def _trusted(self) -> Sequence[SavedType]:
@@ -219,6 +223,15 @@ def trusted_types(repository: str) -> Sequence[SavedType]:
     """
     # Adapters import no pipeline; which ones there are is looked up by name when a model is read.
     return importlib.import_module(_PIPELINES).pipeline(repository).trusted_types
+
+
+def trusted_keys() -> signing.TrustedKeys:
+    """Return the public keys whose signatures count in this process.
+
+    Raises:
+        ConfigError: A setting cannot be used, or the folder holds something that is no key.
+    """
+    return signing.load_trusted(importlib.import_module(_SETTINGS).load().trusted_folder)
 
 
 @contextmanager

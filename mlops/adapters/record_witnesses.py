@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlops.runs.errors import ConfigError, Corrupt
+from mlops.runs.errors import ConfigError, Corrupt, system_reason
 from mlops.runs.json_values import mapping
 from mlops.runs.record.seen import Seen
 
@@ -39,7 +39,7 @@ class FileWitness:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise ConfigError(f"cannot be read: {error}", where=str(self._file)) from error
+            raise ConfigError(f"cannot be read: {system_reason(error)}", where=str(self._file)) from error
         return Seen.from_json(_parsed(data, str(self._file)), str(self._file))
 
     def write(self, seen: Seen) -> None:
@@ -72,7 +72,7 @@ class SharedFileWitness:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise ConfigError(f"cannot be read: {error}", where=self.name) from error
+            raise ConfigError(f"cannot be read: {system_reason(error)}", where=self.name) from error
         return dict(mapping(_parsed(data, self.name)))
 
 
@@ -189,4 +189,4 @@ def _replace(file: Path, data: bytes) -> None:
             os.fsync(stream.fileno())
         Path(draft).replace(file)
     except OSError as error:
-        raise ConfigError(f"cannot be written: {error}", where=str(file)) from error
+        raise ConfigError(f"cannot be written: {system_reason(error)}", where=str(file)) from error

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from mlops.adapters.state_folder import folder_id
 from mlops.runs import json_values
-from mlops.runs.errors import ConfigError, LakeUnavailable, MlopsError, bounded
+from mlops.runs.errors import ConfigError, LakeUnavailable, MlopsError, bounded, system_reason
 
 Progress = Callable[[str], None]
 
@@ -208,7 +208,7 @@ def _spawn(
                 umask=umask,
             )
     except OSError as error:
-        raise ConfigError(f"cannot be started: {error.strerror}", where=str(command[0])) from error
+        raise ConfigError(f"cannot be started: {system_reason(error)}", where=str(command[0])) from error
     finally:
         os.close(descriptor)
 

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from mlops.runs import json_values
-from mlops.runs.errors import ConfigError, InputError
+from mlops.runs.errors import ConfigError, InputError, system_reason
 
 FORMAT, VERSION = "mlops lake dump", 1
 DOCUMENT, COMMITS, SOURCE, KNOWN = "repository.json", "commits.jsonl", "source.json", "known.jsonl"
@@ -40,7 +40,7 @@ def _writable(place: Path) -> Iterator[None]:
         yield
     except OSError as error:
         todo = "make room, or name another place, and run it again"
-        raise InputError(f"cannot be written: {error.strerror}", where=str(place), todo=todo) from error
+        raise InputError(f"cannot be written: {system_reason(error)}", where=str(place), todo=todo) from error
 
 
 class Writing:

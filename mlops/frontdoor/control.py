@@ -52,7 +52,7 @@ async def _answer(line: bytes, login: Login) -> dict[str, str]:
     try:
         asked: Any = json.loads(line)
         given = [str(asked[name]) for name in ("access_key_id", "secret_access_key", "target")]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {"error": "not a request for a code"}
     try:
         code = await login.issue_code(*given)
@@ -81,7 +81,7 @@ def ask_code(path: str, access_key_id: str, secret_access_key: str, target: str)
             connection.sendall(json.dumps(asked).encode() + b"\n")
             with connection.makefile("rb") as answers:
                 answer: Any = json.loads(answers.readline(MAX_LINE_BYTES))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise NoCode(f"the front door does not answer: {error}") from None
     if not answer.get("code"):
         raise NoCode(str(answer.get("error", "the front door gives no code")))

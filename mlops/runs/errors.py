@@ -238,3 +238,8 @@ class ProtocolMisuse(MlopsError):
     """The code asked for something the protocol forbids."""
 
     exit_code = 70
+
+
+def system_reason(error: OSError) -> str:
+    """Return why the operating system refused, in its own words and without a number or a path."""
+    return error.strerror or type(error).__name__

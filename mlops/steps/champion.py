@@ -13,16 +13,14 @@ from mlops.runs import names
 from mlops.runs.errors import ConfigError, Corrupt
 from mlops.runs.model import Champion, ObjectRecord
 from mlops.runs.promoted import Promoted, Verify, current, numbered
-from mlops.runs.record.promotion import check_promotion
+from mlops.runs.record.promotion import signed_by
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mlops.adapters.lake import LakeFSLake
     from mlops.adapters.lake_credentials import Credentials
-    from mlops.runs.ports import Lake
     from mlops.runs.saved_types import SavedType
-    from mlops.runs.statements import Trust
     from mlops.settings import Settings
 
 
@@ -72,15 +70,6 @@ def open_champion(
     found = current(lake, verify) if number is None else numbered(lake, number, verify)
     model = promoted_model(lake, found, spec.trusted_types)
     return LoadedChampion(model, found.champion.number, found.commit.id, found.champion)
-
-
-def signed_by(trust: Trust) -> Verify:
-    """Return what accepts a promotion that was signed by a trusted key, or is from before there were any."""
-
-    def verify(lake: Lake, promoted: Promoted) -> None:
-        check_promotion(lake, promoted.commit, trust)
-
-    return verify
 
 
 def promoted_model(lake: LakeFSLake, promoted: Promoted, trusted: Sequence[SavedType]) -> Any:

@@ -18,6 +18,7 @@ import mlflow.sklearn
 import pandas as pd
 import pytest
 import yaml
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mlflow.exceptions import MlflowException
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
@@ -27,10 +28,12 @@ from mlops.adapters import model_files as mlops_model_files
 from mlops.adapters.lake import LakeFSLake, connect
 from mlops.adapters.lake_credentials import Credentials
 from mlops.adapters.mlflow_plugins import LakeFSArtifactRepository, LakeFSDatasetSource
+from mlops.adapters.signing import FileSigner
 from mlops.adapters.tracking import MLflowTracker
 from mlops.pipelines import pipeline
 from mlops.runs.digest import document, sha256
 from mlops.runs.model import Champion, ComparedTo, ObjectRecord
+from mlops.runs.statements import Statement, seal, subjects_of
 from tests.support import crafted
 
 ROWS = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
@@ -221,6 +224,28 @@ class TestModels:
         lake.hard_reset("main", before)
         with pytest.raises(MlflowException, match="not the ones of a promotion"):
             mlflow.sklearn.load_model(f"lakefs://{lake.repository}/{commit}/model")
+
+    def test_a_promotion_without_the_signature_it_must_bear_is_not_loaded(
+        self, lake: LakeFSLake, committed: Commit, model_files: dict[str, bytes]
+    ) -> None:
+        policy = {"gate/policy.yaml": b"metric: mae\nsignatures: required\n"}
+        commit = committed({**with_record(model_files), **policy})
+        for load in loaders():
+            with pytest.raises(MlflowException, match="bears no signed statement"):
+                load(f"lakefs://{lake.repository}/{commit}/model")
+
+    def test_a_promotion_that_a_stranger_signed_is_not_loaded(
+        self, lake: LakeFSLake, model_files: dict[str, bytes]
+    ) -> None:
+        for path, content in with_record(model_files).items():
+            lake.write("main", path, content)
+        statement = Statement("https://example.org/promotion", subjects_of({}), {})
+        envelope = seal(FileSigner(Ed25519PrivateKey.generate()), statement)
+        metadata = {**PROMOTION, "statement": envelope}
+        commit = lake.commit("main", "promotion 1", metadata)
+        for load in loaders():
+            with pytest.raises(MlflowException, match="not signed by a trusted key"):
+                load(f"lakefs://{lake.repository}/{commit}/model")
 
     def test_a_repository_of_no_pipeline_has_no_list(
         self,

@@ -11,7 +11,7 @@ from mlops.cli.failures import interrupted
 from mlops.cli.results import Result, StoppedHalfway
 from mlops.cli.session import Session
 from mlops.cli.text import short
-from mlops.runs.errors import InputError, MlopsError
+from mlops.runs.errors import InputError, MlopsError, system_reason
 
 if TYPE_CHECKING:
     from mlops.runs.ingest import Ingested
@@ -89,7 +89,7 @@ def _check_files(tables: dict[str, Path]) -> None:
             with path.open("rb"):
                 pass
         except OSError as error:
-            why = error.strerror or type(error).__name__
+            why = system_reason(error)
             raise InputError(
                 f"cannot be read: {why}", where=str(path), todo=f"check --file {table}={path}"
             ) from error

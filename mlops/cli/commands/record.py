@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops.cli.results import Result
 from mlops.cli.session import Session
 from mlops.cli.text import count, short
-from mlops.runs.errors import ConfigError, Corrupt, InputError
+from mlops.runs.errors import ConfigError, Corrupt, InputError, system_reason
 
 #: A record of some hundred thousand changes; a larger file is none.
 _MAX_BUNDLE_BYTES = 1 << 30
@@ -77,7 +77,7 @@ def export_record(session: Session, pipeline: str, file: Path) -> Result:
     try:
         file.write_text(json.dumps(bundle, sort_keys=True, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot be written: {error}", where=str(file)) from error
+        raise InputError(f"cannot be written: {system_reason(error)}", where=str(file)) from error
     changes, notes = len(bundle["changes"]), len(bundle["notes"])
     said = f"{count(changes, 'change')} and {count(notes, 'note')} written to {file}"
     document = {"pipeline": pipeline, "file": str(file), "changes": changes, "notes": notes}
@@ -94,7 +94,7 @@ def verify(session: Session, bundle: Path) -> Result:
             raise Corrupt("larger than a record can be", where=str(bundle))
         value = json.loads(bundle.read_bytes())
     except OSError as error:
-        raise InputError(f"cannot be read: {error}", where=str(bundle)) from error
+        raise InputError(f"cannot be read: {system_reason(error)}", where=str(bundle)) from error
     except (ValueError, RecursionError) as error:
         raise Corrupt(f"not JSON: {error}", where=str(bundle)) from error
     proved = verify_bundle(value, load_trusted(session.settings.trusted_folder), str(bundle))

@@ -11,7 +11,7 @@ from mlops.cli.session import Session
 from mlops.cli.text import short
 from mlops.cli.verdicts import document_of, lines_of
 from mlops.runs import json_values, names
-from mlops.runs.errors import ConfigError, Corrupt, InputError
+from mlops.runs.errors import ConfigError, Corrupt, InputError, system_reason
 
 if TYPE_CHECKING:
     from mlops.runs.evidence import Decision, Policy
@@ -136,7 +136,7 @@ def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        why = error.strerror or type(error).__name__
+        why = system_reason(error)
         raise InputError(f"cannot be read: {why}", where=str(file), todo="check --policy") from error
 
 

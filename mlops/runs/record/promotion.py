@@ -6,6 +6,7 @@ from mlops.runs import names
 from mlops.runs.errors import Corrupt, Untrusted
 from mlops.runs.history import champion_of, read_optional
 from mlops.runs.ports import Commit, Lake
+from mlops.runs.promoted import Promoted, Verify
 from mlops.runs.record.checks import requires_signatures
 from mlops.runs.record.links import read_link
 from mlops.runs.statements import Trust
@@ -49,6 +50,15 @@ def check_promotion(lake: Lake, commit: Commit, trust: Trust | None) -> None:
     held = {s.path: (s.size_bytes, s.checksum) for p in names.OUTPUTS for s in lake.list(commit.id, p)}
     if listed != held:
         raise Corrupt("holds other objects than its record says", where=where, todo=_AUDIT)
+
+
+def signed_by(trust: Trust) -> Verify:
+    """Return a check that accepts what `check_promotion` accepts, by these trusted keys."""
+
+    def verify(lake: Lake, promoted: Promoted) -> None:
+        check_promotion(lake, promoted.commit, trust)
+
+    return verify
 
 
 def _must_be_signed(lake: Lake, commit: Commit) -> bool:
