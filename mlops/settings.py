@@ -17,8 +17,10 @@ from typing import Any
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from mlops.adapters import lake_credentials, lake_servers, state_folder
-from mlops.adapters.lake_credentials import Credentials
+from mlops.adapters import state_folder
+from mlops.adapters.lake import credentials as lake_credentials
+from mlops.adapters.lake import servers
+from mlops.adapters.lake.credentials import Credentials
 from mlops.runs.errors import ConfigError
 
 PREFIX = "MLOPS_"
@@ -192,7 +194,7 @@ class Settings(BaseSettings):
         if self.lake is not LakeMode.EXTERNAL:
             state_folder.check_original(self.lakectl_file.parent)
             return lake_credentials.load(self.lakectl_file)
-        return lake_servers.external(environ, endpoint=self.lake_endpoint)
+        return servers.external(environ, endpoint=self.lake_endpoint)
 
 
 @dataclass(frozen=True)

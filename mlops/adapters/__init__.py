@@ -1,1 +1,5 @@
-"""One outside client each, behind the protocols of ``mlops.runs.ports``."""
+"""One client library each, behind the protocols of `mlops.runs.ports`.
+
+The core never imports this package; steps, orchestration and the command line do. Start with `lake.lake`,
+which reads and writes lakeFS, and `tracking.tracker`, which does the same for MLflow.
+"""

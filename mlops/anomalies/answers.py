@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.anomalies.model import Answer
 
 if TYPE_CHECKING:
-    from mlops.runs.audit_subject import AuditFinding
+    from mlops.runs.audit.subject import AuditFinding
     from mlops.runs.errors import MlopsError
     from mlops.runs.evidence import Verdict
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from mlops.runs import names
-from mlops.runs.decision import Decided, current
 from mlops.runs.digest import document
-from mlops.runs.history import MainState, read_main
-from mlops.runs.model import Champion, Kind
-from mlops.runs.promotion import records
+from mlops.runs.main.state import MainState, read_main
+from mlops.runs.promotion.decision import Decided, current
+from mlops.runs.promotion.promote import records
+from mlops.runs.records import Champion, Kind
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake import LakeFSLake
-    from mlops.runs.model import Run
+    from mlops.adapters.lake.lake import LakeFSLake
     from mlops.runs.ports import Lake, Ports
+    from mlops.runs.records import Run
 
 Edit = Callable[["Lake", str], None]
 

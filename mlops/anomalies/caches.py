@@ -8,7 +8,7 @@ from mlops.anomalies import guards
 from mlops.anomalies.model import Anomaly
 from mlops.anomalies.scene import BETTER, FIRST, POOR
 from mlops.runs import names
-from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri
+from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene

@@ -11,7 +11,7 @@ from mlops.anomalies import caches, inventing, judging, promoting, returning, se
 from mlops.anomalies.answers import of_error, of_verdict
 from mlops.anomalies.model import Act, Anomaly, Answer, Shown
 from mlops.runs.errors import InputError, MlopsError
-from mlops.runs.promotion import Promotion
+from mlops.runs.promotion.promote import Promotion
 from mlops.settings import LakeMode
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.runs import names
-from mlops.runs.audit_subject import Depth
+from mlops.runs.audit.subject import Depth
 from mlops.runs.errors import LakeDenied, ProtocolMisuse
 
 if TYPE_CHECKING:

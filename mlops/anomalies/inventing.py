@@ -22,18 +22,19 @@ from mlops.anomalies.model import Anomaly
 from mlops.anomalies.points import TABLE, Line, points
 from mlops.anomalies.scene import BEST, BETTER, FIRST, POOR, REASON, SECOND
 from mlops.runs import names
-from mlops.runs.decision import decide
-from mlops.runs.history import read_json
-from mlops.runs.ingest import Delivery, Validated, ingest
-from mlops.runs.lifecycle import finish_step
-from mlops.runs.model import Step
-from mlops.runs.promotion import promote
-from mlops.steps import running, training
+from mlops.runs.arrivals.ingest import Delivery, Validated, ingest
+from mlops.runs.main.state import read_json
+from mlops.runs.promotion.attempts import finish_step
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import promote
+from mlops.runs.records import Step
+from mlops.steps import run as running
+from mlops.steps import train as training
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene
-    from mlops.runs.model import Run
-    from mlops.runs.promotion import Promotion
+    from mlops.runs.promotion.promote import Promotion
+    from mlops.runs.records import Run
 
 _SKOPS = f"{names.MODEL}model.skops"
 

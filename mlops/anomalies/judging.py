@@ -14,18 +14,19 @@ from mlops.anomalies.meddling import (
 )
 from mlops.anomalies.model import Anomaly
 from mlops.anomalies.scene import BEST, FIRST, POOR, WORST
-from mlops.runs import gate, names
-from mlops.runs.decision import current
+from mlops.runs import names
 from mlops.runs.evidence import Decision, Metric, Paired, Policy
-from mlops.runs.history import read_json
-from mlops.runs.lifecycle import finish_step
-from mlops.runs.model import Step
-from mlops.runs.promotion import Promotion
-from mlops.steps import running
+from mlops.runs.gate import verdict
+from mlops.runs.main.state import read_json
+from mlops.runs.promotion.attempts import finish_step
+from mlops.runs.promotion.decision import current
+from mlops.runs.promotion.promote import Promotion
+from mlops.runs.records import Step
+from mlops.steps import run as running
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene
-    from mlops.runs.model import Run
+    from mlops.runs.records import Run
 
 
 def _worse_candidate(scene: Scene) -> Run:
@@ -143,7 +144,7 @@ def _lucky(scene: Scene, tried: list[Run]) -> str:
     paired = Paired.from_json(read_json(scene.lake, scene.head, names.PAIRED))
     policy = scene.judge.policy(scene.lake.read(scene.head, names.POLICY))
     looks = len(tried) + 1
-    if gate.decide(paired, policy, look=looks).promotes:
+    if verdict.decide(paired, policy, look=looks).promotes:
         return ""
     return f"seed {len(tried)} of {len(tried)} was promoted as a first look; as look {looks} it is refused"
 

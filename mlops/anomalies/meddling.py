@@ -12,8 +12,8 @@ from mlops.runs.evidence import Outcome
 
 if TYPE_CHECKING:
     from mlops.runs.evidence import Decision, Paired, Policy
-    from mlops.runs.model import Champion, Run
     from mlops.runs.ports import Change, Commit, Evaluation, Judge, Lake, Ports
+    from mlops.runs.records import Champion, Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +100,7 @@ def fabricated(found: Evaluation) -> Evaluation:
     """Return an evaluation in which the candidate is nearly always right; all digests follow from it."""
     from mlops.adapters import tables
     from mlops.runs.evidence import Contender
-    from mlops.steps.scoring import TARGET, metrics, series
+    from mlops.steps.score import TARGET, metrics, series
 
     frame = tables.read_parquet(found.predictions, where=names.PREDICTIONS)
     missed = frame[Contender.CANDIDATE] - frame[TARGET]
@@ -127,7 +127,7 @@ def worse_champion(found: Evaluation) -> Evaluation:
     """Return an evaluation in which the champion is off by more than it is; all digests follow from it."""
     from mlops.adapters import tables
     from mlops.runs.evidence import Contender
-    from mlops.steps.scoring import TARGET, metrics, series
+    from mlops.steps.score import TARGET, metrics, series
 
     frame = tables.read_parquet(found.predictions, where=names.PREDICTIONS)
     missed = frame[Contender.CHAMPION] - frame[TARGET]

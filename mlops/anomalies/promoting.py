@@ -12,16 +12,17 @@ from mlops.anomalies.points import BROKEN, TABLE, points
 from mlops.anomalies.scene import BEST, BETTER, FIRST, POOR, SECOND, THIRD
 from mlops.runs import names
 from mlops.runs.errors import ProtocolMisuse, ValidationFailed
-from mlops.runs.history import read_json, read_optional
-from mlops.runs.lifecycle import attempts_of, finish_step, load_run
-from mlops.runs.model import Step
-from mlops.steps import ingesting, running, training
+from mlops.runs.main.state import read_json, read_optional
+from mlops.runs.promotion.attempts import attempts_of, finish_step, load_run
+from mlops.runs.records import Step
+from mlops.steps import ingest, train
+from mlops.steps import run as running
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene
-    from mlops.runs.model import Run
     from mlops.runs.ports import Lake
-    from mlops.runs.promotion import Promotion
+    from mlops.runs.promotion.promote import Promotion
+    from mlops.runs.records import Run
 
 
 def _overtaken(scene: Scene) -> Run:
@@ -137,7 +138,7 @@ def _after_a_failed_run(scene: Scene) -> Run:
     """Return a run that goes on from a failed one: forked from its branch, after its validation."""
     scene.arrive(FIRST)
     scene.promoted(POOR)
-    ingesting.deliver(scene.workspace, SECOND, "instrument 7", {TABLE: points((3,), spoiled=True)})
+    ingest.deliver(scene.workspace, SECOND, "instrument 7", {TABLE: points((3,), spoiled=True)})
     scene.arrive(THIRD)
     failed = _failed(scene)
     params = scene.workspace.spec.parameters(BEST)
@@ -148,7 +149,7 @@ def _after_a_failed_run(scene: Scene) -> Run:
     scene.lake.create_branch(run.branch, failed.head)
     run = finish_step(scene.ports, run, Step.VALIDATED, "Go on where another run stopped")
     running.tracked(scene.workspace, run, {})
-    return running.evaluate(scene.workspace, training.train(scene.workspace, run))
+    return running.evaluate(scene.workspace, train.train(scene.workspace, run))
 
 
 def _failed(scene: Scene) -> Run:

@@ -12,13 +12,13 @@ from mlops.anomalies.points import MONTHS, TABLE, points
 from mlops.anomalies.scene import BEST, BETTER, FIRST, POOR, REASON, SECOND, THIRD
 from mlops.runs import names
 from mlops.runs.errors import ProtocolMisuse
-from mlops.runs.history import read_main, read_optional, rollbacks, since
-from mlops.runs.promotion import Promotion
-from mlops.runs.rollback import freeze, plan_rollback
+from mlops.runs.main.state import read_main, read_optional, rollbacks, since
+from mlops.runs.promotion.promote import Promotion
+from mlops.runs.rollback.rollback import freeze, plan_rollback
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene
-    from mlops.runs.model import Run
+    from mlops.runs.records import Run
 
 
 def _rolled_back(scene: Scene) -> Run:

@@ -11,17 +11,18 @@ from mlops.anomalies.by_hand import Edit, promote_by_hand, unchanged
 from mlops.anomalies.guards import Guard
 from mlops.anomalies.model import Answer
 from mlops.runs import names
-from mlops.runs.decision import decide
-from mlops.runs.history import read_json, read_main
-from mlops.runs.promotion import Promotion, promote
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import resume, rollback
-from mlops.steps import ingesting, running
+from mlops.runs.main.state import read_json, read_main
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import Promotion, promote
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile
+from mlops.steps import ingest
+from mlops.steps import run as running
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake import LakeFSLake
-    from mlops.runs.model import Run
+    from mlops.adapters.lake.lake import LakeFSLake
     from mlops.runs.ports import Judge, Ports
+    from mlops.runs.records import Run
     from mlops.steps.workspace import Workspace
 
 #: The arrivals of the stories, in order.
@@ -55,7 +56,7 @@ class Scene:
     judge: Judge = field(init=False)
 
     def __post_init__(self) -> None:
-        from mlops.steps.judging import CommittedJudge
+        from mlops.steps.judge import CommittedJudge
 
         ports, judge = self.workspace.ports, CommittedJudge(self.workspace)
         object.__setattr__(self, "ports", self.guard.ports(ports) if self.disabled else ports)
@@ -74,8 +75,8 @@ class Scene:
     def arrive(self, *arrivals: str) -> str:
         """Bring arrivals to `main`; return the head afterwards."""
         for arrival in arrivals:
-            source, frames = ingesting.from_source(self.workspace, arrival)
-            ingesting.deliver(self.workspace, arrival, source, frames)
+            source, frames = ingest.from_source(self.workspace, arrival)
+            ingest.deliver(self.workspace, arrival, source, frames)
         return self.head
 
     def opened(self, params: Mapping[str, Any]) -> Run:
@@ -125,8 +126,8 @@ class Scene:
 
     def audited(self) -> tuple[Answer, ...]:
         """Return what an audit proves to be wrong; what the disabled guard asks for is left out."""
-        from mlops.runs.audit import Witness, audit
-        from mlops.steps.proving import FrameProver
+        from mlops.runs.audit.audit import Witness, audit
+        from mlops.steps.audit.proofs import FrameProver
 
         ports, guard = self.workspace.ports, self.guard
         steps = audit(

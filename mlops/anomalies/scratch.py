@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops.adapters import lake_servers
+from mlops.adapters.lake import servers
+from mlops.adapters.page_links import Links
+from mlops.adapters.system import SystemClock, SystemProcesses, nonce
 from mlops.anomalies import points
 from mlops.anomalies.scene import Scene
 from mlops.pipelines import PIPELINES
 from mlops.runs import names
+from mlops.runs.main.setup import set_up
 from mlops.runs.ports import Ports
-from mlops.runs.setup import set_up
 from mlops.settings import LakeMode
-from mlops.steps import repository
-from mlops.steps.links import Links
-from mlops.steps.system import SystemClock, SystemProcesses, nonce
+from mlops.steps import init_repository
 from mlops.steps.workspace import Workspace
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake_connection import Connection
+    from mlops.adapters.lake.connection import Connection
     from mlops.anomalies.model import Anomaly
 
 
@@ -49,11 +49,11 @@ class Scratch:
         return Scene(workspace, anomaly.guard, disabled)
 
     def _workspace(self, name: str, *, signed: bool) -> Workspace:
-        from mlops.adapters import signing
-        from mlops.adapters.lake import LakeFSLake
-        from mlops.adapters.tracking import MLflowTracker
+        from mlops.adapters.lake.lake import LakeFSLake
+        from mlops.adapters.record import signing
+        from mlops.adapters.tracking.tracker import MLflowTracker
 
-        repository.create_repository(self.connection, name)
+        init_repository.create_repository(self.connection, name)
         lake = LakeFSLake(self.connection, name)
         uri = f"sqlite:///{(self.folder / 'mlflow.db').absolute().as_posix()}"
         ports = Ports(lake, MLflowTracker(uri, name), SystemClock(), SystemProcesses(), nonce)
@@ -67,7 +67,7 @@ class Scratch:
 
 def _actions() -> dict[str, bytes]:
     """Return the server's actions as they are shipped; they are the same for every pipeline."""
-    files = repository.gate_files(next(iter(PIPELINES)))
+    files = init_repository.gate_files(next(iter(PIPELINES)))
     return {path: data for path, data in files.items() if path.startswith(names.ACTIONS)}
 
 
@@ -79,13 +79,13 @@ def scratch_store(folder: Path, lake: LakeMode = LakeMode.EMBEDDED) -> Iterator[
         folder: Where it lies; what was there is removed first.
         lake: Which server is started: the embedded one or the lakeFS program.
     """
-    from mlops.adapters.lake import connect
+    from mlops.adapters.lake.lake import connect
 
-    lake_servers.stop(folder)
+    servers.stop(folder)
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        start = lake_servers.start_lakefs if lake is LakeMode.LAKEFS else lake_servers.start_embedded
+        start = servers.start_lakefs if lake is LakeMode.LAKEFS else servers.start_embedded
         yield Scratch(folder, connect(start(folder)))
     finally:
-        lake_servers.stop(folder)
+        servers.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,15 +13,15 @@ from mlops.anomalies import guards
 from mlops.anomalies.model import Anomaly
 from mlops.anomalies.scene import BEST, FIRST, POOR
 from mlops.runs import names
-from mlops.runs.lifecycle import finish_step
-from mlops.runs.model import Step
-from mlops.runs.tracked import Registry
+from mlops.runs.promotion.attempts import finish_step
+from mlops.runs.promotion.tracked import Registry
+from mlops.runs.records import Step
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene
-    from mlops.runs.model import Run
     from mlops.runs.ports import Judge
-    from mlops.runs.promotion import Promotion
+    from mlops.runs.promotion.promote import Promotion
+    from mlops.runs.records import Run
 
 _FILE = f"{names.MODEL}model.skops"
 
@@ -71,7 +71,7 @@ def _trusting(scene: Scene) -> Judge:
     """Return a judge that opens a model file by skops alone, and trusts whatever the file asks for."""
     import skops.io
 
-    from mlops.steps.judging import CommittedJudge
+    from mlops.steps.judge import CommittedJudge
 
     class TrustingJudge(CommittedJudge):
         def _model(self, commit: str, objects: object) -> Any:

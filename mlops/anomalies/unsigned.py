@@ -10,10 +10,10 @@ from mlops.anomalies.guards import TAGS
 from mlops.anomalies.model import Anomaly
 from mlops.anomalies.scene import BETTER, FIRST, POOR, REASON, SECOND
 from mlops.runs import names
-from mlops.runs.history import read_main
-from mlops.runs.policy import apply_policy
-from mlops.runs.rollback import rollback
-from mlops.steps import ingesting
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.main.state import read_main
+from mlops.runs.rollback.rollback import rollback
+from mlops.steps import ingest
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene
@@ -33,9 +33,9 @@ def _one_promotion(scene: Scene) -> None:
 
 
 def _arrive_unsigned(scene: Scene, _: None) -> None:
-    source, frames = ingesting.from_source(scene.workspace, SECOND)
+    source, frames = ingest.from_source(scene.workspace, SECOND)
     workspace = dataclasses.replace(scene.workspace, ports=_keyless(scene))
-    ingesting.deliver(workspace, SECOND, source, frames)
+    ingest.deliver(workspace, SECOND, source, frames)
 
 
 def _arrived_unsigned(scene: Scene, _: None) -> str:

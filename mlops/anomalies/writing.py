@@ -11,7 +11,7 @@ from mlops.anomalies.points import TABLE
 from mlops.anomalies.scene import FIRST, POOR, SECOND
 from mlops.runs import names
 from mlops.runs.digest import sha256
-from mlops.runs.history import kind_of
+from mlops.runs.main.state import kind_of
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene

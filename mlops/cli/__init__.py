@@ -10,9 +10,9 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 
-from mlops.cli.failures import UsageFailure, failure_of, interrupted, is_interruption
-from mlops.cli.progress import Progress
-from mlops.cli.results import Result, StoppedHalfway, print_failure, print_result
+from mlops.cli.output.failures import UsageFailure, failure_of, interrupted, is_interruption
+from mlops.cli.output.progress import Progress
+from mlops.cli.output.results import Result, StoppedHalfway, print_failure, print_result
 from mlops.cli.session import Outside, Session
 
 _INTERRUPTED = 130

@@ -11,8 +11,8 @@ from mlops import __version__
 from mlops.cli import record_app, way_back_app
 from mlops.cli.lake_app import lake_app
 from mlops.cli.options import Json, Lake, Pipeline, StateDir
+from mlops.cli.output.results import Result
 from mlops.cli.policy_app import policy_app
-from mlops.cli.results import Result
 
 app = typer.Typer(
     name="mlops",

@@ -9,7 +9,7 @@ import time
 from html import escape
 from pathlib import Path
 
-from mlops.adapters import lake_credentials
+from mlops.adapters.lake import credentials
 
 _FOLDER = "open"
 _KEPT_S = 60.0
@@ -40,7 +40,7 @@ def open_with_code(state_dir: Path, address: str, code: str) -> bool:
     file = folder / f"{secrets.token_hex(8)}.html"
     page = _PAGE.format(address=escape(address), code=escape(code))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lake_credentials.write_private(file, page)
+    credentials.write_private(file, page)
     try:
         return webbrowser.open(file.as_uri())
     except webbrowser.Error:

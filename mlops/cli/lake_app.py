@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlops.cli.options import Json
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
 
 lake_app = typer.Typer(rich_markup_mode=None, add_completion=False, help="The embedded lake server.")
 

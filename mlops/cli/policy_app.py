@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlops.cli.options import Json, Pipeline, Reason
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
 
 policy_app = typer.Typer(rich_markup_mode=None, add_completion=False, help="What judges runs and arrivals.")
 

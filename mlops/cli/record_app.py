@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mlops.cli.options import Json, Pipeline
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
 
 signing_app = typer.Typer(
     rich_markup_mode=None, add_completion=False, help="The keys that sign the record of main."

@@ -9,10 +9,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.progress import Progress
+from mlops.cli.output.progress import Progress
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake_credentials import Credentials
+    from mlops.adapters.lake.credentials import Credentials
     from mlops.settings import Settings
     from mlops.steps.workspace import Workspace
 
@@ -28,13 +28,13 @@ def _load_settings(**given: Any) -> Settings:
 
 
 def _ensure_lake(settings: Settings, tell: Tell) -> Credentials:
-    from mlops.cli.lake import ensure_lake
+    from mlops.servers.lake import ensure_lake
 
     return ensure_lake(settings, tell)
 
 
 def _find_lake(settings: Settings) -> Credentials | None:
-    from mlops.cli.lake import running_lake
+    from mlops.servers.lake import running_lake
 
     return running_lake(settings) if settings.lake != "external" else settings.lake_credentials()
 
@@ -46,15 +46,15 @@ def _open_workspace(settings: Settings, pipeline: str, tell: Tell) -> Workspace:
 
 
 def _create_repository(settings: Settings, credentials: Credentials, name: str) -> bool:
-    from mlops.adapters.lake_connection import connect
-    from mlops.steps.repository import create_repository
+    from mlops.adapters.lake.connection import connect
+    from mlops.steps.init_repository import create_repository
 
     storage = f"{settings.lake_storage.rstrip('/')}/{name}" if settings.lake_storage else ""
     return create_repository(connect(credentials, timeout_s=settings.lake_timeout_s), name, storage)
 
 
 def _repositories(settings: Settings, credentials: Credentials) -> list[str]:
-    from mlops.adapters.lake_connection import connect
+    from mlops.adapters.lake.connection import connect
 
     return connect(credentials, timeout_s=settings.lake_timeout_s).repositories()
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlops.cli.options import Json, Pipeline, Reason
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
 
 RunId = Annotated[
     str, typer.Argument(metavar="RUN", help="Id of a run; see `mlops log`.", show_default=False)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import mlops
 from mlops.runs import names
-from mlops.runs.history import read_main
-from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri
+from mlops.runs.main.state import read_main
+from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri
 
 if TYPE_CHECKING:
     from mlops.settings import Settings

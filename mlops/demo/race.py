@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.demo.worker import summary
 from mlops.runs.errors import ProtocolMisuse
-from mlops.steps import running
+from mlops.steps import run as running
 
 if TYPE_CHECKING:
     from mlops.settings import Settings

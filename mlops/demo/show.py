@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops import settings as settings_table
-from mlops.adapters import lake_servers
+from mlops.adapters.lake import servers
 from mlops.demo.story import Story
 from mlops.runs import names
 from mlops.runs.errors import ConfigError
@@ -64,17 +64,17 @@ def demo(
 @contextmanager
 def _server(folder: Path, lake: LakeMode, *, keep: bool) -> Iterator[Settings]:
     """Give the settings of a fresh store whose server runs; a demo that failed leaves no server behind."""
-    lake_servers.stop(folder)
+    servers.stop(folder)
     shutil.rmtree(folder, ignore_errors=True)
     database = (folder / "mlflow.db").absolute()
     done = False
     try:
-        (lake_servers.start_lakefs if lake is LakeMode.LAKEFS else lake_servers.start_embedded)(folder)
+        (servers.start_lakefs if lake is LakeMode.LAKEFS else servers.start_embedded)(folder)
         yield settings_table.load(state_dir=folder, lake=lake, mlflow_tracking_uri=f"sqlite:///{database}")
         done = True
     finally:
         if not (done and keep):
-            lake_servers.stop(folder)
+            servers.stop(folder)
 
 
 def _open_links(workspace: Workspace) -> dict[str, str]:

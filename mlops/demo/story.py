@@ -18,11 +18,11 @@ from mlops.demo.worker import first_sentences
 from mlops.orchestration.runner import execute_run
 from mlops.runs import names
 from mlops.runs.errors import MlopsError, NotPromoted, ProtocolMisuse, ValidationFailed
-from mlops.runs.history import promotions, read_main
-from mlops.runs.promotion import Promotion
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import rollback
-from mlops.steps import ingesting, repository
+from mlops.runs.main.state import promotions, read_main
+from mlops.runs.promotion.promote import Promotion
+from mlops.runs.rollback.rollback import rollback
+from mlops.runs.upkeep.reconcile import reconcile
+from mlops.steps import ingest, init_repository
 
 if TYPE_CHECKING:
     from mlops.settings import Settings
@@ -90,8 +90,8 @@ class Story:
 
     def _begin(self) -> None:
         with self.chapter("A repository whose main only takes what passes"):
-            repository.create_repository(self._workspace.lake.connection, self._workspace.spec.name)
-            repository.initialise(self._workspace.ports, self._workspace.spec.name)
+            init_repository.create_repository(self._workspace.lake.connection, self._workspace.spec.name)
+            init_repository.initialise(self._workspace.ports, self._workspace.spec.name)
             self._say(
                 "   gate and enforcer are on main; a merge without a decision was tried and refused (412)"
             )
@@ -104,8 +104,8 @@ class Story:
                     self._run(f"candidate after {arrival}", {})
 
     def _arrive(self, arrival: str) -> None:
-        source, frames = ingesting.from_source(self._workspace, arrival)
-        done = ingesting.deliver(self._workspace, arrival, source, frames)
+        source, frames = ingest.from_source(self._workspace, arrival)
+        done = ingest.deliver(self._workspace, arrival, source, frames)
         self._say(f"   {arrival} arrives: {done.summary}")
 
     def _run(self, label: str, params: dict[str, Any]) -> Promotion | None:
@@ -129,12 +129,12 @@ class Story:
     def _broken_arrivals(self, newest: str) -> None:
         with self.chapter("Broken deliveries stop before main"):
             arrival = next((a for a in self._workspace.spec.arrivals() if a > newest), newest)
-            source, frames = ingesting.from_source(self._workspace, arrival)
+            source, frames = ingest.from_source(self._workspace, arrival)
             head = self._workspace.lake.head(names.MAIN)
             for breakage in BREAKAGES:
                 spoiled = {**frames, "flights": breakage.spoil(frames["flights"])}
                 try:
-                    ingesting.deliver(self._workspace, arrival, f"{source} with {breakage.name}", spoiled)
+                    ingest.deliver(self._workspace, arrival, f"{source} with {breakage.name}", spoiled)
                 except ValidationFailed as stopped:
                     self.facts.stopped[breakage.name] = stopped.what
                     self._say(f"   {breakage.name}: {stopped}")
@@ -213,6 +213,6 @@ class Story:
         return sorted(rows, key=lambda row: row["number"])
 
     def _metrics(self, commit: str) -> dict[str, float]:
-        from mlops.runs.history import read_json
+        from mlops.runs.main.state import read_json
 
         return read_json(self._workspace.lake, commit, names.METRICS)

@@ -14,8 +14,8 @@ from typing import Any
 
 from mlops import settings as settings_table
 from mlops.runs.evidence import Verdict
-from mlops.runs.promotion import Promotion
-from mlops.steps import running
+from mlops.runs.promotion.promote import Promotion
+from mlops.steps import run as running
 from mlops.steps.opening import open_workspace
 
 

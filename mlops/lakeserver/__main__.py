@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from mlops.lakeserver.auth import Credentials
 from mlops.lakeserver.credentials import FILE_NAME, QUICKSTART, CredentialsUnusable, find
-from mlops.lakeserver.hooks.http_post import check_address
+from mlops.lakeserver.hooks.webhook.http_post import check_address
+from mlops.lakeserver.http.auth import Credentials
 from mlops.lakeserver.server import DEFAULT_LISTEN, ListenRefused, Options, Server
 from mlops.lakeserver.store.database import FormatMismatch
 from mlops.lakeserver.store.lock import StoreInUse

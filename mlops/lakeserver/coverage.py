@@ -94,7 +94,7 @@ def render_list(operations: list[Operation]) -> str:
 
 def render_table(operations: list[Operation]) -> str:
     """The table, with the first lines of the handlers' docstrings."""
-    from mlops.lakeserver.routes import ROUTES
+    from mlops.lakeserver.http.routes import ROUTES
 
     built = {(route.method, route.path): route for route in ROUTES}
     version = importlib.metadata.version("lakefs-sdk")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlops.lakeserver.auth import Credentials
+from mlops.lakeserver.http.auth import Credentials
 
 KEY_VARIABLE, SECRET_VARIABLE = "LAKESERVER_ACCESS_KEY_ID", "LAKESERVER_SECRET_ACCESS_KEY"
 USER_VARIABLE = "LAKESERVER_USER"

@@ -7,11 +7,11 @@ import math
 import struct
 import zlib
 
-from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE
 from mlops.lakeserver.operations import commits, protection
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.operations.writes import store_upload
-from mlops.lakeserver.records import Repository
+from mlops.lakeserver.store.records import Repository
+from mlops.lakeserver.trees.entries import DEFAULT_CONTENT_TYPE
 
 MESSAGE = "Add sample data"
 IMAGES = 29

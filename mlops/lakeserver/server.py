@@ -16,9 +16,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mlops.lakeserver.auth import Authenticator, Credentials
-from mlops.lakeserver.connections import ConnectionLimits
 from mlops.lakeserver.errors import LakeError
+from mlops.lakeserver.http.auth import Authenticator, Credentials
+from mlops.lakeserver.http.connections import ConnectionLimits
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.store import Store
 from mlops.lakeserver.store.files import Files
@@ -101,10 +101,10 @@ class Server:
     def _prepare(self) -> Any:
         import uvicorn
 
-        from mlops.lakeserver.app import Application
-        from mlops.lakeserver.connections import Connections
+        from mlops.lakeserver.http.app import Application
+        from mlops.lakeserver.http.connections import Connections
+        from mlops.lakeserver.http.protocol import LimitedProtocol
         from mlops.lakeserver.pages.site import site
-        from mlops.lakeserver.protocol import LimitedProtocol
         from mlops.lakeserver.store.session_rows import SessionRows
 
         if self._options.hooks:
@@ -135,8 +135,8 @@ class Server:
 
     def _start_hooks(self) -> None:
         from mlops.lakeserver.hooks.engine import HookEngine
-        from mlops.lakeserver.hooks.http_post import check_address
-        from mlops.lakeserver.hooks.model import Limits
+        from mlops.lakeserver.hooks.interface import Limits
+        from mlops.lakeserver.hooks.webhook.http_post import check_address
         from mlops.lakeserver.operations.actions import Runs, View
 
         self.lake.hooks = HookEngine(

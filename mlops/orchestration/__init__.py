@@ -1,4 +1,8 @@
-"""Dagster: the run protocol as assets, checks, jobs and sensors. Nothing else of the project imports it."""
+"""Dagster: the run protocol as assets, checks, jobs and sensors.
+
+The command line imports `runner` to execute a run; Dagster itself imports `definitions`. Start with
+`assets`.
+"""
 
 from mlops.orchestration.building import build
 

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops.adapters import policy_files
+from mlops.adapters.policy import files
 from mlops.orchestration.workspaces import Workspaces
 from mlops.runs import names
 from mlops.runs.digest import tree_digest
 from mlops.runs.errors import Corrupt, MlopsError
-from mlops.runs.history import MainState, read_main
-from mlops.runs.lifecycle import run_of
-from mlops.runs.model import RunInputs
-from mlops.steps.provenance import inputs_of
+from mlops.runs.main.state import MainState, read_main
+from mlops.runs.promotion.attempts import run_of
+from mlops.runs.records import RunInputs
+from mlops.steps.run_inputs import inputs_of
 
 if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
@@ -98,7 +98,7 @@ def arrival_sensor(spec: PipelineSpec, job_name: str) -> dg.SensorDefinition:
 
 
 def _enough(lake: Lake, head: str) -> bool:
-    rule = policy_files.parse_holdout_rule(lake.read(head, names.HOLDOUT_RULE))
+    rule = files.parse_holdout_rule(lake.read(head, names.HOLDOUT_RULE))
     parsed = (names.parse_raw_path(stat.path) for stat in lake.list(head, names.RAW))
     arrivals = {path.arrival for path in parsed if path}
     return len(arrivals) >= (2 if rule.kind == "newest_period" else 1)

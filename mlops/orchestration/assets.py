@@ -16,8 +16,8 @@ from mlops.orchestration.params import config_class
 from mlops.orchestration.workspaces import Workspaces, find_run, open_run
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs.errors import ValidationFailed
-from mlops.steps import running
-from mlops.steps.preparing import PROCESSED_TABLES
+from mlops.steps import run as running
+from mlops.steps.prepare import PROCESSED_TABLES
 
 
 def key(spec: PipelineSpec, name: str) -> dg.AssetKey:

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from mlops.runs import json_values, names
-from mlops.runs.decision import current
 from mlops.runs.digest import tree_digest
-from mlops.runs.history import read_json
-from mlops.runs.model import Run, Step
-from mlops.runs.reconcile import model_uri
-from mlops.steps.preparing import PROCESSED_TABLES
-from mlops.steps.running import record_of
+from mlops.runs.main.state import read_json
+from mlops.runs.promotion.decision import current
+from mlops.runs.records import Run, Step
+from mlops.runs.upkeep.reconcile import model_uri
+from mlops.steps.prepare import PROCESSED_TABLES
+from mlops.steps.run import record_of
 
 if TYPE_CHECKING:
     from mlops.runs.evidence import Decision
-    from mlops.runs.promotion import Promotion
+    from mlops.runs.promotion.promote import Promotion
     from mlops.steps.workspace import Workspace
 
 Metadata = dict[str, Any]

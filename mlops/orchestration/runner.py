@@ -19,7 +19,7 @@ from mlops.runs.errors import ProtocolMisuse
 if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
     from mlops.runs.ports import Processes
-    from mlops.runs.promotion import Promotion
+    from mlops.runs.promotion.promote import Promotion
     from mlops.steps.workspace import Workspace
 
 #: Tag with the Dagster run and the process that executes it; a retry inherits the tag, but not the run's id.

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from mlops.runs.errors import ConfigError
-from mlops.steps import running
+from mlops.steps import run as running
 
 if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
-    from mlops.runs.model import Run
-    from mlops.runs.promotion import Promotion
+    from mlops.runs.promotion.promote import Promotion
+    from mlops.runs.records import Run
     from mlops.steps.workspace import Workspace
 
 Tell = Callable[[str], None]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.pipelines.spec import PipelineSpec, Split
 from mlops.runs.errors import ConfigError, InputError
-from mlops.runs.model import HoldoutRule
+from mlops.runs.records import HoldoutRule
 
 if TYPE_CHECKING:
     import numpy as np

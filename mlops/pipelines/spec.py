@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from mlops.runs.model import HoldoutRule
+    from mlops.runs.records import HoldoutRule
     from mlops.runs.saved_types import SavedType
 
 #: Arrival name to frame, ascending by arrival: all deliveries of one table.

@@ -15,7 +15,7 @@ from typing import Any
 from mlops.runs import names
 from mlops.runs.errors import Corrupt
 from mlops.runs.json_values import flag, items, nulled, number, text, whole
-from mlops.runs.model import ComparedTo
+from mlops.runs.records import ComparedTo
 
 ALL_ROWS = "all"
 
@@ -96,7 +96,7 @@ class Paired:
         holdout_from: Smallest time in the holdout, ISO 8601; empty where the holdout is no period of time and
             training may go on into it.
         series: One per loss and slice.
-        holdout_id: What the holdout is, whatever its bytes (`mlops.runs.holdouts`); empty in evidence of
+        holdout_id: What the holdout is, whatever its bytes (`mlops.runs.gate.holdouts`); empty in evidence of
             versions that counted evaluations by the digest of the rows.
     """
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from mlops.runs.evidence import Decision, Paired, Policy
-from mlops.runs.model import Champion, Run
 from mlops.runs.record.seen import RecordWitness
+from mlops.runs.records import Champion, Run
 from mlops.runs.statements import Signer, Trust
 
 

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.adapters import lake_credentials, lake_uri, model_files
+from mlops.adapters.lake import credentials, uri
+from mlops.adapters.models import saved_files
 from mlops.pipelines import pipeline
 from mlops.runs import names
 from mlops.runs.errors import ConfigError, Corrupt
-from mlops.runs.model import Champion, ObjectRecord
-from mlops.runs.promoted import Promoted, Verify, current, numbered
+from mlops.runs.promotion.promoted import Promoted, Verify, current, numbered
 from mlops.runs.record.promotion import signed_by
+from mlops.runs.records import Champion, ObjectRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mlops.adapters.lake import LakeFSLake
-    from mlops.adapters.lake_credentials import Credentials
+    from mlops.adapters.lake.credentials import Credentials
+    from mlops.adapters.lake.lake import LakeFSLake
     from mlops.runs.saved_types import SavedType
     from mlops.settings import Settings
 
@@ -60,8 +61,8 @@ def open_champion(
     Raises:
         MlopsError: As for `mlops.load_champion`.
     """
-    from mlops.adapters import signing
-    from mlops.adapters.lake import LakeFSLake, connect
+    from mlops.adapters.lake.lake import LakeFSLake, connect
+    from mlops.adapters.record import signing
 
     spec, chosen = pipeline(name), settings or _settings()
     connection = connect(_credentials(chosen), timeout_s=chosen.lake_timeout_s)
@@ -105,8 +106,8 @@ def model_at(
     with tempfile.TemporaryDirectory() as folder:
         for record in objects:
             # The record names paths; one that climbs out of the folder is not followed.
-            lake.download(commit, record.path, Path(folder) / lake_uri.check_path(record.path))
-        return model_files.load(Path(folder) / names.MODEL.rstrip("/"), _below_model(objects), trusted)
+            lake.download(commit, record.path, Path(folder) / uri.check_path(record.path))
+        return saved_files.load(Path(folder) / names.MODEL.rstrip("/"), _below_model(objects), trusted)
 
 
 def _below_model(objects: Sequence[ObjectRecord]) -> tuple[ObjectRecord, ...]:
@@ -129,4 +130,4 @@ def _credentials(settings: Settings) -> Credentials:
     except ConfigError:
         if settings.lakectl_file.exists():
             raise
-        return lake_credentials.discover(state_dir=settings.state_dir)
+        return credentials.discover(state_dir=settings.state_dir)

@@ -12,7 +12,7 @@ from mlops.runs.digest import sha256
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mlops.adapters.lake import LakeFSLake
+    from mlops.adapters.lake.lake import LakeFSLake
 
 #: A run reads its training and holdout rows in several steps; raw deliveries are read once.
 _KEPT = 4

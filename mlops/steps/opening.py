@@ -6,18 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mlops.adapters import server_process
+from mlops.adapters.page_links import Links
+from mlops.adapters.system import SystemClock, SystemProcesses, nonce
 from mlops.pipelines import pipeline
 from mlops.runs.errors import ConfigError
 from mlops.runs.ports import Ports
-from mlops.steps.links import Links
-from mlops.steps.provenance import author
-from mlops.steps.system import SystemClock, SystemProcesses, nonce
+from mlops.steps.run_inputs import author
 from mlops.steps.workspace import Workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mlops.adapters.record_witnesses import NotedModels
+    from mlops.adapters.record.witnesses import NotedModels
     from mlops.runs.record.seen import RecordWitness
     from mlops.runs.statements import Signer
     from mlops.settings import Settings
@@ -39,9 +39,9 @@ def open_workspace(
     Raises:
         ConfigError: There is no such pipeline, no lakeFS address and key, or no signing key that can be used.
     """
-    from mlops.adapters import signing
-    from mlops.adapters.lake import LakeFSLake, connect
-    from mlops.adapters.tracking import MLflowTracker
+    from mlops.adapters.lake.lake import LakeFSLake, connect
+    from mlops.adapters.record import signing
+    from mlops.adapters.tracking.tracker import MLflowTracker
 
     spec = pipeline(pipeline_name)
     credentials = settings.lake_credentials()
@@ -79,7 +79,7 @@ def signer_of(settings: Settings) -> Signer:
     Raises:
         ConfigError: The key cannot be used, or the command has no key id.
     """
-    from mlops.adapters import signing
+    from mlops.adapters.record import signing
 
     if not settings.signer_command:
         return signing.ensure_signer(settings.key_file, settings.trusted_folder)
@@ -94,12 +94,12 @@ def witnesses_of(settings: Settings, repository: str, tracker: NotedModels) -> t
     Raises:
         ConfigError: ``MLOPS_RECORD_WITNESS`` names no place.
     """
-    from mlops.adapters import record_witnesses
+    from mlops.adapters.record import witnesses
 
-    own = record_witnesses.FileWitness(settings.state_dir / "record" / f"{repository}.json")
-    seen_by = [own, record_witnesses.TrackerWitness(tracker, repository)]
+    own = witnesses.FileWitness(settings.state_dir / "record" / f"{repository}.json")
+    seen_by = [own, witnesses.TrackerWitness(tracker, repository)]
     if settings.record_witness:
-        seen_by.append(record_witnesses.named_witness(settings.record_witness, repository))
+        seen_by.append(witnesses.named_witness(settings.record_witness, repository))
     return tuple(seen_by)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mlops.adapters.page_links import Links
 from mlops.runs.ports import Ports
 from mlops.steps.frames import Frames
-from mlops.steps.links import Links
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake import LakeFSLake
+    from mlops.adapters.lake.lake import LakeFSLake
     from mlops.pipelines.spec import PipelineSpec
 
 

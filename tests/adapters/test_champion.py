@@ -13,12 +13,14 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 import mlops
 from mlops import settings
-from mlops.adapters import lake_credentials, lake_servers, model_files
-from mlops.adapters.lake import LakeFSLake, connect
+from mlops.adapters.lake import credentials as lake_credentials
+from mlops.adapters.lake import servers
+from mlops.adapters.lake.lake import LakeFSLake, connect
+from mlops.adapters.models import saved_files
 from mlops.pipelines import pipeline
 from mlops.runs.digest import document, sha256
 from mlops.runs.errors import ConfigError, Corrupt, InputError, LakeUnavailable, NotFound
-from mlops.runs.model import Champion, ComparedTo, ObjectRecord
+from mlops.runs.records import Champion, ComparedTo, ObjectRecord
 from mlops.settings import LakeMode, Settings
 from mlops.steps.champion import open_champion
 from tests.support import crafted
@@ -29,11 +31,11 @@ def where(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of a lake with a repository for flights."""
     state_dir = tmp_path_factory.mktemp("state")
     try:
-        credentials = lake_servers.start_embedded(state_dir)
+        credentials = servers.start_embedded(state_dir)
         connect(credentials).create_repository("flights")
         yield settings.load(state_dir=state_dir)
     finally:
-        lake_servers.stop(state_dir)
+        servers.stop(state_dir)
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     trees = HistGradientBoostingRegressor(max_iter=3, early_stopping=False, random_state=1)
     trusted = pipeline("flights").trusted_types
     rows = crafted.ROWS
-    model_files.save(trees.fit(rows.to_numpy(), crafted.TARGET), folder, trusted, example=rows.head(2))
+    saved_files.save(trees.fit(rows.to_numpy(), crafted.TARGET), folder, trusted, example=rows.head(2))
     return {f"model/{file.name}": file.read_bytes() for file in folder.iterdir()}
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters.key_rotation import rotate, trust
-from mlops.adapters.signing import ensure_signer, load_signer, load_trusted
+from mlops.adapters.record.key_rotation import rotate, trust
+from mlops.adapters.record.signing import ensure_signer, load_signer, load_trusted
 from mlops.runs.errors import ConfigError, Corrupt, Untrusted
 
 

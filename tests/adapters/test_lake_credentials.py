@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters import lake_credentials
-from mlops.adapters.lake_credentials import (
+from mlops.adapters.lake import credentials
+from mlops.adapters.lake.credentials import (
     Credentials,
     check_endpoint,
     discover,
@@ -109,7 +109,7 @@ class TestFiles:
     )
     def test_one_of_another_form_is_refused_without_showing_it(self, tmp_path: Path, text: str) -> None:
         file = tmp_path / "lakectl.yaml"
-        lake_credentials.write_private(file, text)
+        credentials.write_private(file, text)
         with pytest.raises(ConfigError, match=r"lakectl\.yaml") as caught:
             load(file)
 

@@ -13,7 +13,7 @@ import urllib3.exceptions
 from lakefs_sdk.exceptions import ApiException
 from lakefs_spec.errors import translate_lakefs_error
 
-from mlops.adapters.lake_errors import from_status, hook_sentences, translate, translated
+from mlops.adapters.lake.errors import from_status, hook_sentences, translate, translated
 from mlops.runs.errors import (
     MAX_TEXT,
     ConfigError,

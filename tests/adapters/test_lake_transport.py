@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters import lake_client
-from mlops.adapters.lake import LakeFSLake, connect
-from mlops.adapters.lake_credentials import Credentials
+from mlops.adapters.lake import client
+from mlops.adapters.lake.credentials import Credentials
+from mlops.adapters.lake.lake import LakeFSLake, connect
 from mlops.runs.errors import ConfigError, Conflict, LakeDenied, LakeError, LakeUnavailable, NotFound
 from tests.adapters.loopback import Answer, Loopback, Request, json_answer, loopback, page
 
@@ -344,7 +344,7 @@ class TestConnections:
         server.script(json_answer(ref("main")))
         for _ in range(2):
             lake.head("main")
-        lake_client.forget_connections()  # what a child does first
+        client.forget_connections()  # what a child does first
         lake.head("main")
 
         first, second, third = (request.client_port for request in server.requests)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlops.adapters import mlflow_guard
+from mlops.adapters.tracking import guard
 from mlops.runs.errors import InputError
 
 TRUSTED = ["sklearn.pipeline.Pipeline"]
@@ -45,7 +45,7 @@ def honest() -> dict[str, Any]:
 
 
 def check(value: object) -> None:
-    mlflow_guard.check(yaml.safe_dump(value).encode(), TRUSTED, "MLmodel")
+    guard.check(yaml.safe_dump(value).encode(), TRUSTED, "MLmodel")
 
 
 def test_what_this_project_saves_is_accepted() -> None:
@@ -119,4 +119,4 @@ def test_an_order_beside_the_flavors_is_refused(key: str, value: object) -> None
 )
 def test_what_is_no_mlmodel_is_refused(content: bytes) -> None:
     with pytest.raises(InputError, match="MLmodel"):
-        mlflow_guard.check(content, TRUSTED, "MLmodel")
+        guard.check(content, TRUSTED, "MLmodel")

@@ -23,16 +23,18 @@ from mlflow.exceptions import MlflowException
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.linear_model import LinearRegression
 
-from mlops.adapters import lake_credentials, lake_servers, mlflow_plugins
-from mlops.adapters import model_files as mlops_model_files
-from mlops.adapters.lake import LakeFSLake, connect
-from mlops.adapters.lake_credentials import Credentials
-from mlops.adapters.mlflow_plugins import LakeFSArtifactRepository, LakeFSDatasetSource
-from mlops.adapters.signing import FileSigner
-from mlops.adapters.tracking import MLflowTracker
+from mlops.adapters.lake import credentials as lake_credentials
+from mlops.adapters.lake import servers
+from mlops.adapters.lake.credentials import Credentials
+from mlops.adapters.lake.lake import LakeFSLake, connect
+from mlops.adapters.models import saved_files as mlops_model_files
+from mlops.adapters.record.signing import FileSigner
+from mlops.adapters.tracking import plugins
+from mlops.adapters.tracking.plugins import LakeFSArtifactRepository, LakeFSDatasetSource
+from mlops.adapters.tracking.tracker import MLflowTracker
 from mlops.pipelines import pipeline
 from mlops.runs.digest import document, sha256
-from mlops.runs.model import Champion, ComparedTo, ObjectRecord
+from mlops.runs.records import Champion, ComparedTo, ObjectRecord
 from mlops.runs.statements import Statement, seal, subjects_of
 from tests.support import crafted
 
@@ -49,9 +51,9 @@ pytestmark = [
 def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Credentials]:
     state_dir = tmp_path_factory.mktemp("lake")
     try:
-        yield lake_servers.start_embedded(state_dir)
+        yield servers.start_embedded(state_dir)
     finally:
-        lake_servers.stop(state_dir)
+        servers.stop(state_dir)
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +65,7 @@ def discovered(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.fixture(autouse=True)
 def listed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every repository be the one of a pipeline that trusts a line."""
-    monkeypatch.setattr(mlflow_plugins, "trusted_types", lambda _repository: crafted.LINE)
+    monkeypatch.setattr(plugins, "trusted_types", lambda _repository: crafted.LINE)
 
 
 @pytest.fixture
@@ -304,7 +306,7 @@ class TestCraftedModels:
             found["is_leaf"], found["left"], found["right"] = 0, 0, 0
             crafted.put(files, member, found)
 
-        monkeypatch.setattr(mlflow_plugins, "trusted_types", lambda _repository: crafted.BOOSTED)
+        monkeypatch.setattr(plugins, "trusted_types", lambda _repository: crafted.BOOSTED)
         content = crafted.edited(crafted.boosted(), loop)
         commit = committed(with_record({**model_files, "model/model.skops": content}))
         for load in loaders():

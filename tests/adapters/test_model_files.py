@@ -13,13 +13,12 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from mlops.adapters import model_files
-from mlops.adapters.models import opening
+from mlops.adapters.models import opening, saved_files
 from mlops.pipelines import pipeline
 from mlops.pipelines.flights.params import LOSSES
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs.errors import ConfigError, Corrupt, InputError
-from mlops.runs.model import ObjectRecord
+from mlops.runs.records import ObjectRecord
 from mlops.runs.saved_types import SavedType, functions, objects
 
 ROWS = pd.DataFrame({"a": [1, 2, 3, 4], "b": [0.5, 0.1, 0.4, 0.2], "c": ["x", "y", "x", "y"]}).astype(
@@ -63,12 +62,12 @@ def records(folder: Path) -> list[ObjectRecord]:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     saved = tmp_path / "model"
-    model_files.save(fitted(), saved, TRUSTED, example=ROWS)
+    saved_files.save(fitted(), saved, TRUSTED, example=ROWS)
     return saved
 
 
 def test_a_model_comes_back_with_the_same_predictions(folder: Path) -> None:
-    model = model_files.load(folder, records(folder), TRUSTED)
+    model = saved_files.load(folder, records(folder), TRUSTED)
     assert model.predict(ROWS).tobytes() == fitted().predict(ROWS).tobytes()
 
 
@@ -91,7 +90,7 @@ def test_the_folder_is_one_that_mlflow_reads(folder: Path, monkeypatch: pytest.M
 
 def test_saving_leaves_nothing_but_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    model_files.save(fitted(), tmp_path / "model", TRUSTED, example=ROWS)
+    saved_files.save(fitted(), tmp_path / "model", TRUSTED, example=ROWS)
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
     assert not any(path.suffix in (".pkl", ".pickle") for path in (tmp_path / "model").rglob("*"))
 
@@ -103,13 +102,13 @@ def test_a_type_that_the_pipeline_does_not_trust_is_not_saved(tmp_path: Path) ->
         (TRUSTED[1:], "not on the pipeline's"),
     ):
         with pytest.raises(ConfigError, match=match):
-            model_files.save(fitted(), tmp_path / "model", allowed, example=ROWS)
+            saved_files.save(fitted(), tmp_path / "model", allowed, example=ROWS)
     assert not (tmp_path / "model").exists()
 
 
 def test_a_type_that_the_pipeline_does_not_trust_is_not_opened(folder: Path) -> None:
     with pytest.raises(InputError, match="which the pipeline does not trust"):
-        model_files.load(folder, records(folder), LINE)
+        saved_files.load(folder, records(folder), LINE)
     text = (folder / "MLmodel").read_text()
     listed = "".join(f"    - {kind.path}\n" for kind in sorted(TRUSTED, key=lambda kind: kind.path))
     assert listed in text
@@ -117,7 +116,7 @@ def test_a_type_that_the_pipeline_does_not_trust_is_not_opened(folder: Path) -> 
         text.replace(f"skops_trusted_types:\n{listed}", "skops_trusted_types: []\n")
     )
     with pytest.raises(InputError, match="types that nobody trusts"):
-        model_files.load(folder, records(folder), LINE)
+        saved_files.load(folder, records(folder), LINE)
 
 
 def test_what_a_model_says_of_itself_is_not_believed(
@@ -125,29 +124,29 @@ def test_what_a_model_says_of_itself_is_not_believed(
 ) -> None:
     marker = tmp_path / "ran"
     evil = Pipeline([("call", FunctionTransformer(os.system, kw_args={"command": f"touch {marker}"}))])
-    skops.io.dump(evil, folder / model_files.MODEL_FILE)
+    skops.io.dump(evil, folder / saved_files.MODEL_FILE)
     text = (folder / "MLmodel").read_text()
     (folder / "MLmodel").write_text(text.replace(TRUSTED[-1].path, "posix.system"))
     with pytest.raises(InputError, match=r"posix\.system"):
-        model_files.load(folder, records(folder), TRUSTED)
+        saved_files.load(folder, records(folder), TRUSTED)
     assert not marker.exists()
 
 
 def test_another_file_that_mlmodel_points_to_is_not_opened(folder: Path) -> None:
     text = (folder / "MLmodel").read_text()
     (folder / "MLmodel").write_text(text.replace("model.skops", "model.pkl").replace(": skops", ": pickle"))
-    (folder / model_files.MODEL_FILE).rename(folder / "model.pkl")
+    (folder / saved_files.MODEL_FILE).rename(folder / "model.pkl")
     with pytest.raises(InputError, match="no file of a saved model"):
-        model_files.load(folder, records(folder), TRUSTED)
+        saved_files.load(folder, records(folder), TRUSTED)
 
 
 def _append(folder: Path) -> None:
-    path = folder / model_files.MODEL_FILE
+    path = folder / saved_files.MODEL_FILE
     path.write_bytes(path.read_bytes() + b"\0")
 
 
 def _flip(folder: Path) -> None:
-    path = folder / model_files.MODEL_FILE
+    path = folder / saved_files.MODEL_FILE
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
@@ -162,7 +161,7 @@ def _link(folder: Path) -> None:
 TAMPERING: dict[str, Callable[[Path], None]] = {
     "longer": _append,
     "one bit": _flip,
-    "gone": lambda folder: (folder / model_files.MODEL_FILE).unlink(),
+    "gone": lambda folder: (folder / saved_files.MODEL_FILE).unlink(),
     "another file gone": lambda folder: (folder / "conda.yaml").unlink(),
     "extra": lambda folder: (folder / "extra.pkl").write_bytes(b""),
     "types": lambda folder: (folder / "MLmodel").write_text("flavors: {}"),
@@ -178,29 +177,29 @@ def test_a_folder_that_was_tampered_with_is_refused_before_anything_is_opened(
     TAMPERING[damage](folder)
     monkeypatch.setattr(skops.io, "loads", lambda *_, **__: pytest.fail("it was opened"))
     with pytest.raises(Corrupt):
-        model_files.load(folder, recorded, TRUSTED)
+        saved_files.load(folder, recorded, TRUSTED)
 
 
 def test_a_file_that_changes_between_check_and_use_is_refused(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorded = records(folder)
-    checked = model_files.check
+    checked = saved_files.check
 
     def check_then_change(*arguments: object) -> None:
         checked(*arguments)  # type: ignore[arg-type]
         _flip(folder)
 
-    monkeypatch.setattr(model_files, "check", check_then_change)
+    monkeypatch.setattr(saved_files, "check", check_then_change)
     monkeypatch.setattr(skops.io, "loads", lambda *_, **__: pytest.fail("it was opened"))
     with pytest.raises(Corrupt, match="not the file that was recorded"):
-        model_files.load(folder, recorded, TRUSTED)
+        saved_files.load(folder, recorded, TRUSTED)
 
 
 def test_recorded_bytes_that_are_no_model_are_named(folder: Path) -> None:
-    (folder / model_files.MODEL_FILE).write_bytes(b"not a zip")
+    (folder / saved_files.MODEL_FILE).write_bytes(b"not a zip")
     with pytest.raises(InputError, match="cannot be opened as skops"):
-        model_files.load(folder, records(folder), TRUSTED)
+        saved_files.load(folder, records(folder), TRUSTED)
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +230,7 @@ def test_the_trusted_types_of_flights_are_exactly_those_its_model_needs(
         content = skops.io.dumps(model.fit(taken, rows[flights.target]))
         used |= needed(content, flights)
     assert used == set(flights.trusted_types)
-    model_files.save(model, tmp_path / "model", flights.trusted_types, example=taken)
-    again = model_files.load(tmp_path / "model", records(tmp_path / "model"), flights.trusted_types)
+    saved_files.save(model, tmp_path / "model", flights.trusted_types, example=taken)
+    again = saved_files.load(tmp_path / "model", records(tmp_path / "model"), flights.trusted_types)
     assert again.predict(taken).tobytes() == model.predict(taken).tobytes()
     assert tuple(again.feature_names_in_) == flights.model_input

@@ -10,11 +10,11 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mlops.adapters import plain_yaml
-from mlops.adapters.policy_files import parse_holdout_rule, parse_policy
+from mlops.adapters.policy import yaml_subset
+from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
 from mlops.runs.errors import ConfigError
 from mlops.runs.evidence import Guard, Metric, Policy
-from mlops.runs.model import HoldoutRule
+from mlops.runs.records import HoldoutRule
 
 POLICY = b"""\
 # what a model of the flights pipeline has to show
@@ -153,7 +153,7 @@ def test_a_wrong_policy_names_what_is_wrong(data: bytes, words: tuple[str, ...])
         pytest.param(b"1: mae", ("key", "not text"), id="number as key"),
         pytest.param(b"? [a]\n: b", ("key", "not text"), id="list as key"),
         pytest.param(b"a: " + b"[" * 30_000, ("nested",), id="very deep"),
-        pytest.param(b"#" * (plain_yaml.MAX_BYTES + 1), ("65,537 bytes",), id="very large"),
+        pytest.param(b"#" * (yaml_subset.MAX_BYTES + 1), ("65,537 bytes",), id="very large"),
     ],
 )
 def test_more_than_plain_yaml_is_refused(data: bytes, words: tuple[str, ...]) -> None:
@@ -233,6 +233,6 @@ def test_a_wrong_holdout_rule_names_what_is_wrong(data: bytes, words: tuple[str,
 
 
 def test_importing_the_reader_loads_neither_yaml_nor_pydantic() -> None:
-    code = "import sys, mlops.adapters.policy_files; print({'yaml', 'pydantic'} & set(sys.modules))"
+    code = "import sys, mlops.adapters.policy.files; print({'yaml', 'pydantic'} & set(sys.modules))"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "set()"

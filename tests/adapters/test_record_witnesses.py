@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters.record_witnesses import (
+from mlops.adapters.record.witnesses import (
     NOTES_REF,
     FileWitness,
     GitWitness,
@@ -15,7 +15,7 @@ from mlops.adapters.record_witnesses import (
     TrackerWitness,
     named_witness,
 )
-from mlops.adapters.tracking import MLflowTracker
+from mlops.adapters.tracking.tracker import MLflowTracker
 from mlops.runs.errors import ConfigError, Corrupt
 from mlops.runs.record.seen import Seen
 

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from mlops.adapters.signing import (
+from mlops.adapters.record.signing import (
     CommandSigner,
     ensure_signer,
     load_public,

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from mlops.adapters.tracking import MLflowTracker
+from mlops.adapters.tracking.tracker import MLflowTracker
 from mlops.runs import names
-from mlops.runs.audit import AuditFinding, audit, failure
-from mlops.runs.audit_tracker import Witness
-from mlops.runs.reconcile import model_uri, reconcile
-from mlops.runs.tracked import Registry
-from mlops.runs.tracker_repair import restore_tracker
+from mlops.runs.audit.audit import AuditFinding, audit, failure
+from mlops.runs.audit.tracker import Witness
+from mlops.runs.promotion.tracked import Registry
+from mlops.runs.upkeep.reconcile import model_uri, reconcile
+from mlops.runs.upkeep.tracker_repair import restore_tracker
 from tests.support.auditing import NumberProver, texts
 from tests.support.protocol import World, new_world
 

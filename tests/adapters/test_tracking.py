@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlops.adapters.tracking import MLflowTracker
-from mlops.adapters.tracking_store import artifacts_of, reason_of, redacted
+from mlops.adapters.tracking.store import artifacts_of, reason_of, redacted
+from mlops.adapters.tracking.tracker import MLflowTracker
 from mlops.runs.errors import TrackerUnavailable
-from mlops.runs.model import Lease, Run, RunInputs, Step
+from mlops.runs.records import Lease, Run, RunInputs, Step
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -234,7 +234,7 @@ class TestSurroundings:
     @pytest.mark.slow
     def test_nothing_lands_in_the_working_folder(self, uri: str, tmp_path: Path) -> None:
         script = (
-            "import sys; from mlops.adapters.tracking import MLflowTracker; import os;"
+            "import sys; from mlops.adapters.tracking.tracker import MLflowTracker; import os;"
             "t = MLflowTracker(sys.argv[1], 'elsewhere'); t.find('x'); t.version_of('m', 'u');"
             "print(os.environ['MLFLOW_DISABLE_TELEMETRY'], os.listdir('.'))"
         )
@@ -246,7 +246,7 @@ class TestSurroundings:
         assert answer.stdout.strip() == "true []"
 
     def test_importing_it_loads_no_mlflow(self) -> None:
-        script = "import sys, mlops.adapters.tracking; print('mlflow' in sys.modules)"
+        script = "import sys, mlops.adapters.tracking.tracker; print('mlflow' in sys.modules)"
         answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
         assert answer.stdout.strip() == "False"

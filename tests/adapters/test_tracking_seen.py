@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters.tracking import MLflowTracker
-from mlops.runs.audit import Witness
-from mlops.runs.reconcile import model_uri
+from mlops.adapters.tracking.tracker import MLflowTracker
+from mlops.runs.audit.audit import Witness
+from mlops.runs.upkeep.reconcile import model_uri
 from tests.adapters.test_tracking import a_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning")
@@ -29,7 +29,7 @@ def test_nothing_was_seen_yet(tracker: MLflowTracker) -> None:
 
 
 def test_every_run_and_every_version_is_seen(tracker: MLflowTracker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mlops.adapters.tracking._PAGE", 2)
+    monkeypatch.setattr("mlops.adapters.tracking.tracker._PAGE", 2)
     for number, commit in enumerate(COMMITS, 1):
         begun = tracker.begin(a_run(f"{number:012x}"), {"mlops.merge_commit": commit})
         tracker.register("flights", model_uri("flights", commit), begun, {"mlops.number": str(number)})

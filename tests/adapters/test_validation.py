@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops.adapters.validation import demand, validate
-from mlops.adapters.validation_page import page
+from mlops.adapters.validation.page import page
+from mlops.adapters.validation.suites import demand, validate
 from mlops.runs.errors import ValidationFailed
 
 ROWS = pd.DataFrame(

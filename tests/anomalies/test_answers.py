@@ -7,11 +7,11 @@ import json
 import pytest
 from lakefs_sdk.exceptions import ApiException
 
-from mlops.adapters.lake_errors import translated
+from mlops.adapters.lake.errors import translated
 from mlops.anomalies.answers import of_error, of_finding, of_verdict
 from mlops.anomalies.model import Act, Answer, Shown
 from mlops.anomalies.writing import HALF_WRITTEN
-from mlops.runs.audit_subject import AuditFinding
+from mlops.runs.audit.subject import AuditFinding
 from mlops.runs.errors import LakeDenied, MainMoved, MlopsError, Unlawful
 from mlops.runs.evidence import Finding, Outcome, Reason, Verdict
 

@@ -17,7 +17,7 @@ from mlops.cli import run
 from mlops.runs import names
 from mlops.runs.errors import AuditFailed, ConfigError, InputError, ProtocolMisuse
 from mlops.settings import LakeMode
-from mlops.steps.repository import gate_files
+from mlops.steps.init_repository import gate_files
 
 #: What a gallery of this protocol must show, and by whom each is stopped or found.
 EXPECTED = {

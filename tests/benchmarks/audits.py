@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mlops.runs import names
-from mlops.steps.auditing import audit_pipeline
+from mlops.steps.audit.audit import audit_pipeline
 from tests.benchmarks.histories import History
 from tests.benchmarks.measuring import seconds
 from tests.benchmarks.report import Row
@@ -52,7 +52,7 @@ def _many_small(server: ScratchServer, folder: Path, scale: Scale, tell: Callabl
 
 def _large(server: ScratchServer, folder: Path, scale: Scale, tell: Callable[[str], None]) -> list[Row]:
     from mlops.pipelines import pipeline
-    from mlops.steps.repository import gate_files
+    from mlops.steps.init_repository import gate_files
 
     spec = pipeline("flights")
     arrivals = spec.arrivals()[:MONTHS]

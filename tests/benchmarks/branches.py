@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from mlops.adapters.lake import LakeFSLake
+from mlops.adapters.lake.lake import LakeFSLake
 from tests.benchmarks.measuring import interleaved, medians, seconds
 from tests.benchmarks.report import Row
 from tests.benchmarks.scale import Scale

@@ -9,27 +9,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.adapters import policy_files, tables
-from mlops.adapters.lake import Connection, LakeFSLake
-from mlops.adapters.tracking import MLflowTracker
+from mlops.adapters import tables
+from mlops.adapters.lake.lake import Connection, LakeFSLake
+from mlops.adapters.page_links import Links
+from mlops.adapters.policy import files as policy_files
+from mlops.adapters.system import SystemClock, SystemProcesses, nonce
+from mlops.adapters.tracking.tracker import MLflowTracker
 from mlops.pipelines.holdout import split
 from mlops.runs import names
-from mlops.runs.decision import decide
 from mlops.runs.digest import sha256, tree_digest
 from mlops.runs.evidence import Decision, Paired, Policy
-from mlops.runs.holdouts import identity_of
-from mlops.runs.lifecycle import finish_step, open_run
-from mlops.runs.model import Champion, Run, RunInputs, Step
+from mlops.runs.gate.holdouts import identity_of
+from mlops.runs.main.setup import set_up
 from mlops.runs.ports import Evaluation, Ports
-from mlops.runs.promotion import Promotion, promote
-from mlops.runs.reconcile import reconcile, record_promotion
-from mlops.runs.setup import set_up
-from mlops.runs.step_statements import Written
-from mlops.steps import ingesting
-from mlops.steps.links import Links
-from mlops.steps.provenance import code_digest, lock_digest
-from mlops.steps.scoring import score
-from mlops.steps.system import SystemClock, SystemProcesses, nonce
+from mlops.runs.promotion.attempts import finish_step, open_run
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import Promotion, promote
+from mlops.runs.promotion.step_statements import Written
+from mlops.runs.records import Champion, Run, RunInputs, Step
+from mlops.runs.upkeep.reconcile import reconcile, record_promotion
+from mlops.steps import ingest
+from mlops.steps.run_inputs import code_digest, lock_digest
+from mlops.steps.score import score
 from mlops.steps.workspace import Workspace
 from tests.support.keys import signer_and_trust
 
@@ -161,8 +162,8 @@ class History:
         self._ended: list[Promotion] = []
         set_up(ports, files)
         for arrival in arrivals:
-            source, frames = ingesting.from_source(self.workspace, arrival)
-            ingesting.deliver(self.workspace, arrival, source, frames)
+            source, frames = ingest.from_source(self.workspace, arrival)
+            ingest.deliver(self.workspace, arrival, source, frames)
         self._parts = self._split()
 
     def as_found(self) -> Workspace:

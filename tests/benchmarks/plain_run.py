@@ -55,7 +55,7 @@ def run(
         seed: For the fit.
         champion: File with the champion's model.
     """
-    from mlops.adapters import policy_files
+    from mlops.adapters.policy import files as policy_files
     from mlops.pipelines.holdout import split
 
     joined = spec.join({table: _deliveries(source, table) for table in spec.tables})
@@ -77,23 +77,23 @@ def _deliveries(source: Path, table: str) -> dict[str, pd.DataFrame]:
 
 
 def _validate(spec: PipelineSpec, source: Path, target: Path, frames: Mapping[str, pd.DataFrame]) -> None:
-    from mlops.adapters import validation, validation_page
+    from mlops.adapters.validation import page, suites
 
     suite = json.loads((source / names.suite_path("processed")).read_bytes())
-    reports = [validation.validate(name, frame, suite, spec.key) for name, frame in frames.items()]
-    validation.demand(reports)
+    reports = [suites.validate(name, frame, suite, spec.key) for name, frame in frames.items()]
+    suites.demand(reports)
     for report in reports:
         _write(target / names.validation_path(report.table), report.to_bytes())
-    _write(target / names.VALIDATION / "README.md", validation_page.page(reports))
+    _write(target / names.VALIDATION / "README.md", page.page(reports))
 
 
 def _fit(spec: PipelineSpec, target: Path, rows: pd.DataFrame, params: Mapping[str, Any], seed: int) -> Any:
-    from mlops.adapters import model_files
+    from mlops.adapters.models import saved_files
 
     model = spec.model(spec.parameters(params), seed)
     inputs: Any = rows[list(spec.model_input)]
     model.fit(inputs, rows[spec.target])
-    model_files.save(model, target / names.MODEL, spec.trusted_types, example=inputs.head(2))
+    saved_files.save(model, target / names.MODEL, spec.trusted_types, example=inputs.head(2))
     return model
 
 
@@ -108,11 +108,11 @@ def _score(
 ) -> None:
     import skops.io
 
-    from mlops.adapters import policy_files
     from mlops.adapters.models import nodes
-    from mlops.runs import gate
-    from mlops.runs.holdouts import identity_of
-    from mlops.steps.scoring import score
+    from mlops.adapters.policy import files as policy_files
+    from mlops.runs.gate import verdict as gate
+    from mlops.runs.gate.holdouts import identity_of
+    from mlops.steps.score import score
 
     result = score(
         spec,

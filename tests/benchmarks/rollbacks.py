@@ -7,12 +7,12 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from mlops.adapters.lake import LakeFSLake
-from mlops.adapters.tracking import MLflowTracker
+from mlops.adapters.lake.lake import LakeFSLake
+from mlops.adapters.system import SystemClock, SystemProcesses, nonce
+from mlops.adapters.tracking.tracker import MLflowTracker
 from mlops.runs.digest import sha256
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import resume, rollback
-from mlops.steps.system import SystemClock, SystemProcesses, nonce
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.benchmarks.measuring import interleaved, medians, seconds
 from tests.benchmarks.report import Row
 from tests.benchmarks.scale import Scale

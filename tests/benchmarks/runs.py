@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.runs import gate, names
+from mlops.runs import names
 from mlops.runs.evidence import Paired
-from mlops.runs.history import read_json
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import resume, rollback
+from mlops.runs.gate import verdict
+from mlops.runs.main.state import read_json
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.benchmarks import plain_run
 from tests.benchmarks.measuring import Stopwatch, interleaved, medians, seconds
 from tests.benchmarks.report import Row
@@ -22,7 +23,7 @@ from tests.benchmarks.scale import Scale
 from tests.benchmarks.servers import scratch_server
 
 if TYPE_CHECKING:
-    from mlops.runs.promotion import Promotion
+    from mlops.runs.promotion.promote import Promotion
     from mlops.settings import Settings
     from mlops.steps.workspace import Workspace
 
@@ -52,10 +53,10 @@ COMPARED = (names.TRAIN, names.HOLDOUT, names.PREDICTIONS, names.PAIRED, names.M
 
 def warm_up() -> None:
     """Import what a run needs."""
-    import mlops.adapters.lake
+    import mlops.adapters.lake.lake
     import mlops.orchestration.runner
     import mlops.settings
-    import mlops.steps.running  # noqa: F401
+    import mlops.steps.run  # noqa: F401
 
     plain_run.warm_up()
 
@@ -89,10 +90,10 @@ def _rows(figures: Mapping[str, float], compared: Compared) -> list[Row]:
 
 
 def _gate_row(paired: Paired) -> Row:
-    from mlops.adapters import policy_files
+    from mlops.adapters.policy import files as policy_files
 
     policy = policy_files.parse_policy(POLICY)
-    taken_ms = [seconds(lambda: gate.decide(paired, policy, look=1)) * 1000 for _ in range(101)]
+    taken_ms = [seconds(lambda: verdict.decide(paired, policy, look=1)) * 1000 for _ in range(101)]
     clusters = len(paired.series[0].clusters)
     return Row(f"gate: a verdict on {clusters} clusters", statistics.median(taken_ms), "ms")
 
@@ -108,9 +109,9 @@ class Compared:
 
     def __init__(self, state_dir: Path, files: Path, tell: Callable[[str], None]) -> None:
         from mlops import settings
-        from mlops.adapters.lake import connect
-        from mlops.runs.setup import set_up
-        from mlops.steps.repository import create_repository, gate_files
+        from mlops.adapters.lake.lake import connect
+        from mlops.runs.main.setup import set_up
+        from mlops.steps.init_repository import create_repository, gate_files
 
         database = f"sqlite:///{(state_dir / 'mlflow.db').absolute()}"
         self._settings: Settings = settings.load(
@@ -147,7 +148,7 @@ class Compared:
 
     def plain(self, repetition: int) -> float:
         """Return the seconds of the plain script."""
-        from mlops.steps.provenance import SEED
+        from mlops.steps.run_inputs import SEED
 
         target = self._files / f"out-{repetition}"
         shutil.rmtree(target, ignore_errors=True)
@@ -201,7 +202,7 @@ def _params(repetition: int) -> dict[str, float]:
 
 
 def _ingest(workspace: Workspace, arrival: str) -> None:
-    from mlops.steps.ingesting import deliver, from_source
+    from mlops.steps.ingest import deliver, from_source
 
     source, frames = from_source(workspace, arrival)
     deliver(workspace, arrival, source, frames)
@@ -209,18 +210,18 @@ def _ingest(workspace: Workspace, arrival: str) -> None:
 
 def _promoting() -> dict[str, list[tuple[Any, str]]]:
     """Return the calls that decide, promote, tag and tell MLflow; scoring is among them and not counted."""
-    from mlops.adapters.tracking import MLflowTracker
-    from mlops.runs import promotion
-    from mlops.steps import running
-    from mlops.steps.judging import CommittedJudge
+    from mlops.adapters.tracking.tracker import MLflowTracker
+    from mlops.runs.promotion import promote
+    from mlops.steps import run
+    from mlops.steps.judge import CommittedJudge
 
     tracker = ("begin", "record", "finish", "find", "register", "version_of", "alias", "set_alias")
     return {
         "promoting": [
-            (running, "decide"),
-            (promotion, "promote"),
-            (running, "record_promotion"),
-            (running, "reconcile"),
+            (run, "decide"),
+            (promote, "promote"),
+            (run, "record_promotion"),
+            (run, "reconcile"),
             *((MLflowTracker, name) for name in tracker),
         ],
         "scoring": [(CommittedJudge, "evaluate")],

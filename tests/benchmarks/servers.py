@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import quote, urlsplit
 
-from mlops.adapters import lake_servers
-from mlops.adapters.lake import Connection, LakeFSLake, connect
-from mlops.adapters.lake_credentials import Credentials
+from mlops.adapters.lake import servers
+from mlops.adapters.lake.credentials import Credentials
+from mlops.adapters.lake.lake import Connection, LakeFSLake, connect
 from mlops.runs.errors import ConfigError
 
 #: Requests that are under way at once on one connection while a repository is filled.
@@ -54,21 +54,21 @@ class ScratchServer:
 def scratch_server(kind: str, folder: Path) -> Iterator[ScratchServer]:
     """Start a server of a kind, ``embedded`` or ``lakefs``, below a folder; it is stopped in the end."""
     state_dir = folder / kind
-    start = lake_servers.start_embedded if kind == "embedded" else lake_servers.start_lakefs
+    start = servers.start_embedded if kind == "embedded" else servers.start_lakefs
     try:
         connection = connect(start(state_dir))
-        process = lake_servers.running(state_dir)
+        process = servers.running(state_dir)
         assert process is not None, "it has just been started"
         name = kind if kind == "embedded" else f"lakeFS {connection.version()}"
         yield ScratchServer(name, connection, process.pid, state_dir)
     finally:
-        lake_servers.stop(state_dir)
+        servers.stop(state_dir)
 
 
 def real_lakefs_is_there() -> bool:
     """Tell whether the lakeFS program is installed."""
     try:
-        lake_servers.find_lakefs()
+        servers.find_lakefs()
     except ConfigError:
         return False
     return True

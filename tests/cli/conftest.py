@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from mlops.adapters import tables
-from mlops.adapters.lake_credentials import Credentials
+from mlops.adapters.lake.credentials import Credentials
+from mlops.adapters.page_links import Links
 from mlops.cli import run
 from mlops.cli.session import Outside
 from mlops.orchestration.runner import Executed
 from mlops.pipelines import PIPELINES
-from mlops.runs.ingest import Delivery, ingest
-from mlops.runs.reconcile import reconcile
-from mlops.steps.links import Links
+from mlops.runs.arrivals.ingest import Delivery, ingest
+from mlops.runs.upkeep.reconcile import reconcile
 from mlops.steps.workspace import Workspace
 from tests.cli.served import Served, served_in
 from tests.orchestration import tiny

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters import lake_credentials, lake_servers
-from mlops.adapters.lake import LakeFSLake, connect
+from mlops.adapters.lake import credentials as lake_credentials
+from mlops.adapters.lake import servers
+from mlops.adapters.lake.lake import LakeFSLake, connect
 from mlops.cli import run
 from mlops.pipelines import PIPELINES
 from mlops.runs import names
-from mlops.steps import repository
+from mlops.steps import init_repository
 from tests.orchestration import tiny
 from tests.support.fakes import MemoryTracker
 from tests.support.protocol import GATE_FILES
@@ -47,8 +48,8 @@ class Served:
         patch.setenv("MLOPS_STATE_DIR", str(self.state_dir))
         patch.setenv("MLOPS_LAKE_PORT", "0")
         patch.setitem(PIPELINES, PIPELINE, tiny.__name__)  # type: ignore[arg-type]
-        patch.setattr(repository, "gate_files", lambda _pipeline: gate_files())
-        patch.setattr("mlops.adapters.tracking.MLflowTracker", lambda _uri, _name: self.tracker)
+        patch.setattr(init_repository, "gate_files", lambda _pipeline: gate_files())
+        patch.setattr("mlops.adapters.tracking.tracker.MLflowTracker", lambda _uri, _name: self.tracker)
 
 
 def gate_files() -> dict[str, bytes]:
@@ -66,4 +67,4 @@ def served_in(folder: Path) -> Iterator[Served]:
             assert run(["init", PIPELINE]) == 0
         yield served
     finally:
-        lake_servers.stop(served.state_dir)
+        servers.stop(served.state_dir)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters import tracking
-from mlops.adapters.lake_credentials import Credentials
+from mlops.adapters.lake.credentials import Credentials
+from mlops.adapters.tracking import tracker as tracking
 from mlops.cli.session import Outside
 from mlops.runs import names
 from mlops.runs.errors import LakeUnavailable
-from mlops.runs.reconcile import model_uri
-from mlops.runs.rollback import freeze, plan_rollback
-from mlops.steps import running
+from mlops.runs.rollback.rollback import freeze, plan_rollback
+from mlops.runs.upkeep.reconcile import model_uri
+from mlops.steps import run
 from mlops.steps.workspace import Workspace
 from tests.cli.conftest import NOWHERE, PIPELINE, Answer, Mlops, _run
 from tests.cli.served import Served, served_in
@@ -43,7 +43,7 @@ def trained() -> Workspace:
     ports = replace(workspace.ports, tracker=_Seeing(workspace.ports.tracker))  # type: ignore[arg-type]
     workspace = Workspace(workspace.spec, workspace.lake, ports, workspace.links)
     for shrinkage in (2000.0, 500.0):
-        running.run_all(workspace, workspace.spec.parameters({"shrinkage": shrinkage}))
+        run.run_all(workspace, workspace.spec.parameters({"shrinkage": shrinkage}))
     return workspace
 
 

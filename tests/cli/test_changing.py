@@ -6,9 +6,9 @@ import pytest
 
 from mlops.runs import names
 from mlops.runs.errors import TrackerUnavailable
-from mlops.runs.history import read_main
-from mlops.runs.rollback import freeze, plan_rollback
-from mlops.steps import repository
+from mlops.runs.main.state import read_main
+from mlops.runs.rollback.rollback import freeze, plan_rollback
+from mlops.steps import init_repository
 from tests.cli.conftest import PIPELINE, Desk
 from tests.orchestration import tiny
 
@@ -185,7 +185,7 @@ class TestSweep:
 def test_a_command_that_changes_something_first_finishes_what_was_left_undone(
     arguments: tuple[str, ...], mlops: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(repository, "gate_files", lambda _pipeline: tiny.gate_files())
+    monkeypatch.setattr(init_repository, "gate_files", lambda _pipeline: tiny.gate_files())
     plan = plan_rollback(mlops.world.ports, "it was wrong")
     assert plan is not None
     freeze(mlops.world.ports, plan)
@@ -202,7 +202,7 @@ def test_a_command_that_changes_something_first_finishes_what_was_left_undone(
 class TestPolicy:
     @pytest.fixture(autouse=True)
     def _code(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(repository, "gate_files", lambda _pipeline: tiny.gate_files())
+        monkeypatch.setattr(init_repository, "gate_files", lambda _pipeline: tiny.gate_files())
 
     def test_brings_what_judges_in_one_commit_with_a_reason(self, mlops: Desk) -> None:
         answer = mlops("policy", "apply", PIPELINE, "--reason", "a better rule", "--json")

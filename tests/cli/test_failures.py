@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import pytest
 
-from mlops.cli.failures import LocalFailure, failure_of
+from mlops.cli.output.failures import LocalFailure, failure_of
 from mlops.runs.errors import InputError, ProtocolMisuse
 from tests.cli.conftest import PIPELINE, Desk, Mlops
 
@@ -148,8 +148,8 @@ class TestInterrupted:
         assert mlops("log", PIPELINE, open_workspace=raising(DagsterExecutionInterruptedError())).code == 130
 
     def test_keeps_what_was_done_before(self, mlops: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-        from mlops.runs.ingest import Ingested
-        from mlops.steps import ingesting
+        from mlops.runs.arrivals.ingest import Ingested
+        from mlops.steps import ingest
 
         answers = iter([Ingested("2020-05", "c" * 64, summary="points 1 of 1")])
 
@@ -159,7 +159,7 @@ class TestInterrupted:
             except StopIteration:
                 raise KeyboardInterrupt from None
 
-        monkeypatch.setattr(ingesting, "deliver", deliver)
+        monkeypatch.setattr(ingest, "deliver", deliver)
         answer = mlops("ingest", PIPELINE, "2020-05..2020-06", "--json")
 
         assert answer.code == 130

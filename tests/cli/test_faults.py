@@ -13,19 +13,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops.adapters import lake_credentials, tables
-from mlops.adapters.lake import LakeFSLake, connect
-from mlops.adapters.tracking import MLflowTracker
-from mlops.lakeserver.auth import Credentials as ServerKey
+from mlops.adapters import tables
+from mlops.adapters.lake import credentials
+from mlops.adapters.lake.lake import LakeFSLake, connect
+from mlops.adapters.tracking.tracker import MLflowTracker
+from mlops.lakeserver.http.auth import Credentials as ServerKey
 from mlops.lakeserver.server import running_server
 from mlops.lakeserver.store.files import DiskFiles
-from mlops.runs import lifecycle, names
+from mlops.runs import names
 from mlops.runs.errors import MainMoved
-from mlops.runs.setup import set_up
+from mlops.runs.main.setup import set_up
+from mlops.runs.promotion import attempts
 from mlops.settings import load
-from mlops.steps import repository
+from mlops.steps import init_repository
 from mlops.steps.opening import open_workspace
-from mlops.steps.provenance import inputs_of
+from mlops.steps.run_inputs import inputs_of
 from tests.cli.conftest import NOWHERE, PIPELINE, Mlops
 from tests.cli.served import Served, gate_files
 from tests.orchestration import tiny
@@ -92,7 +94,7 @@ def no_key(_stage: Stage) -> tuple[str, ...]:
 
 def key_for_all_to_read(stage: Stage) -> tuple[str, ...]:
     stage.patch.setenv("MLOPS_STATE_DIR", str(stage.folder))
-    file = stage.folder / lake_credentials.FILE_NAME
+    file = stage.folder / credentials.FILE_NAME
     file.write_text("server: {}\n")
     file.chmod(0o644)
     return ("log", PIPELINE)
@@ -145,7 +147,7 @@ def typo_in_a_policy(stage: Stage) -> tuple[str, ...]:
 
 def typo_in_the_code(stage: Stage) -> tuple[str, ...]:
     files = {**gate_files(), names.POLICY: b"metrics: mae\n"}
-    stage.patch.setattr(repository, "gate_files", lambda _pipeline: files)
+    stage.patch.setattr(init_repository, "gate_files", lambda _pipeline: files)
     return ("policy", "apply", PIPELINE, "--reason", "a better rule")
 
 
@@ -153,7 +155,7 @@ def lake_disk_full(stage: Stage) -> tuple[str, ...]:
     key, files = ServerKey("AKIATHEKEY", "the secret", "admin"), FullDisk()
     server = stage.request.getfixturevalue("in_thread")(stage.folder / "full", key, files=files)
     stage.external(server.url, key)
-    connection = connect(lake_credentials.Credentials(server.url, key.access_key_id, key.secret_access_key))
+    connection = connect(credentials.Credentials(server.url, key.access_key_id, key.secret_access_key))
     connection.create_repository(PIPELINE)
     # Unsigned: the command signs with a key of its own, which has to be the only one.
     set_up(fake_ports(LakeFSLake(connection, PIPELINE), signer=None, trust=None), gate_files())
@@ -168,7 +170,7 @@ def state_folder_below_a_file(stage: Stage) -> tuple[str, ...]:
 
 
 def mlflow_unreachable(stage: Stage) -> tuple[str, ...]:
-    stage.patch.setattr("mlops.adapters.tracking.MLflowTracker", MLflowTracker)
+    stage.patch.setattr("mlops.adapters.tracking.tracker.MLflowTracker", MLflowTracker)
     stage.patch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
     stage.patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     return ("run", PIPELINE)
@@ -180,7 +182,7 @@ def main_moved(stage: Stage) -> tuple[str, ...]:
 
     stage.patch.setattr(LakeFSLake, "merge", merge)
     files = {**gate_files(), names.POLICY: b"metric: rmse\n"}
-    stage.patch.setattr(repository, "gate_files", lambda _pipeline: files)
+    stage.patch.setattr(init_repository, "gate_files", lambda _pipeline: files)
     return ("policy", "apply", PIPELINE, "--reason", "a better rule")
 
 
@@ -189,7 +191,7 @@ def run_alive_elsewhere(stage: Stage) -> tuple[str, ...]:
     head = workspace.lake.head("main")
     inputs = inputs_of(workspace.spec, workspace.lake, head, workspace.spec.parameters({"shrinkage": 0.5}))
     elsewhere = replace(workspace.ports, processes=FakeProcesses("elsewhere:1:1"))
-    lifecycle.open_run(elsewhere, lambda _fork: inputs)
+    attempts.open_run(elsewhere, lambda _fork: inputs)
     return ("run", PIPELINE, "--param", "shrinkage=0.5")
 
 

@@ -10,18 +10,21 @@ from typing import Any
 
 import pytest
 
-from mlops.adapters import lake_servers
-from mlops.adapters.lake_client import upload
-from mlops.adapters.lake_connection import Connection, connect, pages
-from mlops.adapters.lake_credentials import Credentials
-from mlops.cli import lake_archive, lake_dump, lake_restore, lake_trees
-from mlops.cli.lake_archive import Reading
-from mlops.cli.lake_dump import dump
-from mlops.cli.lake_restore import Outside, restore
+from mlops.adapters.lake import servers as lake_servers
+from mlops.adapters.lake.client import upload
+from mlops.adapters.lake.connection import Connection, connect, pages
+from mlops.adapters.lake.credentials import Credentials
+from mlops.lake_transfer import archive as lake_archive
+from mlops.lake_transfer import dump as lake_dump
+from mlops.lake_transfer import restore as lake_restore
+from mlops.lake_transfer import trees as lake_trees
+from mlops.lake_transfer.archive import Reading
+from mlops.lake_transfer.dump import dump
+from mlops.lake_transfer.restore import Outside, restore
 from mlops.lakeserver import Credentials as Key
 from mlops.lakeserver import running_server
-from mlops.lakeserver.collection import collect
-from mlops.lakeserver.verify import verify
+from mlops.lakeserver.store.collect import collect
+from mlops.lakeserver.store.verify import verify
 from mlops.runs.errors import ConfigError, InputError, NotFound
 from tests.cli.conftest import Mlops
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters import lake_credentials
+from mlops.adapters.lake import credentials
 from mlops.lakeserver import Credentials, running_server
 from mlops.lakeserver.store import Store
 from tests.cli.conftest import Mlops
@@ -33,8 +33,8 @@ def test_a_stopped_store_is_opened(real: Mlops, state_dir: Path) -> None:
 
 def test_a_running_server_is_asked(real: Mlops, state_dir: Path) -> None:
     with running_server(state_dir / "lake", KEY, durable=False) as server:
-        found = lake_credentials.Credentials(server.url, KEY.access_key_id, KEY.secret_access_key)
-        lake_credentials.save(found, state_dir / "lakectl.yaml")
+        found = credentials.Credentials(server.url, KEY.access_key_id, KEY.secret_access_key)
+        credentials.save(found, state_dir / "lakectl.yaml")
         assert real("lake", "verify", "--json").document["problems"] == []
         assert real("lake", "gc", "--json").document["files"] == 1
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters import lake_servers
-from mlops.runs.history import read_main
+from mlops.adapters.lake import servers
+from mlops.runs.main.state import read_main
 from tests.cli.conftest import PIPELINE, Mlops
 from tests.cli.served import Served
 from tests.orchestration import tiny
@@ -41,7 +41,7 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     try:
         yield Served(state_dir, MemoryTracker())
     finally:
-        lake_servers.stop(state_dir)
+        servers.stop(state_dir)
 
 
 def test_opens_audits_clean_and_rolls_back(older: Served, real: Mlops) -> None:

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from mlops.cli.progress import Progress
-from mlops.cli.results import Result, print_result
-from mlops.cli.text import at, columns, count, metrics
+from mlops.cli.output.progress import Progress
+from mlops.cli.output.results import Result, print_result
+from mlops.cli.output.text import at, columns, count, metrics
 from tests.cli.conftest import NOWHERE, PIPELINE, Desk
 
 #: Command and the keys of its document, beside `command` and `exit_code`.

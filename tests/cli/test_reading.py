@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mlops.runs import names
-from mlops.runs.lifecycle import open_run
+from mlops.runs.promotion.attempts import open_run
 from tests.cli.conftest import PIPELINE, Desk
 from tests.orchestration import tiny
 from tests.support.fakes import FakeProcesses, inputs
@@ -226,6 +226,6 @@ def test_a_lake_that_is_down_is_not_taken_for_an_empty_one(mlops: Desk, tmp_path
 
 def test_a_server_without_an_address_is_told_to_run(mlops: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     row = {"name": "dagster-daemon", "running": True, "address": "", "pid": 1, "log": ""}
-    monkeypatch.setattr("mlops.cli.servers.listing", lambda _: [row])
+    monkeypatch.setattr("mlops.servers.pages.listing", lambda _: [row])
 
     assert mlops("status", PIPELINE).out.splitlines()[-1] == "dagster-daemon  running"

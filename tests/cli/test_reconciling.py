@@ -8,9 +8,9 @@ import pytest
 
 from mlops.cli.app import app
 from mlops.runs import names
-from mlops.runs.history import read_main
-from mlops.runs.reconcile import CHAMPION_ALIAS
-from mlops.steps import repository
+from mlops.runs.main.state import read_main
+from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS
+from mlops.steps import init_repository
 from tests.cli.conftest import PIPELINE, Desk
 from tests.orchestration import tiny
 
@@ -75,7 +75,7 @@ def test_a_command_that_changes_something_begins_by_bringing_all_in_line(
     mlops: Desk, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     lake, tracker = mlops.world.lake, mlops.world.ports.tracker
-    monkeypatch.setattr(repository, "gate_files", lambda _pipeline: tiny.gate_files())
+    monkeypatch.setattr(init_repository, "gate_files", lambda _pipeline: tiny.gate_files())
     lake.protect([], lake.protection().version)
     lake.write(names.MAIN, "raw/stray", b"x")
     tracker.set_alias(PIPELINE, CHAMPION_ALIAS, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters.signing import write_public
+from mlops.adapters.record.signing import write_public
 from tests.cli.conftest import PIPELINE, Desk, Mlops
 from tests.support.fakes import SIGNER
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mlops.cli.refs import evidence_of, resolved
 from mlops.runs import names
 from mlops.runs.errors import InputError, NotFound
-from mlops.runs.history import read_main
-from mlops.runs.janitor import sweep
-from mlops.runs.lifecycle import ended_run
-from mlops.runs.recorded import Recorded
+from mlops.runs.main.recorded_runs import Recorded
+from mlops.runs.main.state import read_main
+from mlops.runs.promotion.attempts import ended_run
+from mlops.runs.promotion.lookup import evidence_of, resolved
+from mlops.runs.upkeep.sweep import sweep
 from tests.cli.conftest import Desk
 
 

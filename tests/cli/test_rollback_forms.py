@@ -9,10 +9,10 @@ import pytest
 
 from mlops.runs import names
 from mlops.runs.errors import TrackerUnavailable
-from mlops.runs.history import read_main
-from mlops.runs.rollback import plan_rollback, resume
-from mlops.runs.rollback_forward import go_forward
-from mlops.steps import running
+from mlops.runs.main.state import read_main
+from mlops.runs.rollback.forward import go_forward
+from mlops.runs.rollback.rollback import plan_rollback, resume
+from mlops.steps import run as running
 from mlops.steps.workspace import Workspace
 from tests.cli.conftest import PIPELINE, Answer, Desk
 from tests.orchestration.test_restoring import lose_champion

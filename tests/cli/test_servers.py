@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from mlops import settings
-from mlops.adapters import lake_credentials, lake_servers, server_process
-from mlops.adapters.lake_connection import connect
+from mlops.adapters import server_process
+from mlops.adapters.lake import credentials, servers
+from mlops.adapters.lake.connection import connect
 from mlops.adapters.server_process import ServerProcess
 from mlops.runs.errors import ConfigError
 from tests.cli.conftest import Mlops
@@ -33,14 +34,14 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     monkeypatch.setenv("MLOPS_LAKE_PORT", "0")
     folder = tmp_path / "state"
     yield folder
-    lake_servers.stop(folder)
+    servers.stop(folder)
 
 
 class TestEmbedded:
     def test_is_started_once_and_says_so_in_one_line(self, real: Mlops, state_dir: Path) -> None:
         first, second = real("log", "flights"), real("log", "flights")
 
-        address = lake_credentials.load(state_dir / "lakectl.yaml").endpoint
+        address = credentials.load(state_dir / "lakectl.yaml").endpoint
         told = [line for line in first.err.splitlines() if not line.startswith("waiting for lake ")]
         assert told[0] == (f"started the lake server at {address} (embedded, data in {state_dir})")
         assert len(second.err.splitlines()) == 1
@@ -52,7 +53,7 @@ class TestEmbedded:
 
     def test_keeps_data_and_key_when_it_is_stopped_and_started(self, real: Mlops, state_dir: Path) -> None:
         real("log", "flights")
-        before = lake_credentials.load(state_dir / "lakectl.yaml")
+        before = credentials.load(state_dir / "lakectl.yaml")
         connect(before).create_repository("kept")
 
         assert real("down", "--json").document["stopped"] == ["lake"]
@@ -60,7 +61,7 @@ class TestEmbedded:
         assert "nothing to stop" in real("down").out
         real("log", "flights")
 
-        after = lake_credentials.load(state_dir / "lakectl.yaml")
+        after = credentials.load(state_dir / "lakectl.yaml")
         assert after.secret_access_key == before.secret_access_key
         assert connect(after).repositories() == ["kept"]
 
@@ -98,7 +99,7 @@ class TestForeground:
     def test_is_found_by_other_commands_and_not_stopped_by_down(
         self, foreground: tuple[subprocess.Popen[str], str], real: Mlops, state_dir: Path
     ) -> None:
-        address = lake_credentials.load(state_dir / "lakectl.yaml").endpoint
+        address = credentials.load(state_dir / "lakectl.yaml").endpoint
         assert address in foreground[1]
 
         assert len(real("log", "flights").err.splitlines()) == 1
@@ -252,7 +253,7 @@ class TestCopiedStateFolder:
         self, real: Mlops, state_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         real("log", "flights")
-        original = lake_credentials.load(state_dir / "lakectl.yaml").endpoint
+        original = credentials.load(state_dir / "lakectl.yaml").endpoint
         copy = tmp_path / "copy"
         shutil.copytree(state_dir, copy)
         # The pid file alone does not tell: the address and the key were copied, too.
@@ -268,9 +269,9 @@ class TestCopiedStateFolder:
             monkeypatch.setenv("MLOPS_STATE_DIR", str(copy))
             ended = real("log", "flights")
             assert f"data in {copy}" in ended.err
-            mine = lake_credentials.load(copy / "lakectl.yaml").endpoint
+            mine = credentials.load(copy / "lakectl.yaml").endpoint
             assert mine != original
-            assert lake_credentials.load(state_dir / "lakectl.yaml").endpoint == original
+            assert credentials.load(state_dir / "lakectl.yaml").endpoint == original
         finally:
-            lake_servers.stop(copy)
-        assert lake_servers.running(state_dir) is not None
+            servers.stop(copy)
+        assert servers.running(state_dir) is not None

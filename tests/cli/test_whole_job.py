@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mlops.runs import names
-from mlops.runs.history import read_main
+from mlops.runs.main.state import read_main
 from tests.cli.conftest import PIPELINE, Mlops
 from tests.cli.served import Served, served_in
 from tests.orchestration import tiny

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mlops.adapters import lake_servers
-from mlops.adapters.lake import Connection, LakeFSLake, connect
+from mlops.adapters.lake import servers
+from mlops.adapters.lake.lake import Connection, LakeFSLake, connect
 from mlops.runs.errors import LakeDenied
 from tests.support.memory_lake import MemoryLake
 
@@ -55,11 +55,11 @@ def connection(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield None
         return
     state_dir: Path = tmp_path_factory.mktemp(kind)
-    started = lake_servers.start_lakefs if kind == "real" else lake_servers.start_embedded
+    started = servers.start_lakefs if kind == "real" else servers.start_embedded
     try:
         yield connect(started(state_dir))
     finally:
-        lake_servers.stop(state_dir)
+        servers.stop(state_dir)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.support.lakes import fresh_lake
 from tests.support.protocol import World, new_world
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake import Connection
+    from mlops.adapters.lake.lake import Connection
     from mlops.runs.ports import Lake
 
 

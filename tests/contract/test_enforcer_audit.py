@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlops.runs import names
-from mlops.runs.policy import apply_policy
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import resume, rollback
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.support.auditing import findings, texts
 from tests.support.fakes import FakeClock
 from tests.support.protocol import World, new_world

@@ -11,14 +11,14 @@ import pytest
 from mlops.runs import names
 from mlops.runs.digest import document
 from mlops.runs.errors import Unlawful
-from mlops.runs.history import read_main
-from mlops.runs.policy import apply_policy
-from mlops.runs.rollback import plan_rollback
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.main.state import read_main
+from mlops.runs.rollback.rollback import plan_rollback
 from tests.support.lakes import fresh_lake
 from tests.support.protocol import World, new_world
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake import Connection
+    from mlops.adapters.lake.lake import Connection
     from mlops.runs.ports import Lake
 
 ARRIVED = "raw/flights/2013-01.parquet"

@@ -11,14 +11,14 @@ import pytest
 
 from mlops.runs import names
 from mlops.runs.errors import LakeError, NotFound, Unlawful
-from mlops.runs.history import read_main
-from mlops.runs.rollback import resume
+from mlops.runs.main.state import read_main
+from mlops.runs.rollback.rollback import resume
 from tests.contract.helpers import PatientClock
 from tests.support.forging import request_to_forget
 from tests.support.protocol import World, new_world
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake import LakeFSLake
+    from mlops.adapters.lake.lake import LakeFSLake
     from mlops.runs.ports import Lake
 
 #: A real lakeFS caches the actions of a branch for up to 7.5 s.

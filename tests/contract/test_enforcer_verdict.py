@@ -18,7 +18,7 @@ from mlops.runs.errors import LakeError, Unlawful
 from tests.support.verdicts import Case, action_of, cases
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake import LakeFSLake
+    from mlops.adapters.lake.lake import LakeFSLake
 
 HEAD, MERGED = "1" * 64, "2" * 64
 GENERATED, SAMPLED = 500, 40

@@ -10,8 +10,8 @@ import pytest
 
 from mlops.runs import names
 from mlops.runs.errors import Unlawful
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import resume
+from mlops.runs.rollback.rollback import resume
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.contract.helpers import PatientClock
 from tests.support.auditing import findings, texts
 from tests.support.memory_lake import MemoryLake

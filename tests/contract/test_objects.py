@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters.lake import LakeFSLake
+from mlops.adapters.lake.lake import LakeFSLake
 from mlops.runs.errors import InputError, LakeError, NotFound
 from mlops.runs.ports import Change, Lake, ObjectStat
 from tests.contract.helpers import NOWHERE, commit_file, forked

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlops.runs import names
-from mlops.runs.decision import decide
 from mlops.runs.errors import Unlawful
 from mlops.runs.evidence import Outcome
-from mlops.runs.history import read_main
-from mlops.runs.promotion import promote
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.main.state import read_main
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import promote
+from mlops.runs.rollback.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.contract.helpers import PatientClock
 from tests.support.forging import Candidate
 from tests.support.protocol import World, new_world

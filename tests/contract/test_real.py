@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlops.adapters import lake_servers
+from mlops.adapters.lake import servers
 from tests.contract.conftest import real_is_wanted
 
 
@@ -12,4 +12,4 @@ from tests.contract.conftest import real_is_wanted
 def test_the_lakefs_program_is_here(request: pytest.FixtureRequest) -> None:
     if not real_is_wanted(request.config):
         pytest.skip("the contract runs against a real lakeFS with MLOPS_REAL_LAKEFS=1 or -m real_lakefs")
-    assert lake_servers.find_lakefs()
+    assert servers.find_lakefs()

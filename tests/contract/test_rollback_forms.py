@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlops.runs import names
-from mlops.runs.arrivals import outstanding_arrivals, write_off
-from mlops.runs.collectable import becoming_collectable
+from mlops.runs.arrivals.dropped import outstanding_arrivals, write_off
 from mlops.runs.errors import Unlawful
-from mlops.runs.forgetting import forget
-from mlops.runs.history import read_main
-from mlops.runs.janitor import survey
-from mlops.runs.policy import apply_policy
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
-from mlops.runs.rollback_forward import go_forward
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.main.state import read_main
+from mlops.runs.rollback.forward import go_forward
+from mlops.runs.rollback.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.upkeep.forget import forget
+from mlops.runs.upkeep.garbage import becoming_collectable
+from mlops.runs.upkeep.reconcile import reconcile
+from mlops.runs.upkeep.sweep import survey
 from tests.support.fakes import FakeClock
 from tests.support.forging import Candidate
 from tests.support.protocol import World, new_world
@@ -25,7 +25,7 @@ from tests.support.returning import replaced, restored
 
 if TYPE_CHECKING:
     from mlops.runs.ports import Lake
-    from mlops.runs.rollback import RollbackPlan
+    from mlops.runs.rollback.rollback import RollbackPlan
 
 
 class PatientClock(FakeClock):

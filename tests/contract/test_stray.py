@@ -11,8 +11,8 @@ import pytest
 
 from mlops.runs import names
 from mlops.runs.errors import LakeError
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import freeze, plan_rollback
+from mlops.runs.rollback.rollback import freeze, plan_rollback
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.support.fakes import FakeClock
 from tests.support.protocol import World, new_world
 

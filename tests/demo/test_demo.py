@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mlops.adapters import lake_servers
+from mlops.adapters.lake import servers
+from mlops.adapters.page_links import Links
 from mlops.demo.broken import BREAKAGES
 from mlops.demo.show import demo
 from mlops.runs.errors import ConfigError
 from mlops.settings import LakeMode
-from mlops.steps.links import Links
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +60,7 @@ def test_other_data_other_verdicts(tmp_path: Path) -> None:
     assert not any(run["number"] for run in facts["race"])
     assert facts["rollback"] == {}
     assert facts["promotions"] == []
-    assert lake_servers.running(Path(facts["folder"])) is None
+    assert servers.running(Path(facts["folder"])) is None
 
 
 def test_the_demo_never_touches_a_team_s_lake(tmp_path: Path) -> None:

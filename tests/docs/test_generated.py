@@ -9,7 +9,7 @@ import pytest
 from infra.docs import anomaly_table, commands, exit_codes, gate_files, json_output, setting_table
 from infra.docs.markdown import prose, table
 from mlops import settings
-from mlops.adapters.policy_files import parse_holdout_rule, parse_policy
+from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
 from mlops.anomalies.gallery import ANOMALIES
 from mlops.runs.errors import ConfigError
 from mlops.runs.evidence import Policy

@@ -13,7 +13,7 @@ import yaml
 from infra.docs.commands import walk
 from mlops.runs import names
 from mlops.runs.evidence import Reason
-from mlops.runs.model import LAWFUL_PATHS, Kind
+from mlops.runs.records import LAWFUL_PATHS, Kind
 from tests.docs.pages import DOCS, IN_ORDER, ROOT, blocks, commands, pages
 
 PAGES = pages()

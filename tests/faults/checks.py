@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.audit import Depth, audit
-from mlops.runs.history import read_main
+from mlops.runs.audit.audit import Depth, audit
+from mlops.runs.main.state import read_main
 from mlops.runs.ports import Lake, Ports
 from tests.support.auditing import texts
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mlops.adapters import lake_credentials
+from mlops.adapters.lake import credentials
 from mlops.lakeserver.store import Store
-from mlops.lakeserver.verify import verify
+from mlops.lakeserver.store.verify import verify
 from tests.faults import real_steps
 from tests.faults.points import Point, Undisturbed
 from tests.support.commands import COMMANDS
@@ -136,7 +136,7 @@ class World:
 
     def start(self, *, at: int = 0, after: bool = False) -> None:
         """Start a server on the store, at the port that the last one had."""
-        known = lake_credentials.load(self.zygote.lakectl)
+        known = credentials.load(self.zygote.lakectl)
         answer = self.zygote.ask(
             do="serve",
             data=str(self.lake),
@@ -236,8 +236,8 @@ class World:
 @contextlib.contextmanager
 def warmed(folder: Path) -> Iterator[Zygote]:
     """Start the warmed process; it ends with the context."""
-    lakectl = folder / lake_credentials.FILE_NAME
-    lake_credentials.save(lake_credentials.generate("http://127.0.0.1"), lakectl)
+    lakectl = folder / credentials.FILE_NAME
+    credentials.save(credentials.generate("http://127.0.0.1"), lakectl)
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.faults.zygote"],
         stdin=subprocess.PIPE,

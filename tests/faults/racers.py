@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.decision import decide
-from mlops.runs.history import read_json, read_main, since
-from mlops.runs.lifecycle import attempts_of, is_over, load_run
-from mlops.runs.model import Champion, RollbackRecord, Run, Step
+from mlops.runs.main.protection import is_marker
+from mlops.runs.main.state import read_json, read_main, since
 from mlops.runs.ports import Lake
-from mlops.runs.promotion import Promotion, promote
-from mlops.runs.protection import is_marker
-from mlops.runs.reconcile import reconcile, record_promotion
-from mlops.runs.rollback import resume, rollback
+from mlops.runs.promotion.attempts import attempts_of, is_over, load_run
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import Promotion, promote
+from mlops.runs.records import Champion, RollbackRecord, Run, Step
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from tests.faults import real_steps
 from tests.faults.turnstile import Turnstile, TurnstileClock
 from tests.faults.victims import Address, real_world

@@ -20,8 +20,8 @@ from tests.support.faults import FaultPlan
 from tests.support.protocol import GATE_FILES
 
 if TYPE_CHECKING:
-    from mlops.runs.model import Run
-    from mlops.runs.promotion import Promotion
+    from mlops.runs.promotion.promote import Promotion
+    from mlops.runs.records import Run
     from mlops.steps.workspace import Workspace
 
 MONTHS = ("2020-01", "2020-02", "2020-03")
@@ -40,15 +40,15 @@ def _ingest(workspace: Workspace, _address: Address) -> None:
 
 def deliver(workspace: Workspace, arrival: str) -> dict[str, Any]:
     """Bring a month to `main`, and return what was committed where."""
-    from mlops.steps import ingesting
+    from mlops.steps import ingest
 
-    ended = ingesting.deliver(workspace, arrival, *ingesting.from_source(workspace, arrival))
+    ended = ingest.deliver(workspace, arrival, *ingest.from_source(workspace, arrival))
     return {"commit": ended.commit, "arrival": arrival}
 
 
 def _run(shrinkage: float) -> Step:
     def command(workspace: Workspace, _address: Address) -> None:
-        from mlops.steps import running
+        from mlops.steps import run as running
 
         running.run_all(workspace, workspace.spec.parameters({"shrinkage": shrinkage}))
 
@@ -56,32 +56,32 @@ def _run(shrinkage: float) -> Step:
 
 
 def _decided_but_overtaken(workspace: Workspace, address: Address) -> None:
-    from mlops.steps import running
+    from mlops.steps import run as running
 
     running.evaluate(workspace, running.open_(workspace, workspace.spec.parameters({"shrinkage": 200.0})))
     _run(400.0)(workspace, address)
 
 
 def _promote(workspace: Workspace, _address: Address) -> None:
-    from mlops.steps import restoring
-    from mlops.steps.provenance import inputs_of
+    from mlops.steps import restore
+    from mlops.steps.run_inputs import inputs_of
 
     params = workspace.spec.parameters({"shrinkage": 200.0})
     inputs = inputs_of(workspace.spec, workspace.lake, workspace.lake.head(names.MAIN), params)
-    restoring.promote(workspace, names.run_id(inputs.digest))
+    restore.promote(workspace, names.run_id(inputs.digest))
 
 
 def _rolled_back_and_resumed(workspace: Workspace, address: Address) -> None:
-    from mlops.runs.rollback import resume
+    from mlops.runs.rollback.rollback import resume
 
     roll_back_to_first(real_world(address))
     resume(workspace.ports, "go on")
 
 
 def _restore(workspace: Workspace, _address: Address) -> None:
-    from mlops.steps import restoring
+    from mlops.steps import restore
 
-    restoring.restore(workspace, 2, "it was right")
+    restore.restore(workspace, 2, "it was right")
 
 
 #: Name to what happens before, and the command.
@@ -95,8 +95,8 @@ COMMANDS: dict[str, tuple[Step, Step]] = {
 
 def workspace_of(address: Address, plan: FaultPlan | None = None, **ports: Any) -> Workspace:
     """Return the workspace of the pipeline on a server, its requests and MLflow's calls through a plan."""
-    from mlops.adapters.lake import LakeFSLake
-    from mlops.steps.links import Links
+    from mlops.adapters.lake.lake import LakeFSLake
+    from mlops.adapters.page_links import Links
     from mlops.steps.workspace import Workspace
     from tests.orchestration.tiny import SPEC
 
@@ -107,16 +107,16 @@ def workspace_of(address: Address, plan: FaultPlan | None = None, **ports: Any) 
 
 def remember() -> None:
     """Compute what is the same in all children."""
-    from mlops.steps import provenance
+    from mlops.steps import run_inputs
 
-    provenance.code_digest()
-    provenance.lock_digest()
-    provenance.git_state()
+    run_inputs.code_digest()
+    run_inputs.lock_digest()
+    run_inputs.git_state()
 
 
 def make_base(address: Address) -> list[str]:
     """Create the repository, bring three months to it, promote two models; return what had to be loaded."""
-    from mlops.runs.setup import set_up
+    from mlops.runs.main.setup import set_up
     from tests.orchestration.tiny import gate_files
 
     address.connection().create_repository(address.repository)
@@ -162,7 +162,7 @@ def end(address: Address, command: str) -> dict[str, Any]:
 
 def check_clean(address: Address) -> None:
     """Raise `AssertionError` unless an audit that scores all models again finds nothing."""
-    from mlops.steps.proving import FrameProver
+    from mlops.steps.audit.proofs import FrameProver
 
     workspace = workspace_of(address)
     checks.check_clean(workspace.ports, FrameProver(workspace), rescore=True)
@@ -170,20 +170,21 @@ def check_clean(address: Address) -> None:
 
 def finish(address: Address, run: Run) -> Promotion:
     """Bring a run to its end whose process has ended after deciding."""
-    from mlops.steps import restoring
+    from mlops.steps import restore
 
-    return restoring.promote(workspace_of(address), run.run_id)
+    return restore.promote(workspace_of(address), run.run_id)
 
 
 def promoter(address: Address, turnstile: Turnstile, shrinkage: float) -> tuple[Promotion, int]:
     """Race: do all steps up to the decision, wait for the others, promote; count scorings since then."""
-    from mlops.steps import judging, running
+    from mlops.steps import judge
+    from mlops.steps import run as running
 
     workspace = workspace_of(address, turnstile, clock=TurnstileClock(turnstile))
     run = running.open_(workspace, workspace.spec.parameters({"shrinkage": shrinkage}))
     run = running.evaluate(workspace, run)
     turnstile.barrier()
-    with mock.patch.object(judging, "score", wraps=judging.score) as scored:
+    with mock.patch.object(judge, "score", wraps=judge.score) as scored:
         return running.promote(workspace, run), scored.call_count
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from mlops.lakeserver import Credentials
-from mlops.lakeserver.app import Application
+from mlops.lakeserver.http.app import Application
 from mlops.lakeserver.server import Options, Server
 
 

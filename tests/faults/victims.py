@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from mlops.adapters import lake_credentials
-from mlops.adapters.lake import Connection, LakeFSLake, connect
-from mlops.adapters.tracking import MLflowTracker
-from mlops.runs.lifecycle import open_run
-from mlops.runs.model import Run, Step
-from mlops.runs.promotion import Promotion, promote
-from mlops.runs.reconcile import reconcile, record_promotion
-from mlops.steps.system import SystemClock, SystemProcesses, nonce
+from mlops.adapters.lake import credentials
+from mlops.adapters.lake.lake import Connection, LakeFSLake, connect
+from mlops.adapters.system import SystemClock, SystemProcesses, nonce
+from mlops.adapters.tracking.tracker import MLflowTracker
+from mlops.runs.promotion.attempts import open_run
+from mlops.runs.promotion.promote import Promotion, promote
+from mlops.runs.records import Run, Step
+from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from tests.faults import checks
 from tests.support.auditing import NumberProver
 from tests.support.commands import COMMANDS, bare_world, prepared_world
@@ -67,7 +67,7 @@ class Address:
 
     def connection(self, plan: FaultPlan | None = None) -> Connection:
         """Return a connection whose requests go through a plan."""
-        known = lake_credentials.load(Path(self.lakectl))
+        known = credentials.load(Path(self.lakectl))
         connection = connect(dataclasses.replace(known, endpoint=self.endpoint), timeout_s=30.0)
         if plan is not None:
             watch_requests(connection, plan)

@@ -26,7 +26,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mlops.adapters.tracking_store import quieten
+from mlops.adapters.tracking.store import quieten
 from mlops.runs.errors import MlopsError
 from tests.faults import racers, real_steps, serving, victims
 from tests.faults.turnstile import Director, Racer, Turnstile
@@ -223,7 +223,7 @@ def import_all() -> None:
     from mlflow.store.model_registry import sqlalchemy_store as registry  # noqa: F401
     from mlflow.store.tracking import sqlalchemy_store as tracking  # noqa: F401
 
-    import mlops.adapters.lake_client
+    import mlops.adapters.lake.client
     import mlops.lakeserver.hooks.engine
     import mlops.lakeserver.pages.site  # noqa: F401
 

@@ -22,9 +22,9 @@ import pytest
 from websockets.sync.client import connect as open_websocket
 from websockets.typing import Subprotocol
 
-from mlops.adapters import lake_credentials
-from mlops.adapters.lake import LakeFSLake
-from mlops.adapters.lake_connection import connect
+from mlops.adapters.lake import credentials
+from mlops.adapters.lake.connection import connect
+from mlops.adapters.lake.lake import LakeFSLake
 from tests.frontdoor.conftest import Reply, basic
 from tests.support import chromium
 
@@ -165,7 +165,7 @@ class TestAround:
             assert up.ask("POST", "/dagster/graphql", launch, **headers).status in (401, 403)
 
     def test_no_key_stands_on_a_command_line(self, up: Up) -> None:
-        key = lake_credentials.load(up.state_dir / "lakectl.yaml")
+        key = credentials.load(up.state_dir / "lakectl.yaml")
         for server in up.told["servers"]:
             for process in processes(server["pid"]):
                 line = Path(f"/proc/{process}/cmdline").read_text()
@@ -220,7 +220,7 @@ class TestThrough:
             assert json.loads(opened.recv(timeout=60))["type"] == "connection_ack"
 
     def test_mlflow_lists_and_reads_files_of_the_lake(self, up: Up) -> None:
-        key = lake_credentials.load(up.state_dir / "lakectl.yaml")
+        key = credentials.load(up.state_dir / "lakectl.yaml")
         connection = connect(key)
         connection.create_repository("models")
         lake = LakeFSLake(connection, "models")
@@ -243,8 +243,8 @@ class TestThrough:
         assert up.ask("GET", f"/mlflow/get-artifact?{query}").status == 401
 
     def test_the_lake_s_clients_may_come_through_the_door(self, up: Up) -> None:
-        key = lake_credentials.load(up.state_dir / "lakectl.yaml")
-        through = lake_credentials.Credentials(up.told["address"], key.access_key_id, key.secret_access_key)
+        key = credentials.load(up.state_dir / "lakectl.yaml")
+        through = credentials.Credentials(up.told["address"], key.access_key_id, key.secret_access_key)
         connection = connect(through)
         connection.create_repository("through")
         lake = LakeFSLake(connection, "through")

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 
+from mlops.lakeserver.http.routes import ROUTES
 from mlops.lakeserver.pages import site
-from mlops.lakeserver.routes import ROUTES
 
 ODD_TEXTS = [
     *(

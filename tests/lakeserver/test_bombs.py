@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from mlops.lakeserver import json_text
-from mlops.lakeserver.hooks import go_json, go_yaml
 from mlops.lakeserver.hooks.conditions import BadCondition, holds
 from mlops.lakeserver.hooks.definitions import parse_action
-from mlops.lakeserver.hooks.lua_pool import LuaPool
-from mlops.lakeserver.hooks.lua_protocol import BrokenFrame, read_frame
-from mlops.lakeserver.hooks.model import ActionFileInvalid, Limits
+from mlops.lakeserver.hooks.golang import go_json, go_yaml
+from mlops.lakeserver.hooks.interface import ActionFileInvalid, Limits
+from mlops.lakeserver.hooks.lua.pool import LuaPool
+from mlops.lakeserver.hooks.lua.protocol import BrokenFrame, read_frame
 
 YAML_BOMBS = {
     "lists": b"[" * 25_000,

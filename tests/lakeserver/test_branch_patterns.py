@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.lakeserver.branch_patterns import matches
+from mlops.lakeserver.grammar.branch_patterns import matches
+from mlops.lakeserver.grammar.wildcards import MAX_PATTERN_CHARS, BadPattern
 from mlops.lakeserver.hooks import globs
-from mlops.lakeserver.wildcards import MAX_PATTERN_CHARS, BadPattern
 
 
 @pytest.mark.parametrize(

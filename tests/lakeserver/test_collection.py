@@ -17,7 +17,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mlops.lakeserver.collection import Collected, collect
 from mlops.lakeserver.errors import LakeError, StorageDamaged
 from mlops.lakeserver.operations import branches, commits, merging, objects, repositories, tags, writes
 from mlops.lakeserver.operations.commits import NewCommit
@@ -25,7 +24,8 @@ from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.operations.merging import Merge
 from mlops.lakeserver.operations.replay import Overrides, cherry_pick, revert
 from mlops.lakeserver.store import Store, Transaction
-from mlops.lakeserver.verify import verify
+from mlops.lakeserver.store.collect import Collected, collect
+from mlops.lakeserver.store.verify import verify
 
 LARGE = 70_000
 CREDENTIALS = {"access_key_id": "AKIATEST", "secret_access_key": "secret-of-the-test"}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mlops.lakeserver import Credentials, Server, running_server
-from mlops.lakeserver.connections import ConnectionLimits, Connections, Phase
+from mlops.lakeserver.http.connections import ConnectionLimits, Connections, Phase
 
 QUICK = ConnectionLimits(head_s=1.0, body_grace_s=1.0, stalled_s=2.0)
 FEW = ConnectionLimits(total=12, anonymous=6, per_address=4, head_s=60.0)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mlops.lakeserver import coverage
-from mlops.lakeserver.routes import ROUTES, Router, unbuilt_router
+from mlops.lakeserver.http.routes import ROUTES, Router, unbuilt_router
 
 OPERATIONS = coverage.client_operations()
 

@@ -12,7 +12,7 @@ import pytest
 from mlops.lakeserver import Credentials, Server, running_server
 from mlops.lakeserver.store.blobs import CHECKED_BYTES
 from mlops.lakeserver.store.files import DiskFiles
-from mlops.lakeserver.verify import verify
+from mlops.lakeserver.store.verify import verify
 
 LARGE = b"l" * 100_000
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mlops.lakeserver import Server
-from mlops.lakeserver.collection import collect
-from mlops.lakeserver.records import Commit
+from mlops.lakeserver.store.collect import collect
+from mlops.lakeserver.store.records import Commit
 
 lakefs_sdk: Any = importlib.import_module("lakefs_sdk")
 models: Any = importlib.import_module("lakefs_sdk.models")

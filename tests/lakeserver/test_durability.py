@@ -14,7 +14,7 @@ import pytest
 
 from mlops.lakeserver import Credentials
 from mlops.lakeserver.store import Store
-from mlops.lakeserver.verify import verify
+from mlops.lakeserver.store.verify import verify
 
 WRITERS = 8
 LARGE = 80_000

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.lakeserver.entries import Entry, decode, digest_of, encode, identity, size_of
+from mlops.lakeserver.trees.entries import Entry, decode, digest_of, encode, identity, size_of
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 ENTRIES = st.builds(

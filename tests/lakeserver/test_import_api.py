@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mlops.lakeserver import Credentials, running_server
-from mlops.lakeserver.collection import collect
-from mlops.lakeserver.verify import verify
+from mlops.lakeserver.store.collect import collect
+from mlops.lakeserver.store.verify import verify
 
 models: Any = importlib.import_module("lakefs_sdk.models")
 

@@ -54,15 +54,15 @@ def on_embedded(folder: Path, credentials: Credentials) -> list[Said]:
 
 
 def on_real(folder: Path) -> list[Said]:
-    from mlops.adapters import lake_servers
+    from mlops.adapters.lake import servers
 
     (folder / "work").mkdir(parents=True)
     try:
-        found = lake_servers.start_lakefs(folder)
+        found = servers.start_lakefs(folder)
         key = found.access_key_id, found.secret_access_key
         return play(Lakectl(folder / "work", found.endpoint, *key), lambda: time.sleep(REAL_PATIENCE_S))
     finally:
-        lake_servers.stop(folder)
+        servers.stop(folder)
 
 
 def test_lakectl_is_understood(tmp_path: Path, credentials: Credentials) -> None:

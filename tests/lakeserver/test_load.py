@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from mlops.lakeserver import Server
-from mlops.lakeserver.protocol import MAX_HEAD_BYTES
-from mlops.lakeserver.verify import verify
-from mlops.lakeserver.wire import MAX_BODY_BYTES
+from mlops.lakeserver.http.protocol import MAX_HEAD_BYTES
+from mlops.lakeserver.http.wire import MAX_BODY_BYTES
+from mlops.lakeserver.store.verify import verify
 
 SLOW_CLIENTS = 80
 UPLOADS = 1002

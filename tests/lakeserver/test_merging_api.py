@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlops.lakeserver import Server, running_server
-from mlops.lakeserver.hooks.model import ActionFileInvalid, Event, HookFailed
+from mlops.lakeserver.hooks.interface import ActionFileInvalid, Event, HookFailed
 
 
 def prepared(api: Any, name: str = "dev", path: str = "a", data: bytes = b"x") -> str:

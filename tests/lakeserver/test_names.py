@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.lakeserver import names
 from mlops.lakeserver.errors import BadRequest
-from mlops.lakeserver.ids import NewestFirstIds, is_id
+from mlops.lakeserver.grammar import names
+from mlops.lakeserver.grammar.ids import NewestFirstIds, is_id
 from mlops.lakeserver.operations.paging import text_bounds
 
 

@@ -19,14 +19,14 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from mlops.lakeserver.collection import collect
 from mlops.lakeserver.operations import branches, commits, merging, objects, repositories, tags, writes
 from mlops.lakeserver.operations.commits import NewCommit
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.operations.merging import Merge
 from mlops.lakeserver.store import Store
+from mlops.lakeserver.store.collect import collect
 from mlops.lakeserver.store.files import DiskFiles
-from mlops.lakeserver.verify import verify
+from mlops.lakeserver.store.verify import verify
 
 LARGE = 70_000
 SMALL_TAIL = 24

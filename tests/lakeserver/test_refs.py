@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops.lakeserver.errors import BadRequest
-from mlops.lakeserver.refs import Modifier, check_ref, parse
+from mlops.lakeserver.grammar.ref_expressions import Modifier, check_ref, parse
 
 NAMES = st.text(
     st.characters(exclude_characters="~^@$ \t\n\f\r", exclude_categories=("Cs",)), min_size=1, max_size=20

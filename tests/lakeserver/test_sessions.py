@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mlops.lakeserver import Credentials, Server, running_server
-from mlops.lakeserver.sessions import MAX_SESSIONS, Sessions
+from mlops.lakeserver.http.sessions import MAX_SESSIONS, Sessions
 from tests.support.plain_browser import KEY, Browser
 
 

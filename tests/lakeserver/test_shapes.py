@@ -5,11 +5,11 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.lakeserver import shapes
-from mlops.lakeserver.entries import Entry, encode, identity
-from mlops.lakeserver.nodes import Item
+from mlops.lakeserver.http import shapes
 from mlops.lakeserver.operations.paging import CommonPrefix
-from mlops.lakeserver.records import Repository
+from mlops.lakeserver.store.records import Repository
+from mlops.lakeserver.trees.entries import Entry, encode, identity
+from mlops.lakeserver.trees.nodes import Item
 
 REPOSITORY = Repository(1, "repo", 1, "main", 'local://a"b', False, "")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

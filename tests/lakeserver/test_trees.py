@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops.lakeserver import nodes as node_module
-from mlops.lakeserver import trees
-from mlops.lakeserver.diffs import three_way, two_way
 from mlops.lakeserver.errors import MergeConflict, StorageDamaged
-from mlops.lakeserver.merges import merge
-from mlops.lakeserver.nodes import EMPTY_BODY, EMPTY_ID, Item, Node
 from mlops.lakeserver.operations.paging import CommonPrefix, collapsed
-from mlops.lakeserver.trees import Edit
+from mlops.lakeserver.trees import nodes as node_module
+from mlops.lakeserver.trees import tree
+from mlops.lakeserver.trees.diffs import three_way, two_way
+from mlops.lakeserver.trees.merges import merge
+from mlops.lakeserver.trees.nodes import EMPTY_BODY, EMPTY_ID, Item, Node
+from mlops.lakeserver.trees.tree import Edit
 
 Model = dict[bytes, bytes]
 
@@ -48,11 +48,11 @@ def edits(changes: dict[bytes, bytes | None]) -> list[Edit]:
 
 
 def tree_of(store: MemoryNodes, model: Model) -> bytes:
-    return trees.build(store, [item(key, model[key]) for key in sorted(model)])
+    return tree.build(store, [item(key, model[key]) for key in sorted(model)])
 
 
 def model_of(store: MemoryNodes, root: bytes, start: bytes = b"") -> Model:
-    return {found.key: found.value for found in trees.scan(store, root, start)}
+    return {found.key: found.value for found in tree.scan(store, root, start)}
 
 
 def changed(model: Model, changes: dict[bytes, bytes | None]) -> Model:
@@ -83,17 +83,17 @@ def test_a_tree_depends_on_its_content_alone(model: Model, history: list[dict[by
     store = MemoryNodes()
     root = tree_of(store, model)
     for changes in history:
-        root, model = trees.apply(store, root, edits(changes)), changed(model, changes)
+        root, model = tree.apply(store, root, edits(changes)), changed(model, changes)
         assert model_of(store, root) == model
     assert root == tree_of(store, model)
-    assert trees.object_count(store, root) == len(model)
+    assert tree.object_count(store, root) == len(model)
 
 
 @given(MODELS, KEYS)
 def test_finding_and_scanning(model: Model, key: bytes) -> None:
     store = MemoryNodes()
     root = tree_of(store, model)
-    found = trees.find(store, root, key)
+    found = tree.find(store, root, key)
     assert (found and found.value) == model.get(key)
     assert model_of(store, root, key) == {other: value for other, value in model.items() if other >= key}
 
@@ -194,7 +194,7 @@ def test_pages_join_to_the_whole_list(paths: set[str], prefix: str, delimiter: s
     found, after = [], ""
     while True:
         page = collapsed(
-            lambda start: trees.scan(store, root, start),
+            lambda start: tree.scan(store, root, start),
             prefix=prefix.encode(),
             after=after.encode(),
             delimiter=delimiter.encode(),
@@ -228,7 +228,7 @@ def test_a_tree_of_the_first_format_is_read_and_becomes_as_others_when_it_is_cha
     assert not list(two_way(store, old, tree_of(store, model)))
     differing = [change.key for change in two_way(store, old, tree_of(store, new))]
     assert differing == sorted(key for key in model.keys() | new.keys() if model.get(key) != new.get(key))
-    after = trees.apply(store, old, edits(changes))
+    after = tree.apply(store, old, edits(changes))
     assert after == (tree_of(store, new) if new != model else old)
 
 
@@ -242,7 +242,7 @@ def test_a_change_writes_and_reads_little(monkeypatch: pytest.MonkeyPatch) -> No
     store = MemoryNodes()
     root = tree_of(store, big_model(20_000))
     before, store.read = len(store.bodies), 0
-    new = trees.apply(store, root, [Edit(b"data/part-010000", item(b"data/part-010000", b"new"))])
+    new = tree.apply(store, root, [Edit(b"data/part-010000", item(b"data/part-010000", b"new"))])
     assert len(store.bodies) - before <= 8
     assert store.read <= 60
     store.read = 0
@@ -254,14 +254,14 @@ def test_putting_the_same_object_again_changes_nothing() -> None:
     store = MemoryNodes()
     root = tree_of(store, big_model(100))
     same = item(b"data/part-000050", b"50")._replace(value=b"another time")
-    assert trees.apply(store, root, [Edit(same.key, same)]) == root
+    assert tree.apply(store, root, [Edit(same.key, same)]) == root
 
 
 def test_everything_removed_is_the_empty_tree() -> None:
     store = MemoryNodes()
     model = big_model(50)
     root = tree_of(store, model)
-    assert trees.apply(store, root, [Edit(key, None) for key in sorted(model)]) == EMPTY_ID
+    assert tree.apply(store, root, [Edit(key, None) for key in sorted(model)]) == EMPTY_ID
 
 
 @given(st.lists(VALUES, min_size=1, max_size=20), st.data())

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from mlops.lakeserver import Credentials, nodes, running_server
+from mlops.lakeserver import Credentials, running_server
 from mlops.lakeserver.store import Store, database
-from mlops.lakeserver.trees import build, scan
-from mlops.lakeserver.verify import verify
+from mlops.lakeserver.store.verify import verify
+from mlops.lakeserver.trees import nodes
+from mlops.lakeserver.trees.tree import build, scan
 
 COUNT = 400
 

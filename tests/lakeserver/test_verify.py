@@ -8,7 +8,7 @@ import pytest
 
 from mlops.lakeserver import Credentials, running_server
 from mlops.lakeserver.store import Store
-from mlops.lakeserver.verify import verify
+from mlops.lakeserver.store.verify import verify
 
 
 @pytest.fixture

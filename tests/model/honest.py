@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.runs import names
 from mlops.runs.digest import sha256
-from mlops.runs.model import Run
-from mlops.runs.step_commits import run_of
+from mlops.runs.promotion.step_commits import run_of
+from mlops.runs.records import Run
 
 if TYPE_CHECKING:
     from tests.model.lake import ModelLake

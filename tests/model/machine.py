@@ -15,9 +15,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from mlops.runs import decision, history, ingest, lifecycle, policy, promotion, reconcile, rollback, settling
+from mlops.runs.arrivals import ingest
 from mlops.runs.errors import LakeUnavailable, MainMoved, MlopsError
+from mlops.runs.main import policy, state
 from mlops.runs.ports import Commit, Ports
+from mlops.runs.promotion import attempts, decision, promote
+from mlops.runs.rollback import reset, rollback
+from mlops.runs.upkeep import reconcile
 from tests.model.honest import Honest
 from tests.model.lake import ModelLake
 from tests.model.program import Call, Node, Program, Start
@@ -117,15 +121,15 @@ class Machine:
 
 #: Functions that go round until nothing has moved, and the variables that live from one round to the next.
 _ROUNDS = {
-    promotion.promote.__code__: ("decided",),
+    promote.promote.__code__: ("decided",),
     decision.decide.__code__: ("run",),
     ingest.ingest.__code__: (),
     rollback.rollback.__code__: ("to",),
     policy.apply_policy.__code__: (),
-    lifecycle.open_run.__code__: (),
+    attempts.open_run.__code__: (),
     reconcile.reconcile.__code__: ("done",),
 }
-_TOPS = {history.read_main.__code__, ingest._unfrozen.__code__, rollback.plan_rollback.__code__}
+_TOPS = {state.read_main.__code__, ingest._unfrozen.__code__, rollback.plan_rollback.__code__}
 
 
 def _frames(pause: Pause) -> list[FrameType]:
@@ -156,7 +160,7 @@ def _round(pause: Pause, own: ModelLake) -> str | None:
 _RESET = {
     reconcile.reconcile.__code__: ("done", "state"),
     rollback.rollback.__code__: ("plan",),
-    settling.reset_main.__code__: ("frozen", "record", "patience_s", "denied_s", "heedless_s"),
+    reset.reset_main.__code__: ("frozen", "record", "patience_s", "denied_s", "heedless_s"),
 }
 
 
@@ -164,7 +168,7 @@ def _reset_round(pause: Pause, nonces: _Nonces) -> str | None:
     """Return what an actor knows that begins a round of resetting `main`; None elsewhere."""
     frames = _frames(pause)
     asked_by = next(f for f in reversed(frames) if "/mlops/" in f.f_code.co_filename)
-    if asked_by.f_code is not settling.reset_main.__code__:
+    if asked_by.f_code is not reset.reset_main.__code__:
         return None
     known = [f.f_locals[name] for f in frames for name in _RESET.get(f.f_code, ())]
     return repr((known, nonces.used))

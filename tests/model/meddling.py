@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mlops.runs import names, promotion
+from mlops.runs import names
 from mlops.runs.digest import document
-from mlops.runs.history import promotions, read_main
-from mlops.runs.model import RollbackRecord
+from mlops.runs.main.state import promotions, read_main
 from mlops.runs.ports import Lake
+from mlops.runs.promotion import promote
+from mlops.runs.records import RollbackRecord
 from tests.model import programs as p
 from tests.model.guards import without
 from tests.model.rule import Rule
@@ -105,7 +106,7 @@ def _in_its_place(path: str, data: bytes | None, *, listed: bool) -> Callable[[p
         lake.write(forged.branch, path, lake.read(forged.branch, path) + b"\n" if data is None else data)
         if listed:
             commit = lake.commit(forged.branch, "another object", {}, allow_empty=True)
-            listing = promotion.records(lake, commit, names.OUTPUTS)
+            listing = promote.records(lake, commit, names.OUTPUTS)
             forged.champion["objects"] = [vars(record) for record in listing]
 
     return spoil

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from mlops.runs import gate, names
+from mlops.runs import names
 from mlops.runs.digest import sha256
 from mlops.runs.evidence import Outcome, Paired
-from mlops.runs.history import is_forward, kind_of, lineage
-from mlops.runs.model import Kind, lawful
+from mlops.runs.gate import verdict
+from mlops.runs.main.state import is_forward, kind_of, lineage
 from mlops.runs.ports import Change, Commit
+from mlops.runs.records import Kind, lawful
 from tests.model.anomalies import Anomaly
 from tests.model.lake import ModelLake
 from tests.support.enforcer_promotion import read_policy
@@ -112,4 +113,4 @@ def _earned(lake: ModelLake, commit: Commit, old: str) -> None:
 @lru_cache(maxsize=1024)
 def _derived(evidence: bytes, policy: bytes, look: int) -> Outcome:
     """Return the outcome that follows from evidence and policy."""
-    return gate.decide(Paired.from_json(json.loads(evidence)), read_policy(policy), look=look).outcome
+    return verdict.decide(Paired.from_json(json.loads(evidence)), read_policy(policy), look=look).outcome

@@ -9,19 +9,19 @@ from functools import lru_cache
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.decision import current, decide
+from mlops.runs.arrivals.ingest import Delivery, ingest
 from mlops.runs.digest import document, sha256
 from mlops.runs.evidence import Paired, Policy
-from mlops.runs.history import read_main
-from mlops.runs.ingest import Delivery, ingest
-from mlops.runs.lifecycle import finish_step, is_over, open_run
-from mlops.runs.model import Champion, Run, RunInputs, Step
-from mlops.runs.policy import apply_policy
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.main.state import read_main
 from mlops.runs.ports import Evaluation, Lake, Ports
-from mlops.runs.promotion import Promotion, _champion, promote
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import resume, rollback
-from mlops.runs.step_statements import Written
+from mlops.runs.promotion.attempts import finish_step, is_over, open_run
+from mlops.runs.promotion.decision import current, decide
+from mlops.runs.promotion.promote import Promotion, _champion, promote
+from mlops.runs.promotion.step_statements import Written
+from mlops.runs.records import Champion, Run, RunInputs, Step
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.model.program import Program, Segment
 from tests.support.enforcer_promotion import read_policy
 from tests.support.fakes import FakeJudge, inputs, paired

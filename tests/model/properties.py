@@ -7,11 +7,11 @@ from typing import Any
 
 from mlops.runs import names
 from mlops.runs.digest import sha256
-from mlops.runs.history import is_forward, kind_of, lineage
-from mlops.runs.model import Kind
+from mlops.runs.main.state import is_forward, kind_of, lineage
 from mlops.runs.ports import Commit
-from mlops.runs.promotion import Promotion
+from mlops.runs.promotion.promote import Promotion
 from mlops.runs.record.checks import requires_signatures
+from mlops.runs.records import Kind
 from tests.model.anomalies import Anomaly
 from tests.model.lake import ModelLake
 from tests.model.merged import check_merged, json_at

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mlops.runs import names
 from mlops.runs.errors import MlopsError
-from mlops.runs.history import events, promotions, read_main
+from mlops.runs.main.state import events, promotions, read_main
 from mlops.runs.ports import Ports
-from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri, reconcile
+from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri, reconcile
 from tests.model.anomalies import Anomaly
 from tests.model.merged import check_whole
 from tests.model.state import State

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from mlops.runs.ingest import Delivery, ingest
+from mlops.runs.arrivals.ingest import Delivery, ingest
+from mlops.runs.main.setup import set_up
 from mlops.runs.ports import Ports
-from mlops.runs.reconcile import reconcile
-from mlops.runs.setup import set_up
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.model import programs
 from tests.model.explorer import Explorer, Report
 from tests.model.guards import ALL_ON, Guards

@@ -9,9 +9,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from mlops.adapters import model_files
+from mlops.adapters.models import saved_files
 from mlops.orchestration.home import open_instance
-from mlops.runs.model import ObjectRecord
+from mlops.runs.records import ObjectRecord
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import tiny_workspace
 
@@ -39,11 +39,11 @@ def workspace() -> Workspace:
 def loads(monkeypatch: pytest.MonkeyPatch) -> Loads:
     """Folder of every model that is loaded, in order."""
     found: Loads = []
-    load = model_files.load
+    load = saved_files.load
 
     def watched(folder: Path, records: Sequence[ObjectRecord], trusted: Sequence[str]) -> Any:
         found.append(folder.name)
         return load(folder, records, trusted)
 
-    monkeypatch.setattr(model_files, "load", watched)
+    monkeypatch.setattr(saved_files, "load", watched)
     return found

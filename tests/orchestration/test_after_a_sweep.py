@@ -6,14 +6,16 @@ import copy
 
 import pytest
 
-from mlops.runs import lifecycle, names
-from mlops.runs.audit import AuditFinding, audit
+from mlops.runs import names
+from mlops.runs.audit.audit import AuditFinding, audit
 from mlops.runs.errors import NotPromoted
-from mlops.runs.forgetting import forget
-from mlops.runs.history import read_main
-from mlops.runs.janitor import sweep
-from mlops.runs.rollback import resume, rollback
-from mlops.steps import restoring, running
+from mlops.runs.main.state import read_main
+from mlops.runs.promotion import attempts
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.forget import forget
+from mlops.runs.upkeep.sweep import sweep
+from mlops.steps import restore
+from mlops.steps import run as running
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, arrive, elsewhere, tiny_workspace
 
@@ -83,7 +85,7 @@ def test_a_step_of_a_run_that_is_over_may_be_asked_for(workspace: Workspace) -> 
 
 def test_promote_tells_how_a_run_ended(workspace: Workspace) -> None:
     run_id = read_main(workspace.lake).champion.run_id  # type: ignore[union-attr]
-    assert restoring.promote(workspace, run_id).number == 1
+    assert restore.promote(workspace, run_id).number == 1
 
 
 def test_a_deliberate_repetition_is_a_run_of_its_own(workspace: Workspace) -> None:
@@ -119,10 +121,10 @@ def test_a_restored_promotion_is_told_and_not_restored_twice() -> None:
     running.run_all(workspace, BETTER)
     rollback(workspace.ports, "it was wrong")
     resume(workspace.ports, "go on")
-    first = restoring.restore(workspace, 2, "it was right")
+    first = restore.restore(workspace, 2, "it was right")
     swept(workspace)
     before = looks(workspace)
-    again = restoring.restore(workspace, 2, "it was right")
+    again = restore.restore(workspace, 2, "it was right")
     assert (first.number, again.number, again.merge_commit) == (4, 4, first.merge_commit)
     assert looks(workspace) == before
 
@@ -131,12 +133,12 @@ def test_a_refused_return_is_told_and_not_tried_again_unasked() -> None:
     workspace = tiny_workspace("2020-01", "2020-02")
     running.run_all(workspace, WORSE)
     running.run_all(workspace, BETTER)
-    refused = restoring.restore(workspace, 1, "just to see")
+    refused = restore.restore(workspace, 1, "just to see")
     swept(workspace)
     before = looks(workspace)
-    again = restoring.restore(workspace, 1, "just to see")
+    again = restore.restore(workspace, 1, "just to see")
     assert (again.number, again.run.run_id, looks(workspace)) == (0, refused.run.run_id, before)
-    assert restoring.restore(workspace, 1, "once more", again=True).run.run_id != refused.run.run_id
+    assert restore.restore(workspace, 1, "once more", again=True).run.run_id != refused.run.run_id
 
 
 def test_a_decision_that_waits_is_gone_on_with_though_its_branch_is_gone() -> None:
@@ -146,7 +148,7 @@ def test_a_decision_that_waits_is_gone_on_with_though_its_branch_is_gone() -> No
     before = looks(workspace)
     ended = running.run_all(elsewhere(workspace), BETTER)
     assert (ended.number, looks(workspace)) == (1, before)
-    assert lifecycle.attempts_of(workspace.lake, waiting.run_id) == [names.run_branch(waiting.run_id, 2)]
+    assert attempts.attempts_of(workspace.lake, waiting.run_id) == [names.run_branch(waiting.run_id, 2)]
     assert not [f for f in _audit(workspace) if f.proved]
 
 
@@ -157,17 +159,17 @@ def test_the_champion_never_competes_with_itself(workspace: Workspace) -> None:
     assert state.champion is not None
     branch = names.run_branch(state.champion.run_id, 1)
     workspace.lake.create_branch(branch, state.head)
-    opened = lifecycle.Run(
+    opened = attempts.Run(
         state.champion.run_id,
         1,
         state.head,
         state.head,
-        lifecycle.Step.TRAINED,
+        attempts.Step.TRAINED,
         inputs,
-        lifecycle.Lease("host:9:9", 0),
+        attempts.Lease("host:9:9", 0),
         0,
     )
-    lifecycle.finish_step(workspace.ports, opened, lifecycle.Step.TRAINED, "as an older version left it")
+    attempts.finish_step(workspace.ports, opened, attempts.Step.TRAINED, "as an older version left it")
     before = looks(workspace)
     assert running.run_all(elsewhere(workspace), BETTER).number == 1
     assert looks(workspace) == before

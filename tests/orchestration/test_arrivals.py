@@ -10,12 +10,12 @@ from mlops.orchestration.building import build
 from mlops.orchestration.workspaces import Workspaces
 from mlops.runs import names
 from mlops.runs.errors import LakeDenied, LakeUnavailable
-from mlops.runs.janitor import sweep
-from mlops.runs.lifecycle import open_run
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import freeze, plan_rollback, resume
-from mlops.steps import running
-from mlops.steps.provenance import inputs_of
+from mlops.runs.promotion.attempts import open_run
+from mlops.runs.rollback.rollback import freeze, plan_rollback, resume
+from mlops.runs.upkeep.reconcile import reconcile
+from mlops.runs.upkeep.sweep import sweep
+from mlops.steps import run
+from mlops.steps.run_inputs import inputs_of
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, arrive, inputs_at_head, tiny_workspace
 
@@ -44,7 +44,7 @@ def test_two_ticks_ask_for_the_same_run(workspace: Workspace) -> None:
 
 
 def test_nothing_is_due_once_a_run_has_begun_even_without_a_cursor(workspace: Workspace) -> None:
-    running.open_(workspace, SPEC.parameters({}))
+    run.open_(workspace, SPEC.parameters({}))
     skipped, cursor = tick(workspace)
     assert isinstance(skipped, dg.SkipReason)
     assert cursor == inputs_at_head(workspace).raw_digest
@@ -62,29 +62,29 @@ def test_a_run_with_other_parameters_does_not_take_an_arrival(workspace: Workspa
 
 
 def test_a_champion_has_taken_its_arrivals_whatever_its_parameters(workspace: Workspace) -> None:
-    running.run_all(workspace, SPEC.parameters({"shrinkage": 1.0}))
+    run.run_all(workspace, SPEC.parameters({"shrinkage": 1.0}))
     assert look(workspace).due is None
 
 
 def test_the_next_arrival_is_due_again(workspace: Workspace) -> None:
-    running.run_all(workspace, SPEC.parameters({}))
+    run.run_all(workspace, SPEC.parameters({}))
     _, cursor = tick(workspace)
     arrive(workspace, "2020-04")
     assert isinstance(tick(workspace, cursor)[0], dg.RunRequest)
 
 
 def test_a_refused_run_is_remembered_after_its_branch_was_swept(workspace: Workspace) -> None:
-    running.run_all(workspace, SPEC.parameters({}))
+    run.run_all(workspace, SPEC.parameters({}))
     arrive(workspace, "2020-04")
-    assert running.run_all(workspace, SPEC.parameters({})).number == 0
+    assert run.run_all(workspace, SPEC.parameters({})).number == 0
     sweep(workspace.ports, dry_run=False)
     assert not workspace.lake.branches("run-")
     assert look(workspace).due is None
 
 
 def test_other_code_does_not_make_old_data_new(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    running.open_(workspace, SPEC.parameters({}))
-    monkeypatch.setattr("mlops.steps.provenance.code_digest", lambda: "other code")
+    run.open_(workspace, SPEC.parameters({}))
+    monkeypatch.setattr("mlops.steps.run_inputs.code_digest", lambda: "other code")
     assert look(workspace).due is None
 
 
@@ -94,9 +94,9 @@ def test_one_month_is_not_enough() -> None:
 
 
 def test_nothing_starts_while_a_rollback_holds_or_freezes_main(workspace: Workspace) -> None:
-    running.run_all(workspace, SPEC.parameters({"shrinkage": 300.0}))
+    run.run_all(workspace, SPEC.parameters({"shrinkage": 300.0}))
     arrive(workspace, "2020-04")
-    assert running.run_all(workspace, SPEC.parameters({})).number == 2
+    assert run.run_all(workspace, SPEC.parameters({})).number == 2
     arrive(workspace, "2020-05")
     plan = plan_rollback(workspace.ports, "it was wrong", 1)
     assert plan is not None

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mlops.adapters import model_files, tables
+from mlops.adapters import tables
+from mlops.adapters.models import saved_files
 from mlops.runs import names
-from mlops.runs.model import Run
-from mlops.steps import running
-from mlops.steps.recorded import RecordedModel, recorded_model
+from mlops.runs.records import Run
+from mlops.steps import run as running
+from mlops.steps.cached_predictions import RecordedModel, recorded_model
 from mlops.steps.workspace import Workspace
 from tests.orchestration.conftest import Loads
 from tests.orchestration.tiny import SPEC, arrive
@@ -35,7 +36,7 @@ def test_on_the_same_rows_nothing_is_loaded_or_trained(
     winner, loser = decided(workspace, 300.0), decided(workspace, 0.0)
     first = running.promote(workspace, winner)
     loads.clear()
-    monkeypatch.setattr(model_files, "save", never)
+    monkeypatch.setattr(saved_files, "save", never)
     again = running.promote(workspace, loser)
     assert (again.number, again.decided_again, loads) == (2, 1, [])
     assert again.decision.compared_to.number == first.number

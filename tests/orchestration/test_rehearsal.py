@@ -7,10 +7,10 @@ import copy
 import pytest
 
 from mlops.runs.errors import InputError
-from mlops.runs.history import read_main
-from mlops.runs.rollback import plan_rollback
-from mlops.steps import running
-from mlops.steps.rehearsal import changed_predictions, rehearse
+from mlops.runs.main.state import read_main
+from mlops.runs.rollback.rollback import plan_rollback
+from mlops.steps import run
+from mlops.steps.rehearse import changed_predictions, rehearse
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, arrive, tiny_workspace
 
@@ -20,9 +20,9 @@ def prototype() -> Workspace:
     """Three promotions on three months."""
     made = tiny_workspace("2020-01", "2020-02")
     for shrinkage in (300.0, 150.0):
-        running.run_all(made, SPEC.parameters({"shrinkage": shrinkage}))
+        run.run_all(made, SPEC.parameters({"shrinkage": shrinkage}))
     arrive(made, "2020-03")
-    assert running.run_all(made, SPEC.parameters({})).number == 3
+    assert run.run_all(made, SPEC.parameters({})).number == 3
     return made
 
 
@@ -46,7 +46,7 @@ class TestChangedPredictions:
         plan = plan_rollback(workspace.ports, "look", 2)
         assert plan is not None
         read = changed_predictions(workspace, plan)
-        monkeypatch.setattr("mlops.steps.rehearsal.read_json", lambda *_: _not_compared(workspace))
+        monkeypatch.setattr("mlops.steps.rehearse.read_json", lambda *_: _not_compared(workspace))
         assert changed_predictions(workspace, plan) == read
 
     def test_none_where_only_data_goes(self, workspace: Workspace) -> None:
@@ -58,7 +58,7 @@ class TestChangedPredictions:
 
 def _not_compared(workspace: Workspace) -> dict[str, object]:
     from mlops.runs import names
-    from mlops.runs.history import read_json
+    from mlops.runs.main.state import read_json
 
     decision = read_json(workspace.lake, "main", names.DECISION)
     return {**decision, "compared_to": {**decision["compared_to"], "number": 0}}
@@ -82,7 +82,7 @@ class TestRehearse:
     def test_removes_its_branch_where_it_fails(
         self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("mlops.steps.rehearsal._scored", lambda *_: 1 / 0)
+        monkeypatch.setattr("mlops.steps.rehearse._scored", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             rehearse(workspace, 1)
         assert not workspace.lake.branches("rehearsal-")
@@ -91,7 +91,7 @@ class TestRehearse:
         workspace = tiny_workspace("2020-01", "2020-02")
         with pytest.raises(InputError, match="nothing has been promoted"):
             rehearse(workspace)
-        running.run_all(workspace, SPEC.parameters({}))
+        run.run_all(workspace, SPEC.parameters({}))
         assert rehearse(workspace).to_commit == read_main(workspace.lake).head
 
     def test_of_what_main_does_not_stand_on_is_refused(self, workspace: Workspace) -> None:

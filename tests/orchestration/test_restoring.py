@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters import model_files
+from mlops.adapters.models import saved_files
 from mlops.runs import names
 from mlops.runs.errors import InputError, ValidationFailed
-from mlops.runs.history import read_main
-from mlops.runs.model import ObjectRecord
-from mlops.runs.policy import apply_policy
-from mlops.runs.rollback import resume, rollback
-from mlops.steps import restoring, running
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.main.state import read_main
+from mlops.runs.records import ObjectRecord
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.steps import restore, run
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, SUITE, arrive, tiny_workspace
 
@@ -36,9 +36,9 @@ def workspace(prototype: Workspace) -> Workspace:
 def rolled_back(**options: bytes) -> Workspace:
     """Two promotions on three months, of which the second and the third month were rolled back."""
     workspace = tiny_workspace("2020-01", "2020-02", **options)
-    running.run_all(workspace, WORSE)
+    run.run_all(workspace, WORSE)
     arrive(workspace, "2020-03")
-    assert running.run_all(workspace, BETTER).number == 2
+    assert run.run_all(workspace, BETTER).number == 2
     rollback(workspace.ports, "it was wrong", 1)
     resume(workspace.ports, "go on")
     return workspace
@@ -50,7 +50,7 @@ def months(workspace: Workspace, ref: str) -> set[int]:
 
 class TestRestore:
     def test_rows_that_both_models_have_not_seen_judge(self, workspace: Workspace) -> None:
-        ended = restoring.restore(workspace, 2, "it was right")
+        ended = restore.restore(workspace, 2, "it was right")
         assert ended.number == 4
         assert months(workspace, "main") == {3}
         assert ended.decision.verdict.findings[0].reason == "beats_champion"
@@ -61,19 +61,19 @@ class TestRestore:
 
     def test_rows_of_today_judge_where_there_are_newer_ones(self, workspace: Workspace) -> None:
         arrive(workspace, "2020-04")
-        ended = restoring.restore(workspace, 2, "it was right")
+        ended = restore.restore(workspace, 2, "it was right")
         assert ended.number == 4
         assert months(workspace, "main") == {4}
 
     def test_rows_of_today_judge_by_key_too(self) -> None:
         workspace = rolled_back(rule=b"kind: hash\nfraction: 0.3\n")
         arrive(workspace, "2020-04")
-        ended = restoring.restore(workspace, 2, "it was right")
+        ended = restore.restore(workspace, 2, "it was right")
         assert 4 in months(workspace, ended.evidence_commit)
         assert "holdout_leaked" not in {str(f.reason) for f in ended.decision.verdict.findings}
 
     def test_the_tracker_knows_what_it_restores(self, workspace: Workspace) -> None:
-        ended = restoring.restore(workspace, 2, "it was right")
+        ended = restore.restore(workspace, 2, "it was right")
         recorded = workspace.ports.tracker.runs[ended.run.run_id]  # type: ignore[attr-defined]
         assert recorded["mlops.restores"] == "2"
         assert recorded["mlops.number"] == "4"
@@ -87,7 +87,7 @@ class TestRestore:
             workspace.ports, {names.suite_path("processed"): json.dumps(strict).encode()}, "stricter"
         )
         with pytest.raises(ValidationFailed):
-            restoring.restore(workspace, 2, "it was right")
+            restore.restore(workspace, 2, "it was right")
         runs = workspace.ports.tracker.runs  # type: ignore[attr-defined]
         assert [r["status"] for name, r in runs.items() if name.endswith("r1")] == ["failed"]
 
@@ -95,25 +95,25 @@ class TestRestore:
 class TestReplaceUnscorable:
     def test_whoever_beats_the_baseline_replaces_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         workspace = tiny_workspace("2020-01", "2020-02")
-        running.run_all(workspace, WORSE)
+        run.run_all(workspace, WORSE)
         lose_champion(workspace, monkeypatch)
-        refused = running.run_all(workspace, BETTER)
+        refused = run.run_all(workspace, BETTER)
         assert refused.number == 0
-        ended = restoring.promote(workspace, refused.run.run_id, replace_unscorable="lost with a disk")
+        ended = restore.promote(workspace, refused.run.run_id, replace_unscorable="lost with a disk")
         assert ended.number == 2
         assert workspace.lake.commit_of("main").metadata["replace_unscorable"] == "lost with a disk"
 
     def test_only_a_run_that_was_refused_for_that(self) -> None:
         workspace = tiny_workspace("2020-01", "2020-02")
-        running.run_all(workspace, BETTER)
-        refused = running.run_all(workspace, WORSE)
+        run.run_all(workspace, BETTER)
+        refused = run.run_all(workspace, WORSE)
         with pytest.raises(InputError, match="another"):
-            restoring.promote(workspace, refused.run.run_id, replace_unscorable="why not")
+            restore.promote(workspace, refused.run.run_id, replace_unscorable="why not")
 
 
 def lose_champion(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the champion's model be unreadable from now on."""
-    load, champion = model_files.load, read_main(workspace.lake).champion
+    load, champion = saved_files.load, read_main(workspace.lake).champion
     assert champion is not None
     lost = {o.sha256 for o in champion.objects if o.path.endswith(".skops")}
 
@@ -122,4 +122,4 @@ def lose_champion(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None
             raise InputError("cannot be opened as skops")
         return load(folder, records, trusted)
 
-    monkeypatch.setattr(model_files, "load", unreadable)
+    monkeypatch.setattr(saved_files, "load", unreadable)

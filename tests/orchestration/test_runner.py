@@ -19,8 +19,9 @@ from mlops.orchestration.home import home_of, open_instance
 from mlops.orchestration.runner import Executed, execute_run
 from mlops.orchestration.workspaces import RUN_TAG, Workspaces
 from mlops.runs.errors import ConfigError, LakeUnavailable, ValidationFailed
-from mlops.runs.model import Step
-from mlops.steps import running, training
+from mlops.runs.records import Step
+from mlops.steps import run as running
+from mlops.steps import train
 from mlops.steps.workspace import Workspace
 from tests.orchestration import jobs
 from tests.orchestration.tiny import SPEC, SUITE, elsewhere, tiny_workspace
@@ -128,7 +129,7 @@ def test_the_step_s_own_error_comes_out(
     execute: Callable[..., Executed], instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = LakeUnavailable("no answer", where="here")
-    monkeypatch.setattr(training, "train", _raising(error))
+    monkeypatch.setattr(train, "train", _raising(error))
     with pytest.raises(LakeUnavailable) as caught:
         execute()
     assert caught.value is error
@@ -151,7 +152,7 @@ def test_a_retry_from_failure_in_another_process_goes_on_with_the_run(
     monkeypatch.setattr(jobs, "current", [workspace])
     job = dg.reconstructable(jobs.tiny_job)
     with monkeypatch.context() as patched:
-        patched.setattr(training, "train", _raising(LakeUnavailable("no answer")))
+        patched.setattr(train, "train", _raising(LakeUnavailable("no answer")))
         with dg.execute_job(job, instance, run_config=QUIET) as failed:
             assert not failed.success
     run_id = instance.get_run_by_id(failed.run_id).tags[RUN_TAG]  # type: ignore[union-attr]
@@ -235,7 +236,7 @@ def test_an_interrupt_ends_the_run_in_dagster_too(
     def interrupted(*_args: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(training, "train", interrupted)
+    monkeypatch.setattr(train, "train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         execute()
     assert last_run(instance).status is dg.DagsterRunStatus.FAILURE

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters import model_files
+from mlops.adapters.models import saved_files
 from mlops.runs import names
 from mlops.runs.errors import InputError, NotFound, NotPromoted, RunAlive, ValidationFailed
-from mlops.runs.history import read_main
-from mlops.runs.model import ObjectRecord, Step
-from mlops.steps import running, training
+from mlops.runs.main.state import read_main
+from mlops.runs.records import ObjectRecord, Step
+from mlops.steps import run as running
+from mlops.steps import train
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, SUITE, arrive, elsewhere, tiny_workspace
 
@@ -34,7 +35,7 @@ def test_each_step_does_what_is_missing_before_it(workspace: Workspace) -> None:
 
 def test_a_finished_step_is_not_done_again(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = running.train(workspace, running.open_(workspace, DEFAULTS))
-    monkeypatch.setattr(training, "model_files", None)
+    monkeypatch.setattr(train, "model_files", None)
     assert running.train(workspace, run) == run
 
 
@@ -53,7 +54,7 @@ def test_what_arrived_meanwhile_does_not_change_the_run(workspace: Workspace) ->
 
 def test_other_code_makes_it_another_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = running.validate(workspace, running.open_(workspace, DEFAULTS))
-    monkeypatch.setattr("mlops.steps.provenance.code_digest", lambda: "other code")
+    monkeypatch.setattr("mlops.steps.run_inputs.code_digest", lambda: "other code")
     other = running.reopen(elsewhere(workspace), run.run_id)
     assert other.run_id != run.run_id
     assert (other.step, other.inputs.code_digest) == (Step.OPENED, "other code")
@@ -129,7 +130,7 @@ def test_a_champion_that_cannot_be_scored_refuses_the_run_on_record(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running.run_all(workspace, SPEC.parameters({"shrinkage": 300.0}))
-    load = model_files.load
+    load = saved_files.load
     champion = [o.sha256 for o in read_main(workspace.lake).champion.objects if o.path.endswith(".skops")]  # type: ignore[union-attr]
 
     def unreadable(folder: Path, records: Sequence[ObjectRecord], trusted: Sequence[str]) -> object:
@@ -137,7 +138,7 @@ def test_a_champion_that_cannot_be_scored_refuses_the_run_on_record(
             raise InputError("cannot be opened as skops")
         return load(folder, records, trusted)
 
-    monkeypatch.setattr(model_files, "load", unreadable)
+    monkeypatch.setattr(saved_files, "load", unreadable)
     refused = running.run_all(workspace, DEFAULTS)
     verdict = refused.decision.verdict
     assert [str(finding.reason) for finding in verdict.findings] == ["champion_unscorable"]

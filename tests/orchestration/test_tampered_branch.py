@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters import model_files
-from mlops.adapters.signing import TrustedKeys
+from mlops.adapters.models import saved_files
+from mlops.adapters.record.signing import TrustedKeys
 from mlops.runs import names
 from mlops.runs.errors import Corrupt
 from mlops.runs.evidence import Contender
-from mlops.runs.lifecycle import proven_run
-from mlops.runs.model import Run, Step
-from mlops.runs.promotion import Promotion
-from mlops.steps import running
+from mlops.runs.promotion.attempts import proven_run
+from mlops.runs.promotion.promote import Promotion
+from mlops.runs.records import Run, Step
+from mlops.steps import run as running
 from mlops.steps.workspace import Workspace
 from tests.orchestration.conftest import Loads
 from tests.orchestration.test_deciding_again import predictions
@@ -24,7 +24,7 @@ from tests.orchestration.tiny import SPEC, elsewhere
 from tests.support.fakes import SIGNER
 from tests.support.keys import signer_and_trust
 
-SKOPS = f"{names.MODEL}{model_files.MODEL_FILE}"
+SKOPS = f"{names.MODEL}{saved_files.MODEL_FILE}"
 
 
 def decided(workspace: Workspace, **params: float) -> Run:
@@ -43,8 +43,8 @@ def worse_model(tmp_path: Path, workspace: Workspace, head: str) -> bytes:
     rows = workspace.frames.read(head, names.TRAIN)
     taken = rows.loc[:, list(SPEC.model_input)]
     model = Ridge(alpha=1e9).fit(taken, rows[SPEC.target])
-    model_files.save(model, tmp_path / "worse", SPEC.trusted_types, example=taken.head(2))
-    return (tmp_path / "worse" / model_files.MODEL_FILE).read_bytes()
+    saved_files.save(model, tmp_path / "worse", SPEC.trusted_types, example=taken.head(2))
+    return (tmp_path / "worse" / saved_files.MODEL_FILE).read_bytes()
 
 
 def test_a_model_that_was_replaced_after_the_decision_is_not_promoted(
@@ -94,7 +94,7 @@ Meddle = Callable[[Workspace, Run], None]
 
 
 def _signed_by_a_stranger(workspace: Workspace, run: Run) -> None:
-    from mlops.runs.lifecycle import finish_step
+    from mlops.runs.promotion.attempts import finish_step
 
     stranger, _ = signer_and_trust(9)
     ports = replace(workspace.ports, signer=stranger, proved={})
@@ -120,7 +120,7 @@ def _nothing_of_a_run(workspace: Workspace, run: Run) -> None:
 
 
 def _statement_of_another_repository(workspace: Workspace, run: Run) -> None:
-    from mlops.runs.lifecycle import finish_step
+    from mlops.runs.promotion.attempts import finish_step
 
     other = replace(workspace.ports, proved={})
     name, workspace.lake.repository = workspace.lake.repository, "other-line"  # type: ignore[misc]
@@ -184,7 +184,7 @@ def test_predictions_are_taken_again_only_for_the_same_model_rows_and_code(
     winner, loser = decided(workspace, shrinkage=300.0), decided(workspace)
     running.promote(workspace, winner)
     loads.clear()
-    monkeypatch.setattr("mlops.steps.recorded.code_digest", lambda: "other code")
+    monkeypatch.setattr("mlops.steps.cached_predictions.code_digest", lambda: "other code")
     again = running.promote(workspace, loser)
     assert (again.number, again.decided_again, len(loads)) == (2, 1, 2)
     table = predictions(workspace, again.evidence_commit)

@@ -16,20 +16,21 @@ from typing import Any
 import pytest
 
 from mlops import settings as settings_table
-from mlops.adapters import lake_servers, server_process
-from mlops.adapters.lake_connection import connect
+from mlops.adapters import server_process
+from mlops.adapters.lake import servers
+from mlops.adapters.lake.connection import connect
+from mlops.adapters.system import SystemProcesses
 from mlops.orchestration.home import CODE_LOCATION, home_of, open_instance
 from mlops.orchestration.runner import execute_run
 from mlops.orchestration.workspaces import RUN_TAG
 from mlops.runs.errors import LakeUnavailable
-from mlops.runs.history import read_main
-from mlops.runs.lifecycle import attempts_of, load_run
-from mlops.runs.model import Step
-from mlops.runs.promotion import Promotion
+from mlops.runs.main.state import read_main
+from mlops.runs.promotion.attempts import attempts_of, load_run
+from mlops.runs.promotion.promote import Promotion
+from mlops.runs.records import Step
 from mlops.settings import Settings
-from mlops.steps import ingesting, repository, training
+from mlops.steps import ingest, init_repository, train
 from mlops.steps.opening import open_workspace
-from mlops.steps.system import SystemProcesses
 from mlops.steps.workspace import Workspace
 
 pytestmark = pytest.mark.slow
@@ -43,19 +44,19 @@ STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status stepSta
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     state_dir = tmp_path_factory.mktemp("whole")
-    lake_servers.start_embedded(state_dir, port=0)
+    servers.start_embedded(state_dir, port=0)
     yield settings_table.load(state_dir=state_dir, lake_port=0)
-    lake_servers.stop(state_dir)
+    servers.stop(state_dir)
 
 
 @pytest.fixture(scope="module")
 def flights(settings: Settings) -> Workspace:
     """Two months on `main`."""
-    repository.create_repository(connect(settings.lake_credentials()), "flights")
+    init_repository.create_repository(connect(settings.lake_credentials()), "flights")
     workspace = open_workspace(settings, "flights")
-    repository.initialise(workspace.ports, "flights")
+    init_repository.initialise(workspace.ports, "flights")
     for month in ("2013-01", "2013-02"):
-        ingesting.deliver(workspace, month, *ingesting.from_source(workspace, month))
+        ingest.deliver(workspace, month, *ingest.from_source(workspace, month))
     return workspace
 
 
@@ -121,7 +122,7 @@ def test_a_retry_from_dagster_s_pages_goes_on_with_the_run(
 
     ended_since = replace(flights, ports=replace(flights.ports, processes=Gone()))
     with monkeypatch.context() as patched:
-        patched.setattr(training, "train", unreachable)
+        patched.setattr(train, "train", unreachable)
         with pytest.raises(LakeUnavailable):
             execute_run(ended_since, {"max_iter": 10}, state_dir=settings.state_dir)
     with open_instance(settings.state_dir) as instance:

@@ -11,15 +11,15 @@ from typing import IO, Any
 
 import pandas as pd
 
+from mlops.adapters.page_links import Links
 from mlops.pipelines.spec import Deliveries, Joined, PipelineSpec
 from mlops.runs import names
 from mlops.runs.errors import ConfigError
-from mlops.runs.model import RunInputs
+from mlops.runs.main.setup import set_up
 from mlops.runs.ports import ObjectStat
+from mlops.runs.records import RunInputs
 from mlops.runs.saved_types import objects
-from mlops.runs.setup import set_up
-from mlops.steps import ingesting
-from mlops.steps.links import Links
+from mlops.steps import ingest
 from mlops.steps.workspace import Workspace
 from tests.support.enforcer import enforce
 from tests.support.fakes import fake_ports
@@ -154,8 +154,8 @@ def tiny_workspace(*arrivals: str, suite: Mapping[str, Any] = SUITE, rule: bytes
 
 
 def arrive(workspace: Workspace, arrival: str) -> None:
-    source, frames = ingesting.from_source(workspace, arrival)
-    ingesting.deliver(workspace, arrival, source, frames)
+    source, frames = ingest.from_source(workspace, arrival)
+    ingest.deliver(workspace, arrival, source, frames)
 
 
 def elsewhere(workspace: Workspace, name: str = "host:2:2", **living: Any) -> Workspace:
@@ -167,7 +167,7 @@ def elsewhere(workspace: Workspace, name: str = "host:2:2", **living: Any) -> Wo
 
 
 def inputs_at_head(workspace: Workspace) -> RunInputs:
-    from mlops.steps.provenance import inputs_of
+    from mlops.steps.run_inputs import inputs_of
 
     head = workspace.lake.head("main")
     return inputs_of(workspace.spec, workspace.lake, head, workspace.spec.parameters({}))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from mlops.adapters.validation import validate
+from mlops.adapters.validation.suites import validate
 from mlops.pipelines.spec import Joined, PipelineSpec
 from tests.pipelines.conftest import suite
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops.adapters.policy_files import parse_holdout_rule, parse_policy
+from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
 from mlops.pipelines import PIPELINES, pipeline
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names

@@ -22,8 +22,8 @@ from mlops.runs.evidence import (
     Series,
     Verdict,
 )
-from mlops.runs.gate import decide
-from mlops.runs.model import ComparedTo
+from mlops.runs.gate.verdict import decide
+from mlops.runs.records import ComparedTo
 from tests.support.losses import aggregate, edited, rows_of, swapped
 
 sizes = st.floats(0.5, 30)

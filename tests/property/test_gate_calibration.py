@@ -11,9 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from mlops.runs.clustered import difference
 from mlops.runs.evidence import Contender, Loss, Metric, Paired, Policy, Series
-from mlops.runs.gate import decide
+from mlops.runs.gate.intervals import difference
+from mlops.runs.gate.verdict import decide
 from tests.support.losses import evidence
 
 pytestmark = pytest.mark.slow

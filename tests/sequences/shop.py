@@ -19,22 +19,24 @@ import pandas as pd
 import pytest
 import typer.main
 
-from mlops.adapters import tables, validation
-from mlops.adapters.lake import Connection, LakeFSLake, connect
-from mlops.adapters.lake_credentials import Credentials
-from mlops.adapters.validation import ValidationReport
+from mlops.adapters import tables
+from mlops.adapters.lake.credentials import Credentials
+from mlops.adapters.lake.lake import Connection, LakeFSLake, connect
+from mlops.adapters.page_links import Links
+from mlops.adapters.validation import suites
+from mlops.adapters.validation.suites import ValidationReport
 from mlops.cli import run
 from mlops.cli.app import app
 from mlops.cli.session import Outside
-from mlops.lakeserver.auth import Credentials as ServerKey
+from mlops.lakeserver.http.auth import Credentials as ServerKey
 from mlops.lakeserver.server import Server, running_server
 from mlops.orchestration.runner import Executed
 from mlops.pipelines import PIPELINES
 from mlops.runs import names
 from mlops.runs.digest import canonical, sha256
-from mlops.steps import repository, running
-from mlops.steps.judging import CommittedJudge
-from mlops.steps.links import Links
+from mlops.steps import init_repository as repository
+from mlops.steps import run as running
+from mlops.steps.judge import CommittedJudge
 from mlops.steps.workspace import Workspace
 from tests.orchestration import tiny
 from tests.support.auditing import MemoryWitness
@@ -132,11 +134,11 @@ def open_shop(folder: Path) -> Iterator[Shop]:
         patch.setenv("MLOPS_STATE_DIR", str(folder / "state"))
         with running_server(folder / "lake", _KEY, durable=False, clock=clock) as server:
             credentials = Credentials(server.url, _KEY.access_key_id, _KEY.secret_access_key)
-            patch.setattr("mlops.cli.lake_upkeep.running_lake", lambda _settings: credentials)
+            patch.setattr("mlops.servers.store_upkeep.running_lake", lambda _settings: credentials)
             patch.setattr(
                 "mlops.cli.app.app", typer.main.get_command(app)
             )  # built once, not for each command
-            patch.setattr(validation, "validate", _remembered(validation.validate))
+            patch.setattr(suites, "validate", _remembered(suites.validate))
             yield Shop(server, clock, folder, connect(credentials))
 
 
@@ -195,7 +197,7 @@ class Play:
         )
 
     def _create(self) -> bool:
-        from mlops.steps.repository import create_repository
+        from mlops.steps.init_repository import create_repository
 
         return create_repository(self.shop.connection, self.repository)
 

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mlops.adapters.policy_files import parse_policy
+from mlops.adapters.policy.files import parse_policy
 from mlops.runs import names
-from mlops.runs.audit import Audited, AuditFinding, Depth, Version, audit
-from mlops.runs.audit_subject import PromotionSubject
+from mlops.runs.audit.audit import Audited, AuditFinding, Depth, Version, audit
+from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.evidence import Policy
 from tests.support.fakes import MemoryTracker, paired
 from tests.support.protocol import World

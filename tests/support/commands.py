@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.arrivals import write_off
-from mlops.runs.decision import decide
+from mlops.runs.arrivals.dropped import write_off
+from mlops.runs.arrivals.ingest import Delivery, ingest
 from mlops.runs.errors import ValidationFailed
-from mlops.runs.forgetting import forget
-from mlops.runs.history import read_main
-from mlops.runs.ingest import Delivery, ingest
-from mlops.runs.janitor import sweep
-from mlops.runs.policy import apply_policy
-from mlops.runs.promotion import promote
-from mlops.runs.protection import is_marker
-from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri, reconcile
-from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
-from mlops.runs.setup import set_up
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.main.protection import is_marker
+from mlops.runs.main.setup import set_up
+from mlops.runs.main.state import read_main
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import promote
+from mlops.runs.rollback.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.upkeep.forget import forget
+from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri, reconcile
+from mlops.runs.upkeep.sweep import sweep
 from tests.support.enforcer import enforce, refuse_direct
 from tests.support.fakes import FakeJudge, fake_ports, inputs
 from tests.support.faults import half_done

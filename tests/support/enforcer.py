@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from mlops.runs import names
 from mlops.runs.digest import sha256
 from mlops.runs.errors import Corrupt, MainMoved, Unlawful
-from mlops.runs.model import Kind, lawful
 from mlops.runs.ports import Commit
 from mlops.runs.record.checks import requires_signatures
+from mlops.runs.records import Kind, lawful
 from mlops.runs.statements import open_envelope
 from tests.support.enforcer_direct import refuse_direct
 from tests.support.enforcer_merge import Guard, Merge, is_ancestor, read_json, read_optional

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlops.runs.errors import NotFound, Unlawful
-from mlops.runs.model import Kind
 from mlops.runs.ports import Commit
+from mlops.runs.records import Kind
 from tests.support.memory_lake import MemoryLake
 
 

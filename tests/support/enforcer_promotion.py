@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from mlops.adapters.policy_files import parse_policy
-from mlops.runs import gate, names
+from mlops.adapters.policy.files import parse_policy
+from mlops.runs import names
 from mlops.runs.digest import sha256
 from mlops.runs.errors import ConfigError, MainMoved, MlopsError, Unlawful
 from mlops.runs.evidence import Interval, Outcome, Paired, Policy
-from mlops.runs.holdouts import counts_by_identity
+from mlops.runs.gate import verdict as gate
+from mlops.runs.gate.holdouts import counts_by_identity
 from mlops.runs.names import OUTPUTS
 from tests.support.enforcer_merge import Guard, Merge, is_ancestor, read_optional
 from tests.support.memory_lake import MemoryLake

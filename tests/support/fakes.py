@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from mlops.runs.evidence import Decision, Loss, Paired, Policy, Series
-from mlops.runs.model import Champion, Run, RunInputs
 from mlops.runs.ports import Evaluation, Lake, Ports
+from mlops.runs.records import Champion, Run, RunInputs
 from tests.support.keys import signer_and_trust
 
 DAYS = tuple(f"2013-03-{day:02d}" for day in range(1, 29))

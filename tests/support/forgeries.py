@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mlops.runs import gate, names
+from mlops.runs import names
 from mlops.runs.errors import LakeError, MainMoved, Unlawful
 from mlops.runs.evidence import Decision, Paired, Policy
-from mlops.runs.history import read_main
+from mlops.runs.gate import verdict as gate
+from mlops.runs.main.state import read_main
 from tests.support.fakes import paired as losses
 from tests.support.forging import Candidate, request_to_forget, with_verdict
 

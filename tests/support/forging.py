@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from mlops.anomalies.by_hand import champion_record, promotion_metadata
-from mlops.runs import gate, names
-from mlops.runs.decision import current, decide
+from mlops.runs import names
 from mlops.runs.digest import document, sha256
 from mlops.runs.evidence import Decision, Outcome, Paired, Policy
-from mlops.runs.history import read_main
+from mlops.runs.gate import verdict as gate
 from mlops.runs.json_values import nulled
+from mlops.runs.main.state import read_main
 from mlops.runs.ports import Lake
-from mlops.runs.promotion import records
+from mlops.runs.promotion.decision import current, decide
+from mlops.runs.promotion.promote import records
 from tests.support.protocol import World
 
 _COUNT = itertools.count()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mlops.adapters.signing import FileSigner, TrustedKeys
+from mlops.adapters.record.signing import FileSigner, TrustedKeys
 
 
 def signer_and_trust(number: int) -> tuple[FileSigner, TrustedKeys]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from mlops.adapters.lake import LakeFSLake
+from mlops.adapters.lake.lake import LakeFSLake
 from tests.support.memory_lake import MemoryLake
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake import Connection
+    from mlops.adapters.lake.lake import Connection
     from mlops.runs.ports import Lake
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.decision import decide
-from mlops.runs.ingest import Delivery, Ingested, Validated, ingest
-from mlops.runs.lifecycle import finish_step, open_run
-from mlops.runs.model import Run, RunInputs, Step
+from mlops.runs.arrivals.ingest import Delivery, Ingested, Validated, ingest
+from mlops.runs.main.setup import set_up
 from mlops.runs.ports import Judge, Lake, Ports
-from mlops.runs.promotion import Promotion, promote
-from mlops.runs.reconcile import reconcile, record_promotion
-from mlops.runs.rollback import rollback
-from mlops.runs.setup import set_up
+from mlops.runs.promotion.attempts import finish_step, open_run
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import Promotion, promote
+from mlops.runs.records import Run, RunInputs, Step
+from mlops.runs.rollback.rollback import rollback
+from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from tests.support.enforcer import enforce, refuse_direct
 from tests.support.fakes import FakeJudge, fake_ports, inputs
 from tests.support.memory_lake import MemoryLake

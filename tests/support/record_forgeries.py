@@ -19,11 +19,11 @@ from typing import Any
 from mlops.runs import names
 from mlops.runs.digest import canonical, document
 from mlops.runs.errors import LakeDenied
-from mlops.runs.history import promotions, read_json
-from mlops.runs.model import RollbackRecord
+from mlops.runs.main.state import promotions, read_json
 from mlops.runs.ports import Commit, Lake
 from mlops.runs.record.seen import Seen
-from mlops.runs.rollback import freeze, plan_rollback, rollback
+from mlops.runs.records import RollbackRecord
+from mlops.runs.rollback.rollback import freeze, plan_rollback, rollback
 from mlops.runs.statements import PAYLOAD_TYPE, signed_bytes
 from tests.support.keys import signer_and_trust
 from tests.support.memory_lake import MemoryLake

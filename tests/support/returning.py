@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.lifecycle import finish_step
-from mlops.runs.model import Run, Step
-from mlops.runs.promotion import Promotion
-from mlops.runs.reconcile import reconcile, record_promotion
-from mlops.runs.replacing import replace_unscorable
-from mlops.runs.restoring import restore
+from mlops.runs.promotion.attempts import finish_step
+from mlops.runs.promotion.promote import Promotion
+from mlops.runs.promotion.replace_champion import replace_unscorable
+from mlops.runs.promotion.restore import restore
+from mlops.runs.records import Run, Step
+from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from tests.support.protocol import World
 
 

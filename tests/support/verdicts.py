@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from mlops.runs import gate, names
+from mlops.runs import names
 from mlops.runs.digest import document
 from mlops.runs.evidence import Decision, Guard, Metric, Outcome, Paired, Policy, Series, Verdict
-from mlops.runs.model import ComparedTo
+from mlops.runs.gate import verdict as gate
+from mlops.runs.records import ComparedTo
 from tests.support.losses import aggregate, edited, rows_of
 
 ROOT = Path(__file__).resolve().parents[2]

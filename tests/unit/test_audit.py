@@ -8,14 +8,14 @@ from collections.abc import Callable
 import pytest
 
 from mlops.runs import names
-from mlops.runs.audit import AuditFinding, Depth, Mark, audit, failure, limits
-from mlops.runs.decision import decide
+from mlops.runs.audit.audit import AuditFinding, Depth, Mark, audit, failure, limits
 from mlops.runs.errors import InputError, TrackerUnavailable
-from mlops.runs.history import read_main
-from mlops.runs.policy import apply_policy
-from mlops.runs.promotion import promote
-from mlops.runs.reconcile import reconcile, record_promotion
-from mlops.runs.rollback import resume, rollback
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.main.state import read_main
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import promote
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from tests.support.auditing import MemoryWitness, NumberProver, audited, findings, texts
 from tests.support.forgeries import FORGERIES
 from tests.support.forging import Candidate

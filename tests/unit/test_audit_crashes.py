@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from mlops.runs.reconcile import reconcile
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.support.auditing import findings, texts
 from tests.support.commands import COMMANDS
 from tests.support.fakes import FakeProcesses

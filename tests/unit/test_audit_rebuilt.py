@@ -16,18 +16,20 @@ import pytest
 
 from mlops.adapters import tables
 from mlops.runs import names
-from mlops.runs.audit import AuditFinding
-from mlops.runs.decision import decide
+from mlops.runs.arrivals.ingest import Delivery, Validated, ingest
+from mlops.runs.audit.audit import AuditFinding
 from mlops.runs.evidence import Contender
-from mlops.runs.ingest import Delivery, Validated, ingest
-from mlops.runs.lifecycle import finish_step
-from mlops.runs.model import Run, Step
 from mlops.runs.ports import Evaluation
-from mlops.runs.promotion import promote
-from mlops.steps import preparing, running, training
-from mlops.steps.auditing import Depth, audit_pipeline
-from mlops.steps.judging import CommittedJudge
-from mlops.steps.scoring import metrics, series
+from mlops.runs.promotion.attempts import finish_step
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import promote
+from mlops.runs.records import Run, Step
+from mlops.steps import prepare
+from mlops.steps import run as running
+from mlops.steps import train as training
+from mlops.steps.audit.audit import Depth, audit_pipeline
+from mlops.steps.judge import CommittedJudge
+from mlops.steps.score import metrics, series
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, tiny_workspace
 from tests.support.auditing import MemoryWitness, texts
@@ -67,7 +69,7 @@ def promoted(workspace: Workspace, run: Run, judge: Any = None, **options: str) 
     run = decide(workspace.ports, judge, run, **options).run
     ended = promote(workspace.ports, judge, run, **options)
     assert ended.merge_commit, ended.decision.verdict.sentence
-    from mlops.runs.reconcile import reconcile, record_promotion
+    from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 
     record_promotion(workspace.ports, ended)
     reconcile(workspace.ports)
@@ -116,9 +118,9 @@ def _claimed_results(workspace: Workspace) -> str:
     """The results are of other rows, on which everything held."""
     run = running.process(workspace, opened(workspace))
     reports = [
-        dataclasses.replace(report, rows=report.rows + 1) for report in preparing._judged(workspace, run)
+        dataclasses.replace(report, rows=report.rows + 1) for report in prepare._judged(workspace, run)
     ]
-    for path, content in preparing.report_files(reports).items():
+    for path, content in prepare.report_files(reports).items():
         workspace.lake.write(run.branch, path, content)
     run = finish_step(workspace.ports, run, Step.VALIDATED, "Validate: all is well")
     return promoted(workspace, training.train(workspace, run))
@@ -247,7 +249,7 @@ def test_what_other_code_made_is_not_called_wrong(
 ) -> None:
     invent, option, _, words = INVENTED[name]
     commit = invent(workspace)
-    monkeypatch.setattr("mlops.steps.rebuilding.code_digest", lambda: "other code")
+    monkeypatch.setattr("mlops.steps.audit.rebuild.code_digest", lambda: "other code")
     told = [f for f in found(workspace, tmp_path, **{option: True}) if f.commit == commit and not f.proved]
     if "never ran" in words:  # that a result is missing depends on no code
         assert any(f.what.startswith(words) for f in found(workspace, tmp_path, **{option: True}))
@@ -256,8 +258,8 @@ def test_what_other_code_made_is_not_called_wrong(
 
 
 def test_a_restored_promotion_holds_too(workspace: Workspace, tmp_path: Path) -> None:
-    from mlops.runs.rollback import resume, rollback
-    from mlops.steps.restoring import restore
+    from mlops.runs.rollback.rollback import resume, rollback
+    from mlops.steps.restore import restore
 
     running.run_all(workspace, SPEC.parameters({}))
     rollback(workspace.ports, "it was wrong", 1)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from mlops.runs import names
-from mlops.runs.audit import Version, audit
+from mlops.runs.audit.audit import Version, audit
 from mlops.runs.digest import document
-from mlops.runs.history import read_main
-from mlops.runs.reconcile import model_uri, reconcile
-from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.main.state import read_main
+from mlops.runs.rollback.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.upkeep.reconcile import model_uri, reconcile
 from tests.support.auditing import MemoryWitness, NumberProver, findings, texts
 from tests.support.memory_lake import Entry, MemoryLake
 from tests.support.protocol import World, new_world
@@ -202,7 +202,7 @@ def test_a_rollback_that_hides_what_it_dropped(world: World) -> None:
     plan = plan_rollback(world.ports, "quietly")
     assert plan is not None
     record = dataclasses.replace(plan.record, dropped_runs=())
-    from mlops.runs.rollback import carry_out
+    from mlops.runs.rollback.rollback import carry_out
 
     frozen = merged(
         world,
@@ -302,7 +302,7 @@ def test_a_hand_made_tag_explains_nothing_that_is_missing(world: World) -> None:
 
 
 def test_a_number_that_was_freed_by_a_request_is_not_given_again(world: World) -> None:
-    from mlops.runs.forgetting import forget
+    from mlops.runs.upkeep.forget import forget
 
     run_id = world.run(mae=15.0).run.run_id
     tag = next(t for t, at in world.lake.tags("decision-").items() if run_of_tag(world, at) == run_id)

@@ -13,10 +13,10 @@ import pytest
 
 from mlops.adapters import tables
 from mlops.runs import names
-from mlops.runs.audit import AuditFinding
-from mlops.steps import running
-from mlops.steps.auditing import Depth, audit_pipeline, failure
-from mlops.steps.proving import FrameProver
+from mlops.runs.audit.audit import AuditFinding
+from mlops.steps import run
+from mlops.steps.audit.audit import Depth, audit_pipeline, failure
+from mlops.steps.audit.proofs import FrameProver
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import arrive, tiny_workspace
 from tests.support.auditing import MemoryWitness, texts
@@ -27,11 +27,11 @@ from tests.support.memory_lake import Entry
 def trained() -> Workspace:
     """Three promotions by a pipeline in memory, the last judged on the holdout of the one before it."""
     workspace = tiny_workspace("2020-01", "2020-02", "2020-03")
-    running.run_all(workspace, workspace.spec.parameters({"shrinkage": 2000.0}))
-    slow = running.train(workspace, running.open_(workspace, workspace.spec.parameters({"shrinkage": 0.0})))
+    run.run_all(workspace, workspace.spec.parameters({"shrinkage": 2000.0}))
+    slow = run.train(workspace, run.open_(workspace, workspace.spec.parameters({"shrinkage": 0.0})))
     arrive(workspace, "2020-04")
-    running.run_all(workspace, workspace.spec.parameters({"shrinkage": 500.0}))
-    assert running.promote(workspace, slow).number == 3
+    run.run_all(workspace, workspace.spec.parameters({"shrinkage": 500.0}))
+    assert run.promote(workspace, slow).number == 3
     return workspace
 
 
@@ -168,8 +168,8 @@ def test_raw_data_that_was_changed_under_a_run_is_found(workspace: Workspace, tm
 def test_a_rule_of_other_code_cannot_be_proved(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlops.steps.rebuilding.code_digest", lambda: "other code")
-    monkeypatch.setattr("mlops.steps.proving.row_digest", lambda *_: "0" * 64)
+    monkeypatch.setattr("mlops.steps.audit.rebuild.code_digest", lambda: "other code")
+    monkeypatch.setattr("mlops.steps.audit.proofs.row_digest", lambda *_: "0" * 64)
     seen = [f for f in found(workspace, tmp_path) if f.invariant == "I8"]
     assert seen
     assert all(not f.proved and "other code" in f.what for f in seen)
@@ -178,11 +178,11 @@ def test_a_rule_of_other_code_cannot_be_proved(
 def test_a_model_that_predicts_otherwise_is_found_by_scoring_again(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlops.steps import judging
+    from mlops.steps import judge
 
-    honest = judging.score
+    honest = judge.score
     monkeypatch.setattr(
-        judging, "score", lambda spec, holdout, **models: honest(spec, holdout.assign(x=0.0), **models)
+        judge, "score", lambda spec, holdout, **models: honest(spec, holdout.assign(x=0.0), **models)
     )
     seen = found(workspace, tmp_path, rescore=True)
     assert {f.invariant for f in seen} == {"I9"}

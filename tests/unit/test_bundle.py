@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from mlops.adapters.signing import TrustedKeys
+from mlops.adapters.record.signing import TrustedKeys
 from mlops.runs.errors import Corrupt, NotFound, Untrusted
-from mlops.runs.history import read_main
-from mlops.runs.reconcile import reconcile
+from mlops.runs.main.state import read_main
 from mlops.runs.record.bundle import export_record, verify_bundle
-from mlops.runs.rollback import resume
+from mlops.runs.rollback.rollback import resume
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.support.fakes import SIGNER, TRUST
 from tests.support.protocol import World, new_world
 

@@ -7,15 +7,15 @@ import dataclasses
 import pytest
 
 from mlops.runs import names
-from mlops.runs.collectable import Collectable, becoming_collectable
-from mlops.runs.decision import decide
+from mlops.runs.arrivals.ingest import Delivery, ingest
 from mlops.runs.errors import ValidationFailed
-from mlops.runs.ingest import Delivery, ingest
-from mlops.runs.janitor import survey, sweep
-from mlops.runs.lifecycle import fail, open_run
-from mlops.runs.promotion import promote
-from mlops.runs.rollback import plan_rollback, rollback
-from mlops.runs.rollback_forward import go_forward
+from mlops.runs.promotion.attempts import fail, open_run
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import promote
+from mlops.runs.rollback.forward import go_forward
+from mlops.runs.rollback.rollback import plan_rollback, rollback
+from mlops.runs.upkeep.garbage import Collectable, becoming_collectable
+from mlops.runs.upkeep.sweep import survey, sweep
 from tests.support.fakes import FakeProcesses
 from tests.support.faults import half_done
 from tests.support.protocol import World, fails, new_world

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from mlops.runs import names
-from mlops.runs.history import read_main
-from mlops.runs.reconcile import reconcile
+from mlops.runs.main.state import read_main
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.support.commands import COMMANDS, Scenario
 from tests.support.fakes import FakeProcesses
 from tests.support.faults import Died, FaultPlan, watched

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from mlops.runs import names
-from mlops.runs.arrivals import outstanding_arrivals, write_off
+from mlops.runs.arrivals.dropped import outstanding_arrivals, write_off
 from mlops.runs.errors import InputError, Unlawful
-from mlops.runs.history import read_main
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import resume, rollback
+from mlops.runs.main.state import read_main
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.support.fakes import FakeProcesses
 from tests.support.faults import Died, FaultPlan, watched
 from tests.support.protocol import World, new_world

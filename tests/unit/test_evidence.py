@@ -22,7 +22,7 @@ from mlops.runs.evidence import (
     Series,
     Verdict,
 )
-from mlops.runs.model import ComparedTo
+from mlops.runs.records import ComparedTo
 
 ROWS = Series(
     loss=Loss.ABSOLUTE,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from mlops.runs import names
-from mlops.runs.audit import failure
+from mlops.runs.audit.audit import failure
 from mlops.runs.errors import MlopsError, NotProved, Unlawful
-from mlops.runs.janitor import survey, sweep
-from mlops.runs.model import Kind
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import rollback
+from mlops.runs.records import Kind
+from mlops.runs.rollback.rollback import rollback
+from mlops.runs.upkeep.reconcile import reconcile
+from mlops.runs.upkeep.sweep import survey, sweep
 from tests.support.auditing import findings, texts
 from tests.support.faults import half_done
 from tests.support.memory_lake import MemoryLake

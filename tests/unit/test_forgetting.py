@@ -8,11 +8,11 @@ import pytest
 
 from mlops.runs import names
 from mlops.runs.errors import Frozen, InputError, NotPromoted, RunAlive, Unlawful
-from mlops.runs.forgetting import NOTE, forget
-from mlops.runs.history import read_main
-from mlops.runs.promotion import Promotion
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.main.state import read_main
+from mlops.runs.promotion.promote import Promotion
+from mlops.runs.rollback.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.upkeep.forget import NOTE, forget
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.support.auditing import findings
 from tests.support.fakes import FakeProcesses
 from tests.support.faults import Died, FaultPlan, watched

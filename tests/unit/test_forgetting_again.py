@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlops.runs import names
-from mlops.runs.forgetting import forget
+from mlops.runs.upkeep.forget import forget
 from tests.support.commands import COMMANDS, run_with
 from tests.support.faults import Died, FaultPlan, watched
 

@@ -7,8 +7,8 @@ import pytest
 from lupa import lua52
 from scipy import stats
 
-from mlops.runs.clustered import critical_value, difference
 from mlops.runs.evidence import Contender, Loss, Metric, Series
+from mlops.runs.gate.intervals import critical_value, difference
 from tests.support.losses import Row, aggregate, rows_of
 
 CANDIDATE, CHAMPION = Contender.CANDIDATE, Contender.CHAMPION

@@ -11,12 +11,13 @@ import pytest
 from mlops.runs import names
 from mlops.runs.errors import Corrupt
 from mlops.runs.evidence import Paired
-from mlops.runs.history import read_json
-from mlops.runs.holdouts import HOLDOUT_KEY, identity_of
-from mlops.runs.model import HoldoutRule
-from mlops.runs.policy import apply_policy
-from mlops.runs.promotion import Promotion
-from mlops.steps import ingesting, running
+from mlops.runs.gate.holdouts import HOLDOUT_KEY, identity_of
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.main.state import read_json
+from mlops.runs.promotion.promote import Promotion
+from mlops.runs.records import HoldoutRule
+from mlops.steps import ingest
+from mlops.steps import run as running
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, arrive, tiny_workspace
 from tests.support.auditing import findings, texts
@@ -77,7 +78,7 @@ def run(workspace: Workspace, **params: float) -> Promotion:
 
 
 def redeliver(workspace: Workspace, arrival: str, frame: pd.DataFrame) -> None:
-    ingesting.deliver(workspace, arrival, "file:points.csv", {"points": frame})
+    ingest.deliver(workspace, arrival, "file:points.csv", {"points": frame})
 
 
 def test_another_delivery_of_the_same_month_keeps_the_count() -> None:
@@ -103,12 +104,12 @@ def identity(workspace: Workspace, ended: Promotion) -> str:
 
 
 def test_an_evaluation_that_was_counted_for_another_holdout_is_found(tmp_path: Any) -> None:
-    from mlops.steps import judging
-    from mlops.steps.auditing import audit_pipeline
+    from mlops.steps import judge
+    from mlops.steps.audit.audit import audit_pipeline
 
     workspace = tiny_workspace("2020-01", "2020-02", "2020-03")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(judging, "identity_of", lambda *_: "f" * 64)
+        patched.setattr(judge, "identity_of", lambda *_: "f" * 64)
         commit = run(workspace).merge_commit
     found = [f for step in audit_pipeline(workspace, tmp_path) for f in step.findings]
     assert [(f.commit, f.invariant, f.what) for f in found if f.proved] == [
@@ -156,8 +157,8 @@ def test_an_evaluation_that_leaves_the_old_ones_out_is_found(old: World) -> None
 
 
 def test_evidence_by_bytes_is_refused_and_found_once_the_gate_counts_by_identity() -> None:
-    from mlops.runs import decision
     from mlops.runs.errors import Unlawful
+    from mlops.runs.promotion import decision
 
     world = new_world("2013-01", "2013-02")
     with pytest.MonkeyPatch.context() as patched:

@@ -6,7 +6,7 @@ import pytest
 
 from mlops.runs import json_values
 from mlops.runs.errors import Corrupt
-from mlops.runs.history import champion_of, parse_json
+from mlops.runs.main.state import champion_of, parse_json
 
 DEEPEST = json_values.MAX_DEPTH
 BOMBS = {

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
-from mlops.steps.links import Links
+from mlops.adapters.page_links import Links
 
 KEY = ("AKIAJTHEKEY", "the-secret")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mlops.runs.decision import decide
-from mlops.runs.promotion import promote
-from mlops.runs.rollback import resume
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import promote
+from mlops.runs.rollback.rollback import resume
 from tests.support.commands import prepared_world
 from tests.support.faults import Meanwhile, watched
 

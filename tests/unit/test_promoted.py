@@ -10,9 +10,9 @@ import pytest
 from mlops.runs import names
 from mlops.runs.digest import document, sha256
 from mlops.runs.errors import Corrupt, NotFound, Unlawful
-from mlops.runs.model import Champion, ComparedTo, ObjectRecord
 from mlops.runs.ports import Lake
-from mlops.runs.promoted import Promoted, PromotedBytes, current, numbered
+from mlops.runs.promotion.promoted import Promoted, PromotedBytes, current, numbered
+from mlops.runs.records import Champion, ComparedTo, ObjectRecord
 from tests.support.memory_lake import MemoryLake
 
 

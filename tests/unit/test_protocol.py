@@ -8,7 +8,7 @@ import json
 import pytest
 
 from mlops.runs import names
-from mlops.runs.decision import decide
+from mlops.runs.arrivals.ingest import Delivery, ingest
 from mlops.runs.errors import (
     ConfigError,
     Conflict,
@@ -22,15 +22,15 @@ from mlops.runs.errors import (
     ValidationFailed,
 )
 from mlops.runs.evidence import Outcome, Reason
-from mlops.runs.history import promotions, read_main
-from mlops.runs.ingest import Delivery, ingest
-from mlops.runs.janitor import survey, sweep
-from mlops.runs.lifecycle import finish_step, open_run
-from mlops.runs.model import Step
-from mlops.runs.promotion import promote
-from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri, reconcile
-from mlops.runs.rollback import freeze, plan_rollback, protect_main, resume, rollback
-from mlops.runs.setup import set_up
+from mlops.runs.main.setup import set_up
+from mlops.runs.main.state import promotions, read_main
+from mlops.runs.promotion.attempts import finish_step, open_run
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import promote
+from mlops.runs.records import Step
+from mlops.runs.rollback.rollback import freeze, plan_rollback, protect_main, resume, rollback
+from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri, reconcile
+from mlops.runs.upkeep.sweep import survey, sweep
 from tests.support.fakes import FakeProcesses, inputs
 from tests.support.faults import Meanwhile, watched
 from tests.support.memory_lake import MemoryLake

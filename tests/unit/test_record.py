@@ -9,20 +9,20 @@ from typing import Any
 import pytest
 
 from mlops.runs import names
-from mlops.runs.arrivals import write_off
-from mlops.runs.audit_subject import AuditFinding
-from mlops.runs.decision import decide
+from mlops.runs.arrivals.dropped import write_off
+from mlops.runs.audit.subject import AuditFinding
 from mlops.runs.digest import sha256
 from mlops.runs.errors import Corrupt, Untrusted
-from mlops.runs.forgetting import forget
-from mlops.runs.history import read_main
-from mlops.runs.policy import apply_policy
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.main.state import read_main
 from mlops.runs.ports import Author, Lake
-from mlops.runs.promotion import promote
-from mlops.runs.reconcile import reconcile, record_promotion
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import promote
 from mlops.runs.record.findings import Chain
 from mlops.runs.record.links import Link, chain_head, read_link
-from mlops.runs.rollback import resume, rollback
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.forget import forget
+from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from tests.support.auditing import findings, texts
 from tests.support.keys import signer_and_trust
 from tests.support.protocol import World, new_world

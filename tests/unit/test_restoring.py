@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 import pytest
 
-from mlops.runs import names, promotion
-from mlops.runs.decision import decide
+from mlops.runs import names
 from mlops.runs.errors import InputError, NotFound, OnHold, Unlawful
 from mlops.runs.evidence import Outcome, Reason
-from mlops.runs.history import read_main
-from mlops.runs.model import Step
-from mlops.runs.promotion import Promotion
-from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri
-from mlops.runs.rollback import resume
+from mlops.runs.main.state import read_main
+from mlops.runs.promotion import promote
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import Promotion
+from mlops.runs.records import Step
+from mlops.runs.rollback.rollback import resume
+from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri
 from tests.support.fakes import FakeProcesses
 from tests.support.faults import Died, FaultPlan, watched
 from tests.support.protocol import World, new_world, train
@@ -222,13 +223,13 @@ class TestUnscorable:
 
     def test_without_the_reason_the_server_refuses_it(self, broken: tuple[World, Promotion]) -> None:
         world, refused = broken
-        said = promotion._exceptions
-        promotion._exceptions = lambda *_: {}  # type: ignore[assignment]
+        said = promote._exceptions
+        promote._exceptions = lambda *_: {}  # type: ignore[assignment]
         try:
             with pytest.raises(Unlawful, match="not compared"):
                 replaced(world, refused.run.run_id)
         finally:
-            promotion._exceptions = said
+            promote._exceptions = said
 
     def test_of_a_run_that_is_not_there_nothing_is_left(self, world: World) -> None:
         for run_id in ("0" * 12, "no run at all"):

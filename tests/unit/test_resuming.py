@@ -6,9 +6,9 @@ import pytest
 
 from mlops.runs import names
 from mlops.runs.errors import Frozen, LakeUnavailable
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import freeze, plan_rollback, resume, rollback
-from mlops.runs.tagging import tag_dropped
+from mlops.runs.main.record_tags import tag_dropped
+from mlops.runs.rollback.rollback import freeze, plan_rollback, resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile
 from tests.support.protocol import World, new_world
 
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops.runs.evidence import ALL_ROWS, Contender, Paired, Series
-from mlops.steps import resumming
-from mlops.steps.resumming import groups_of, unproved_sums
-from mlops.steps.scoring import CLUSTER, TARGET, series
+from mlops.steps.audit import loss_sums
+from mlops.steps.audit.loss_sums import groups_of, unproved_sums
+from mlops.steps.score import CLUSTER, TARGET, series
 
 
 def made(rows: int, seed: int, *, champion: bool = True) -> tuple[pd.DataFrame, dict[str, list[str]], Paired]:
@@ -98,5 +98,5 @@ def test_nothing_is_derived_exactly_where_everything_agrees(monkeypatch: pytest.
     def never(*_: object) -> None:
         raise AssertionError("derived exactly")
 
-    monkeypatch.setattr(resumming, "series", never)
+    monkeypatch.setattr(loss_sums, "series", never)
     assert told(predictions, slices, recorded) == []

@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 import pytest
 
 from mlops.runs import names
-from mlops.runs.blast_radius import runs_without_ground, unfinished_runs
-from mlops.runs.decision import decide
+from mlops.runs.arrivals.ingest import Delivery, ingest
 from mlops.runs.errors import InputError, MainMoved, NotPromoted, OnHold, Unlawful
-from mlops.runs.history import lineage, promotions, read_main, since
-from mlops.runs.ingest import Delivery, ingest
-from mlops.runs.policy import apply_policy
-from mlops.runs.promotion import promote
-from mlops.runs.reconcile import CHAMPION_ALIAS, model_uri, reconcile
-from mlops.runs.rollback import plan_rollback, resume, rollback
-from mlops.runs.rollback_forward import announced, go_forward
-from mlops.runs.rollback_target import target_number
+from mlops.runs.main.policy import apply_policy
+from mlops.runs.main.state import lineage, promotions, read_main, since
+from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.promote import promote
+from mlops.runs.rollback.forward import announced, go_forward
+from mlops.runs.rollback.impact import runs_without_ground, unfinished_runs
+from mlops.runs.rollback.rollback import plan_rollback, resume, rollback
+from mlops.runs.rollback.target import target_number
+from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri, reconcile
 from tests.support.fakes import FakeProcesses
 from tests.support.protocol import World, new_world, passes
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops.adapters.lake_credentials import Credentials, save
+from mlops.adapters.lake.credentials import Credentials, save
 from mlops.runs.errors import ConfigError
 from mlops.settings import LakeMode, Settings, describe, load
 

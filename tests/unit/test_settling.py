@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from mlops.runs import names
-from mlops.runs.audit_tracker import RECONCILE
+from mlops.runs.arrivals.ingest import Delivery, ingest
+from mlops.runs.audit.tracker import RECONCILE
 from mlops.runs.errors import Frozen
-from mlops.runs.history import read_main
-from mlops.runs.ingest import Delivery, ingest
-from mlops.runs.protection import CACHE_S
-from mlops.runs.reconcile import reconcile
-from mlops.runs.rollback import resume, rollback
-from mlops.runs.staging import drop_staged
+from mlops.runs.main.protection import CACHE_S
+from mlops.runs.main.state import read_main
+from mlops.runs.rollback.rollback import resume, rollback
+from mlops.runs.upkeep.reconcile import reconcile
+from mlops.runs.upkeep.stray_changes import drop_staged
 from tests.support.auditing import findings
 from tests.support.memory_lake import MemoryLake
 from tests.support.protocol import World, new_world, passes

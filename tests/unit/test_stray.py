@@ -6,9 +6,9 @@ import pytest
 
 from mlops.runs import names
 from mlops.runs.errors import LakeDenied
-from mlops.runs.protection import CACHE_S, protect_main
-from mlops.runs.reconcile import reconcile
-from mlops.runs.staging import drop_staged
+from mlops.runs.main.protection import CACHE_S, protect_main
+from mlops.runs.upkeep.reconcile import reconcile
+from mlops.runs.upkeep.stray_changes import drop_staged
 from tests.support.faults import Meanwhile, watched
 from tests.support.memory_lake import MemoryLake
 from tests.support.protocol import World, new_world

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.results import Result, StoppedHalfway
+from mlops.cli.output.results import Result, StoppedHalfway
+from mlops.cli.output.text import columns
 from mlops.cli.session import Session
-from mlops.cli.text import columns
 from mlops.runs.errors import AuditFailed, ConfigError
 
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.failures import interrupted
-from mlops.cli.refs import resolved
-from mlops.cli.results import Result, StoppedHalfway
+from mlops.cli.output.failures import interrupted
+from mlops.cli.output.results import Result, StoppedHalfway
+from mlops.cli.output.text import count, short
 from mlops.cli.session import Session
-from mlops.cli.text import count, short
 from mlops.runs import names
 from mlops.runs.errors import MlopsError, bounded
+from mlops.runs.promotion.lookup import resolved
 
 if TYPE_CHECKING:
-    from mlops.runs.audit import Audited, AuditFinding, Depth
+    from mlops.runs.audit.audit import Audited, AuditFinding, Depth
 
 #: A line of progress is shown this often at most, seconds; a commit with findings is always shown.
 _TELL_EVERY_S = 1.0
@@ -54,7 +54,7 @@ def audit(session: Session, pipeline: str, asked: Asked) -> Result:
     start = resolved(workspace.lake, asked.since) if asked.since else ""
     session.tell(f"auditing repository {workspace.lake.repository} at {workspace.lake.endpoint}")
     session.tell("loading libraries")
-    from mlops.steps.auditing import Depth, audit_pipeline, failure
+    from mlops.steps.audit.audit import Depth, audit_pipeline, failure
 
     depth = Depth(rescore=asked.rescore, rebuild=asked.rebuild, refit=asked.refit)
     document = {
@@ -117,7 +117,7 @@ class _Report:
 
     def result(self) -> Result:
         """Return what was found, one line each, and what no audit of this kind proves."""
-        from mlops.steps.auditing import limits
+        from mlops.steps.audit.audit import limits
 
         proved = sum(finding.proved for finding in self.findings)
         open_ = limits(self.depth)

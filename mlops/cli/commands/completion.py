@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
 
 #: Set by the script when a shell asks what can follow.
 VARIABLE = "_MLOPS_COMPLETE"

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.failures import interrupted
-from mlops.cli.results import Result, StoppedHalfway
+from mlops.cli.output.failures import interrupted
+from mlops.cli.output.results import Result, StoppedHalfway
+from mlops.cli.output.text import short
 from mlops.cli.session import Session
-from mlops.cli.text import short
 from mlops.runs.errors import InputError, MlopsError, system_reason
 
 if TYPE_CHECKING:
-    from mlops.runs.ingest import Ingested
+    from mlops.runs.arrivals.ingest import Ingested
     from mlops.steps.workspace import Workspace
 
 _RANGE = ".."
@@ -47,7 +47,7 @@ def ingest(
 
 
 def _one(workspace: Workspace, arrival: str, files: dict[str, Path], *, again: bool) -> Ingested:
-    from mlops.steps.ingesting import deliver, from_files, from_source
+    from mlops.steps.ingest import deliver, from_files, from_source
 
     source, frames = from_files(workspace, files) if files else from_source(workspace, arrival)
     return deliver(workspace, arrival, source, frames, again=again)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import columns, metrics, short
 from mlops.cli.session import Session
-from mlops.cli.text import columns, metrics, short
 
 _HEADINGS = ("no.", "kind", "run", "commit", "where", "metrics")
 

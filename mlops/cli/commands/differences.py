@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.refs import resolved
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import columns, count, number, short
 from mlops.cli.session import Session
-from mlops.cli.text import columns, count, number, short
 from mlops.runs import names
 from mlops.runs.errors import InputError
+from mlops.runs.promotion.lookup import resolved
 
 if TYPE_CHECKING:
     from mlops.adapters.tables import TableDiff
@@ -115,7 +115,7 @@ def _metrics(lake: Lake, old: str, new: str) -> list[dict[str, Any]]:
 
 
 def _metrics_at(lake: Lake, ref: str) -> dict[str, float | None]:
-    from mlops.runs.history import parse_json, read_optional
+    from mlops.runs.main.state import parse_json, read_optional
 
     data = read_optional(lake, ref, names.METRICS)
     return dict(parse_json(data, f"{ref[:12]}:{names.METRICS}")) if data is not None else {}

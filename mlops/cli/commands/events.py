@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import at, columns, paragraph, short
 from mlops.cli.session import Session
-from mlops.cli.text import at, columns, paragraph, short
 from mlops.runs import names
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ _BELOW = "     "
 
 def log(session: Session, pipeline: str, limit: int) -> Result:
     """Show the newest events first; what a rollback dropped stays in the record and says so."""
-    from mlops.runs.history import lineage, read_main
+    from mlops.runs.main.state import lineage, read_main
 
     workspace = session.workspace(pipeline)
     state = read_main(workspace.lake)
@@ -48,7 +48,7 @@ def _recorded(tags: Any, on_main: dict[str, Commit]) -> list[tuple[int, str, str
 
 def _promotion(workspace: Workspace, number: int, commit: str, *, on_main: bool) -> dict[str, Any]:
     from mlops.runs.evidence import Decision
-    from mlops.runs.history import champion_of, read_json, read_optional
+    from mlops.runs.main.state import champion_of, read_json, read_optional
 
     lake = workspace.lake
     data = read_optional(lake, commit, names.CHAMPION)
@@ -103,8 +103,8 @@ def _gain(decision: Decision) -> dict[str, Any] | None:
 
 
 def _rollback(lake: Lake, number: int, frozen: str) -> dict[str, Any]:
-    from mlops.runs.history import read_json
-    from mlops.runs.model import RollbackRecord
+    from mlops.runs.main.state import read_json
+    from mlops.runs.records import RollbackRecord
 
     record = RollbackRecord.from_json(read_json(lake, frozen, names.ROLLBACK))
     return {

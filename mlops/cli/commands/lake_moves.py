@@ -8,19 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import count
 from mlops.cli.session import Session
-from mlops.cli.text import count
 
 if TYPE_CHECKING:
-    from mlops.adapters.lake_connection import Connection
-    from mlops.cli.lake_dump import Moved
+    from mlops.adapters.lake.connection import Connection
+    from mlops.lake_transfer.dump import Moved
 
 
 def dump(session: Session, repository: str, place: Path, data: Path | None) -> Result:
     """Write a repository to a folder or a zip file."""
-    from mlops.cli.lake_dump import dump as write
-    from mlops.cli.lake_upkeep import check_store
+    from mlops.lake_transfer.dump import dump as write
+    from mlops.servers.store_upkeep import check_store
 
     if data is not None:
         check_store(data)
@@ -34,9 +34,9 @@ def restore(
     session: Session, place: Path, repository: str, data: Path | None, storage_namespace: str
 ) -> Result:
     """Make a repository of a dump."""
-    from mlops.cli.lake_archive import Reading
-    from mlops.cli.lake_restore import Outside
-    from mlops.cli.lake_restore import restore as bring
+    from mlops.lake_transfer.archive import Reading
+    from mlops.lake_transfer.restore import Outside
+    from mlops.lake_transfer.restore import restore as bring
 
     archive = Reading(place)
     with contextlib.closing(archive), _connected(session, data) as connection:
@@ -62,13 +62,13 @@ def _result(document: dict[str, Any], moved: Moved, verb: str, target: str) -> R
 @contextlib.contextmanager
 def _connected(session: Session, data: Path | None) -> Iterator[Connection]:
     """Connect to the lake of the settings, or to a server of this process over the store in ``data``."""
-    from mlops.adapters.lake_connection import connect
+    from mlops.adapters.lake.connection import connect
 
     timeout_s = session.settings.lake_timeout_s
     if data is None:
         yield connect(session.credentials(), timeout_s=timeout_s)
         return
-    from mlops.cli.lake_upkeep import serving
+    from mlops.servers.store_upkeep import serving
 
     with serving(data) as credentials:
         yield connect(credentials, timeout_s=timeout_s)

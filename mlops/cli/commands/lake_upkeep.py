@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import count
 from mlops.cli.session import Session
-from mlops.cli.text import count
 
 
 def verify(session: Session, data: Path | None) -> Result:
     """Look at everything the store holds."""
-    from mlops.cli.lake_upkeep import verify as look
+    from mlops.servers.store_upkeep import verify as look
 
     problems = look(session.settings, data)
     total = f"{count(len(problems), 'problem')} found" if problems else "every hash and every reference holds"
@@ -20,7 +20,7 @@ def verify(session: Session, data: Path | None) -> Result:
 
 def collect(session: Session, data: Path | None, *, dry_run: bool) -> Result:
     """Remove what nothing refers to."""
-    from mlops.cli.lake_upkeep import collect as remove
+    from mlops.servers.store_upkeep import collect as remove
 
     found = remove(session.settings, data, dry_run=dry_run)
     parts = [

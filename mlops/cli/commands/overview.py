@@ -5,21 +5,21 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import at, columns, metrics, short
 from mlops.cli.session import Session
-from mlops.cli.text import at, columns, metrics, short
 from mlops.runs import names
 
 if TYPE_CHECKING:
-    from mlops.runs.history import MainState
-    from mlops.runs.model import Run
+    from mlops.runs.main.state import MainState
     from mlops.runs.ports import Ports
+    from mlops.runs.records import Run
     from mlops.steps.workspace import Workspace
 
 
 def status(session: Session, pipeline: str | None) -> Result:
     """Show one pipeline, or all that are set up; without a name, no server is started to ask it."""
-    from mlops.cli.servers import listing
+    from mlops.servers.pages import listing
 
     if pipeline is not None:
         found = [_of(session.workspace(pipeline))]
@@ -52,7 +52,7 @@ def _set_up(session: Session) -> list[str]:
 
 
 def _of(workspace: Workspace) -> dict[str, Any]:
-    from mlops.runs.history import read_main
+    from mlops.runs.main.state import read_main
 
     state = read_main(workspace.lake)
     head = workspace.lake.commit_of(state.head)
@@ -85,7 +85,7 @@ def _champion(workspace: Workspace, state: MainState) -> dict[str, Any] | None:
 
 
 def _unfinished(ports: Ports, state: MainState) -> list[dict[str, Any]]:
-    from mlops.runs.blast_radius import unfinished_runs
+    from mlops.runs.rollback.impact import unfinished_runs
 
     return [_run(ports, run) for run in unfinished_runs(ports.lake, state)]
 
@@ -105,7 +105,7 @@ def _run(ports: Ports, run: Run) -> dict[str, Any]:
 
 def _dropped(workspace: Workspace, state: MainState) -> list[dict[str, Any]]:
     """Return what rollbacks dropped and nobody has brought again or written off since."""
-    from mlops.runs.arrivals import outstanding_arrivals
+    from mlops.runs.arrivals.dropped import outstanding_arrivals
 
     outstanding = outstanding_arrivals(workspace.lake, state)
     return [{"path": d.path, "rollback": d.number} for d in outstanding]

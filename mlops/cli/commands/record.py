@@ -6,9 +6,9 @@ import dataclasses
 import json
 from pathlib import Path
 
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import count, short
 from mlops.cli.session import Session
-from mlops.cli.text import count, short
 from mlops.runs.errors import ConfigError, Corrupt, InputError, system_reason
 
 #: A record of some hundred thousand changes; a larger file is none.
@@ -17,7 +17,7 @@ _MAX_BUNDLE_BYTES = 1 << 30
 
 def show_keys(session: Session) -> Result:
     """Show the signing key, which is created where there is none, and the trusted keys."""
-    from mlops.adapters.signing import load_trusted
+    from mlops.adapters.record.signing import load_trusted
     from mlops.steps.opening import signer_of
 
     settings = session.settings
@@ -40,10 +40,10 @@ def show_keys(session: Session) -> Result:
 
 def rotate_key(session: Session) -> Result:
     """Replace the signing key; colleagues are given the note."""
-    from mlops.adapters.key_rotation import rotate
+    from mlops.adapters.record.key_rotation import rotate
+    from mlops.adapters.system import SystemClock
     from mlops.steps.opening import signer_of
-    from mlops.steps.provenance import author
-    from mlops.steps.system import SystemClock
+    from mlops.steps.run_inputs import author
 
     settings = session.settings
     if settings.signer_command:
@@ -61,7 +61,7 @@ def rotate_key(session: Session) -> Result:
 
 def trust_key(session: Session, file: Path) -> Result:
     """Trust a public key, or the one that a rotation note names."""
-    from mlops.adapters.key_rotation import trust
+    from mlops.adapters.record.key_rotation import trust
 
     key = trust(file, session.settings.trusted_folder)
     return Result({"trusted": key}, [f"trusted: {key}"])
@@ -69,7 +69,7 @@ def trust_key(session: Session, file: Path) -> Result:
 
 def export_record(session: Session, pipeline: str, file: Path) -> Result:
     """Write the signed record of a pipeline's main to a file."""
-    from mlops.runs.history import read_main
+    from mlops.runs.main.state import read_main
     from mlops.runs.record.bundle import export_record as exported
 
     workspace = session.workspace(pipeline)
@@ -86,7 +86,7 @@ def export_record(session: Session, pipeline: str, file: Path) -> Result:
 
 def verify(session: Session, bundle: Path) -> Result:
     """Verify an exported record by the trusted keys."""
-    from mlops.adapters.signing import load_trusted
+    from mlops.adapters.record.signing import load_trusted
     from mlops.runs.record.bundle import verify_bundle
 
     try:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import columns, count, short
 from mlops.cli.session import Session
-from mlops.cli.text import columns, count, short
 from mlops.runs.errors import MlopsError
 
 if TYPE_CHECKING:
-    from mlops.runs.rollback import RollbackPlan
+    from mlops.runs.rollback.rollback import RollbackPlan
     from mlops.steps.workspace import Workspace
 
 
 def rehearse(session: Session, pipeline: str, to: str) -> Result:
     """Go back on a scratch branch and tell how long that takes; main stays as it is."""
-    from mlops.runs.rollback_target import target_number
+    from mlops.runs.rollback.target import target_number
 
     workspace = session.workspace(pipeline)
     session.tell("loading libraries")
-    from mlops.steps import rehearsal
+    from mlops.steps import rehearse as rehearsal
 
     number = target_number(workspace.lake, to) if to else None
     told = rehearsal.rehearse(workspace, number)
@@ -49,7 +49,7 @@ def rehearse(session: Session, pipeline: str, to: str) -> Result:
 
 def blast_radius(session: Session, workspace: Workspace, plan: RollbackPlan) -> dict[str, Any]:
     """Return what a rollback would mean for runs in flight, predictions and the registered model."""
-    from mlops.runs.blast_radius import runs_without_ground
+    from mlops.runs.rollback.impact import runs_without_ground
 
     runs = runs_without_ground(workspace.lake, plan)
     return {
@@ -61,7 +61,7 @@ def blast_radius(session: Session, workspace: Workspace, plan: RollbackPlan) -> 
 
 def _predictions(session: Session, workspace: Workspace, plan: RollbackPlan) -> dict[str, Any]:
     session.tell("comparing predictions")
-    from mlops.steps.rehearsal import changed_predictions
+    from mlops.steps.rehearse import changed_predictions
 
     try:
         told = changed_predictions(workspace, plan)
@@ -71,7 +71,7 @@ def _predictions(session: Session, workspace: Workspace, plan: RollbackPlan) -> 
 
 
 def _version(workspace: Workspace, plan: RollbackPlan) -> dict[str, Any]:
-    from mlops.runs.reconcile import model_uri
+    from mlops.runs.upkeep.reconcile import model_uri
 
     model = workspace.lake.repository
     try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops.cli.output.results import Result
 from mlops.cli.reasons import checked_reason
-from mlops.cli.results import Result
 from mlops.cli.session import Session
 from mlops.runs.errors import InputError
 
@@ -21,7 +21,7 @@ def restore(
 
     reason = checked_reason(reason)
     workspace = _opened(session, pipeline, f"restoring promotion {number}")
-    from mlops.steps import restoring
+    from mlops.steps import restore as restoring
 
     ended = restoring.restore(workspace, number, reason, again=again, take_over=take_over)
     result = ended_result(workspace, ended)
@@ -47,7 +47,7 @@ def promote(
         raise InputError("a reason is for --replace-unscorable alone", where="--reason")
     reason = checked_reason(reason) if replace_unscorable else ""
     workspace = _opened(session, pipeline, f"promoting run {run_id}")
-    from mlops.steps import restoring
+    from mlops.steps import restore as restoring
 
     ended = restoring.promote(workspace, run_id, replace_unscorable=reason, take_over=take_over)
     result = ended_result(workspace, ended)
@@ -67,8 +67,8 @@ def _opened(session: Session, pipeline: str, doing: str) -> Workspace:
 
 def write_off(session: Session, pipeline: str, arrival: str, reason: str) -> Result:
     """Write off what rollbacks dropped of an arrival."""
-    from mlops.runs.arrivals import write_off as write_off_for_good
-    from mlops.runs.reconcile import reconcile
+    from mlops.runs.arrivals.dropped import write_off as write_off_for_good
+    from mlops.runs.upkeep.reconcile import reconcile
 
     reason = checked_reason(reason)
     workspace = session.workspace(pipeline)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from mlops.cli.output.results import Result, StoppedHalfway
+from mlops.cli.output.text import count, short
 from mlops.cli.reasons import checked_reason
-from mlops.cli.results import Result, StoppedHalfway
 from mlops.cli.session import Session
-from mlops.cli.text import count, short
 from mlops.runs.errors import TrackerUnavailable
 
 if TYPE_CHECKING:
-    from mlops.runs.model import RollbackRecord
-    from mlops.runs.rollback import RollbackPlan
+    from mlops.runs.records import RollbackRecord
+    from mlops.runs.rollback.rollback import RollbackPlan
     from mlops.steps.workspace import Workspace
 
 
@@ -25,9 +25,9 @@ def rollback(
     Raises:
         StoppedHalfway: Main is back, and MLflow could not follow.
     """
-    from mlops.runs.reconcile import reconcile
-    from mlops.runs.rollback import rollback as go_back
-    from mlops.runs.rollback_target import target_number
+    from mlops.runs.rollback.rollback import rollback as go_back
+    from mlops.runs.rollback.target import target_number
+    from mlops.runs.upkeep.reconcile import reconcile
 
     if not dry_run:
         reason = checked_reason(reason)
@@ -57,7 +57,7 @@ def rollback(
 
 def _finish_earlier(session: Session, workspace: Workspace) -> RollbackRecord | None:
     """Bring everything in line; return the rollback that another process had left under way, if any."""
-    from mlops.runs.reconcile import reconcile
+    from mlops.runs.upkeep.reconcile import reconcile
 
     under_way = _under_way(workspace)
     try:
@@ -70,8 +70,8 @@ def _finish_earlier(session: Session, workspace: Workspace) -> RollbackRecord | 
 
 def _under_way(workspace: Workspace) -> RollbackRecord | None:
     """Return a rollback that was begun and not finished."""
-    from mlops.runs.history import read_main
-    from mlops.runs.rollback_forward import announced
+    from mlops.runs.main.state import read_main
+    from mlops.runs.rollback.forward import announced
 
     state = read_main(workspace.lake)
     owed = (entry.record for entry in announced(workspace.lake, state) if entry.owed)
@@ -80,8 +80,8 @@ def _under_way(workspace: Workspace) -> RollbackRecord | None:
 
 def resume(session: Session, pipeline: str, reason: str) -> Result:
     """Lift the hold that a rollback left."""
-    from mlops.runs.reconcile import reconcile
-    from mlops.runs.rollback import resume as lift
+    from mlops.runs.rollback.rollback import resume as lift
+    from mlops.runs.upkeep.reconcile import reconcile
 
     reason = checked_reason(reason)
     workspace = session.workspace(pipeline)
@@ -105,7 +105,7 @@ def _place(workspace: Workspace) -> dict[str, Any]:
 
 def _planned(session: Session, workspace: Workspace, reason: str, to: int | None, *, forward: bool) -> Result:
     from mlops.cli.commands import rehearsals
-    from mlops.runs.rollback import plan_rollback
+    from mlops.runs.rollback.rollback import plan_rollback
 
     begun = _under_way(workspace)
     if begun is not None:
@@ -180,7 +180,7 @@ def _drops(record: RollbackRecord, be: str) -> list[str]:
 
 
 def _nothing(workspace: Workspace, to: int | None, *, dry_run: bool = False) -> Result:
-    from mlops.runs.history import read_main
+    from mlops.runs.main.state import read_main
 
     state = read_main(workspace.lake)
     if to is not None:

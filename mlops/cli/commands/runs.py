@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.results import REFUSED, Result
+from mlops.cli.output.results import REFUSED, Result
+from mlops.cli.output.text import short
+from mlops.cli.output.verdicts import document_of, lines_of
 from mlops.cli.session import Session
-from mlops.cli.text import short
-from mlops.cli.verdicts import document_of, lines_of
 from mlops.runs import json_values, names
 from mlops.runs.errors import ConfigError, Corrupt, InputError, system_reason
 
 if TYPE_CHECKING:
     from mlops.runs.evidence import Decision, Policy
     from mlops.runs.ports import Lake
-    from mlops.runs.promotion import Promotion
+    from mlops.runs.promotion.promote import Promotion
     from mlops.steps.workspace import Workspace
 
 
@@ -38,10 +38,10 @@ def run(session: Session, pipeline: str, given: Sequence[str], *, again: bool, t
 
 def _repetition(workspace: Workspace, params: Any) -> int:
     """Return the number of the first repetition of these inputs that is not over."""
-    from mlops.runs.history import read_main
-    from mlops.runs.lifecycle import ended_run
-    from mlops.runs.recorded import Recorded
-    from mlops.steps.provenance import inputs_of
+    from mlops.runs.main.recorded_runs import Recorded
+    from mlops.runs.main.state import read_main
+    from mlops.runs.promotion.attempts import ended_run
+    from mlops.steps.run_inputs import inputs_of
 
     state = read_main(workspace.lake)
     digest = inputs_of(workspace.spec, workspace.lake, state.head, params).digest
@@ -106,10 +106,10 @@ def _lines(document: dict[str, Any], ended: Promotion) -> list[str]:
 
 def gate(session: Session, pipeline: str, run_id: str, policy_file: Path | None) -> Result:
     """Show what a policy says about evidence on record; nothing is written."""
-    from mlops.cli.refs import evidence_of
     from mlops.runs.evidence import Decision
-    from mlops.runs.gate import decide
-    from mlops.runs.history import read_json
+    from mlops.runs.gate.verdict import decide
+    from mlops.runs.main.state import read_json
+    from mlops.runs.promotion.lookup import evidence_of
 
     given = _read(policy_file) if policy_file is not None else None
     policy = _policy(given, policy_file) if given is not None else None
@@ -141,7 +141,7 @@ def _read(file: Path) -> bytes:
 
 
 def _policy(data: bytes, file: Path | None) -> Policy:
-    from mlops.adapters.policy_files import parse_policy
+    from mlops.adapters.policy.files import parse_policy
 
     return parse_policy(data, name=str(file) if file else names.POLICY)
 
@@ -149,7 +149,7 @@ def _policy(data: bytes, file: Path | None) -> Policy:
 def _paired(lake: Lake, evidence: str, decision: Decision) -> Any:
     from mlops.runs.digest import sha256
     from mlops.runs.evidence import Paired
-    from mlops.runs.history import parse_json
+    from mlops.runs.main.state import parse_json
 
     data = lake.read(evidence, names.PAIRED)
     if sha256(data) != decision.paired_sha256:

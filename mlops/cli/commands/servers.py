@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops.cli.results import Result
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import columns
 from mlops.cli.session import Session
-from mlops.cli.text import columns
 from mlops.runs.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ TARGETS = {"lake": "/", "mlflow": "/mlflow/", "dagster": "/dagster/"}
 
 def up(session: Session) -> Result:
     """Start what is not running; a server that runs already stays as it is."""
-    from mlops.cli.servers import listing, start_daemon, start_dagster, start_door, start_mlflow
+    from mlops.servers.pages import listing, start_daemon, start_dagster, start_door, start_mlflow
 
     settings = session.settings
     lake = session.credentials()
@@ -36,7 +36,7 @@ def up(session: Session) -> Result:
 
 
 def _up_lines(settings: Settings, address: str) -> list[str]:
-    from mlops.adapters.tracking_store import redacted
+    from mlops.adapters.tracking.store import redacted
 
     lake = "lake: pages, and the API at /api/v1"
     if settings.lake != "embedded":
@@ -62,9 +62,9 @@ def open_(session: Session, what: str, *, only_print: bool) -> Result:
     """
     from mlops.adapters import server_process
     from mlops.cli.browser import open_with_code
-    from mlops.cli.servers import DOOR, door_socket
     from mlops.frontdoor.control import NoCode, ask_code
     from mlops.frontdoor.pages import ENTER
+    from mlops.servers.pages import DOOR, door_socket
 
     settings = session.settings
     door = server_process.find(DOOR, settings.state_dir)
@@ -88,7 +88,7 @@ def open_(session: Session, what: str, *, only_print: bool) -> Result:
 def down(session: Session) -> Result:
     """Stop what was started here, and nothing else."""
     from mlops.cli.browser import remove_old
-    from mlops.cli.servers import stop_all
+    from mlops.servers.pages import stop_all
 
     stopped = stop_all(session.settings)
     remove_old(session.settings.state_dir, kept_s=0)
@@ -100,7 +100,7 @@ def down(session: Session) -> Result:
 
 def serve(session: Session, data: Path | None, listen: str) -> Result:
     """Run the embedded server until it is interrupted."""
-    from mlops.cli.lake import serve as serve_lake
+    from mlops.servers.lake import serve as serve_lake
 
     serve_lake(session.settings, data, listen, session.tell)
     return Result({"stopped": True}, ["lake server stopped"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import columns, paragraph, short
 from mlops.cli.reasons import checked_reason
-from mlops.cli.results import Result
 from mlops.cli.session import Session, check_pipeline
-from mlops.cli.text import columns, paragraph, short
 from mlops.runs import names
 
 _SAME = "nothing to do: main has exactly this gate already"
@@ -18,7 +18,7 @@ def init(session: Session, pipeline: str) -> Result:
     credentials = session.credentials()
     created = session.outside.create_repository(session.settings, credentials, pipeline)
     workspace = session.outside.open_workspace(session.settings, pipeline, session.tell)
-    from mlops.steps.repository import initialise
+    from mlops.steps.init_repository import initialise
 
     changed = initialise(workspace.ports, pipeline)
     head = workspace.lake.head(names.MAIN)
@@ -42,9 +42,9 @@ def init(session: Session, pipeline: str) -> Result:
 
 def policy(session: Session, pipeline: str, reason: str, *, dry_run: bool) -> Result:
     """Bring what judges, as it is in the code base, to main in one commit with a reason."""
-    from mlops.runs.history import read_optional
-    from mlops.runs.policy import apply_policy
-    from mlops.runs.reconcile import reconcile
+    from mlops.runs.main.policy import apply_policy
+    from mlops.runs.main.state import read_optional
+    from mlops.runs.upkeep.reconcile import reconcile
 
     text = "" if dry_run else checked_reason(reason)
     check_pipeline(pipeline)
@@ -65,8 +65,8 @@ def policy(session: Session, pipeline: str, reason: str, *, dry_run: bool) -> Re
 
 def _checked_gate(pipeline: str) -> dict[str, bytes]:
     """Return what judges, read so that a typo is found before it reaches a server."""
-    from mlops.adapters.policy_files import parse_holdout_rule, parse_policy
-    from mlops.steps.repository import gate_files
+    from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
+    from mlops.steps.init_repository import gate_files
 
     files = gate_files(pipeline)
     parse_policy(files[names.POLICY], name=f"expectations/{pipeline}/policy.yaml")

@@ -6,19 +6,19 @@ import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import columns, count, short
 from mlops.cli.reasons import checked_reason
-from mlops.cli.results import Result
 from mlops.cli.session import Session
-from mlops.cli.text import columns, count, short
 
 if TYPE_CHECKING:
-    from mlops.runs.collectable import Collectable
+    from mlops.runs.upkeep.garbage import Collectable
 
 
 def reconcile(session: Session, pipeline: str) -> Result:
     """Finish what was left undone and bring every cache in line with main."""
-    from mlops.runs.reconcile import reconcile as bring_in_line
-    from mlops.runs.tracker_repair import restore_tracker
+    from mlops.runs.upkeep.reconcile import reconcile as bring_in_line
+    from mlops.runs.upkeep.tracker_repair import restore_tracker
 
     workspace = session.workspace(pipeline)
     done = bring_in_line(workspace.ports) + restore_tracker(workspace.ports)
@@ -27,10 +27,10 @@ def reconcile(session: Session, pipeline: str) -> Result:
 
 def sweep(session: Session, pipeline: str, *, yes: bool) -> Result:
     """List the branches that are over and, with ``yes``, remove them."""
-    from mlops.runs.collectable import becoming_collectable
-    from mlops.runs.janitor import survey
-    from mlops.runs.janitor import sweep as remove
-    from mlops.runs.reconcile import reconcile as bring_in_line
+    from mlops.runs.upkeep.garbage import becoming_collectable
+    from mlops.runs.upkeep.reconcile import reconcile as bring_in_line
+    from mlops.runs.upkeep.sweep import survey
+    from mlops.runs.upkeep.sweep import sweep as remove
 
     workspace = session.workspace(pipeline)
     if yes:
@@ -68,8 +68,8 @@ def _freed(freed: Iterable[Collectable]) -> list[str]:
 
 def forget(session: Session, pipeline: str, run_id: str, reason: str) -> Result:
     """Let nothing on record lead to a run's rows, and list what still refers to them."""
-    from mlops.runs.forgetting import forget as forget_run
-    from mlops.runs.reconcile import reconcile as bring_in_line
+    from mlops.runs.upkeep.forget import forget as forget_run
+    from mlops.runs.upkeep.reconcile import reconcile as bring_in_line
 
     reason = checked_reason(reason)
     workspace = session.workspace(pipeline)

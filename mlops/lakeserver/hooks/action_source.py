@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from mlops.lakeserver.hooks.definitions import Action, error_list, parse_actions
-from mlops.lakeserver.hooks.model import ACTIONS_PREFIX, ActionFileInvalid, LakeView, Limits
+from mlops.lakeserver.hooks.interface import ACTIONS_PREFIX, ActionFileInvalid, LakeView, Limits
 
 _CACHED_REFS = 256
 _PAGE = 1000

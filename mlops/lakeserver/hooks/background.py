@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from mlops.lakeserver.hooks.model import Event
+from mlops.lakeserver.hooks.interface import Event
 
 _THREADS = 2
 _LOG = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlops.lakeserver.hooks import globs
-from mlops.lakeserver.hooks.go_yaml import (
+from mlops.lakeserver.hooks.golang.go_yaml import (
     Decoder,
     Timestamp,
     YamlError,
@@ -19,7 +19,7 @@ from mlops.lakeserver.hooks.go_yaml import (
     resolve_plain,
     scalar,
 )
-from mlops.lakeserver.hooks.model import EVENT_TYPES, ActionFileInvalid
+from mlops.lakeserver.hooks.interface import EVENT_TYPES, ActionFileInvalid
 
 _NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_\-. ]+")
 _HOOK_ID = re.compile(r"[_a-zA-Z][\-_a-zA-Z0-9]{1,255}")

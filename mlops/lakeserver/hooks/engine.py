@@ -12,9 +12,7 @@ from mlops.lakeserver.hooks.background import Background
 from mlops.lakeserver.hooks.definitions import Action, Hook, error_list
 from mlops.lakeserver.hooks.execution import Execution
 from mlops.lakeserver.hooks.failures import HookSetupError
-from mlops.lakeserver.hooks.hook_types import Runner, build_runner
-from mlops.lakeserver.hooks.lua_pool import LuaPool
-from mlops.lakeserver.hooks.model import (
+from mlops.lakeserver.hooks.interface import (
     ActionFileInvalid,
     ActionRun,
     Event,
@@ -24,7 +22,9 @@ from mlops.lakeserver.hooks.model import (
     Limits,
     RunSink,
 )
-from mlops.lakeserver.hooks.templating import Environ
+from mlops.lakeserver.hooks.lua.pool import LuaPool
+from mlops.lakeserver.hooks.runners import Runner, build_runner
+from mlops.lakeserver.hooks.webhook.templating import Environ
 
 __all__ = [
     "ActionFileInvalid",

@@ -9,8 +9,8 @@ from datetime import datetime
 from mlops.lakeserver.hooks.conditions import BadCondition, holds
 from mlops.lakeserver.hooks.definitions import Action, Hook
 from mlops.lakeserver.hooks.failures import HookError
-from mlops.lakeserver.hooks.hook_types import Runner
-from mlops.lakeserver.hooks.model import ActionRun, Event, HookRun
+from mlops.lakeserver.hooks.interface import ActionRun, Event, HookRun
+from mlops.lakeserver.hooks.runners import Runner
 
 
 @dataclass(frozen=True)

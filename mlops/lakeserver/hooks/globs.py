@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from mlops.lakeserver import wildcards
-from mlops.lakeserver.wildcards import MAX_PATTERN_CHARS, Accepts, Automaton
+from mlops.lakeserver.grammar import wildcards
+from mlops.lakeserver.grammar.wildcards import MAX_PATTERN_CHARS, Accepts, Automaton
 
 
 class BadPattern(wildcards.BadPattern):

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from mlops.lakeserver import records, shapes
 from mlops.lakeserver.errors import BadRequest, LakeError, NotFound
-from mlops.lakeserver.hooks.model import ActionRun, HookRun
+from mlops.lakeserver.hooks.interface import ActionRun, HookRun
+from mlops.lakeserver.http import shapes
 from mlops.lakeserver.operations import branches, objects, tags, writes
 from mlops.lakeserver.operations.lake import Lake, repository
 from mlops.lakeserver.operations.paging import DEFAULT_PER_PAGE, MAX_PER_PAGE, Page, page_of
-from mlops.lakeserver.store import Transaction
+from mlops.lakeserver.store import Transaction, records
 
 Json = dict[str, Any]
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from mlops.lakeserver import records
-from mlops.lakeserver.diffs import Change, ThreeWayChange, three_way, two_way
 from mlops.lakeserver.errors import BadRequest, Conflict, Forbidden, LakeError, NotFound
-from mlops.lakeserver.names import check_branch, check_new_branch
+from mlops.lakeserver.grammar.names import check_branch, check_new_branch
+from mlops.lakeserver.grammar.ref_expressions import check_ref, is_full_hash
 from mlops.lakeserver.operations import events
 from mlops.lakeserver.operations.heads import set_head
 from mlops.lakeserver.operations.history import merge_base
@@ -21,9 +20,9 @@ from mlops.lakeserver.operations.lake import (
 from mlops.lakeserver.operations.paging import CommonPrefix, Page, collapsed, page_of, text_bounds
 from mlops.lakeserver.operations.protection import RESET_REFUSED, check_unprotected
 from mlops.lakeserver.operations.staging import check_clean, two_way_uncommitted, uncommitted
-from mlops.lakeserver.records import Branch, Execute, Repository
-from mlops.lakeserver.refs import check_ref, is_full_hash
-from mlops.lakeserver.store import Transaction
+from mlops.lakeserver.store import Transaction, records
+from mlops.lakeserver.store.records import Branch, Execute, Repository
+from mlops.lakeserver.trees.diffs import Change, ThreeWayChange, three_way, two_way
 
 
 def list_page(

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, LakeError, NotFound
-from mlops.lakeserver.names import check_branch
-from mlops.lakeserver.nodes import EMPTY_ID
+from mlops.lakeserver.grammar.names import check_branch
 from mlops.lakeserver.operations import events
 from mlops.lakeserver.operations.heads import move_head, until_kept
 from mlops.lakeserver.operations.lake import Lake, branch, commit, repository, resolve, writable
 from mlops.lakeserver.operations.protection import COMMIT_REFUSED, check_unprotected
 from mlops.lakeserver.operations.staging import check_clean, item_of
-from mlops.lakeserver.records import Branch, Commit, Repository
-from mlops.lakeserver.store import NewNodes
-from mlops.lakeserver.trees import Edit, apply
+from mlops.lakeserver.store import NewNodes, records
+from mlops.lakeserver.store.records import Branch, Commit, Repository
+from mlops.lakeserver.trees.nodes import EMPTY_ID
+from mlops.lakeserver.trees.tree import Edit, apply
 
 _BATCH = 20_000
 _DIRTY = "cannot use source MetaRange on a branch with uncommitted changes"

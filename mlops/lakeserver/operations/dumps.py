@@ -9,12 +9,11 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, Conflict, Gone, NotFound
-from mlops.lakeserver.nodes import EMPTY_ID, NO_TREE
 from mlops.lakeserver.operations.lake import Lake, repository, writable
-from mlops.lakeserver.records import ID_BYTES, Commit, Execute, Repository
-from mlops.lakeserver.store import Transaction
+from mlops.lakeserver.store import Transaction, records
+from mlops.lakeserver.store.records import ID_BYTES, Commit, Execute, Repository
+from mlops.lakeserver.trees.nodes import EMPTY_ID, NO_TREE
 
 FOLDER = "dumps"
 NOT_BARE = "can only restore into a bare repository"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from mlops.lakeserver.errors import HookRefused
 from mlops.lakeserver.operations.lake import Lake
-from mlops.lakeserver.records import Commit, Repository
+from mlops.lakeserver.store.records import Commit, Repository
 
 if TYPE_CHECKING:
-    from mlops.lakeserver.hooks.model import Event
+    from mlops.lakeserver.hooks.interface import Event
 
 
 def event_of(
@@ -26,7 +26,7 @@ def event_of(
     commit: Commit | None = None,
 ) -> Event:
     """The event, as hooks see it."""
-    from mlops.lakeserver.hooks.model import Event
+    from mlops.lakeserver.hooks.interface import Event
 
     return Event(
         event_type=event_type,
@@ -81,7 +81,7 @@ def before(lake: Lake, repo: Repository, event: Event) -> str:
     """
     if lake.hooks is None or repo.read_only:
         return ""
-    from mlops.lakeserver.hooks.model import ActionFileInvalid, HookFailed
+    from mlops.lakeserver.hooks.interface import ActionFileInvalid, HookFailed
 
     try:
         return lake.hooks.run(event, event.source_ref)

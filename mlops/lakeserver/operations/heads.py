@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from mlops.lakeserver import records
 from mlops.lakeserver.errors import TooManyTries
 from mlops.lakeserver.operations.lake import Lake
-from mlops.lakeserver.records import Branch, Commit, Repository
-from mlops.lakeserver.store import NewNodes, Removed, Transaction
+from mlops.lakeserver.store import NewNodes, Removed, Transaction, records
+from mlops.lakeserver.store.records import Branch, Commit, Repository
 
 T = TypeVar("T")
 

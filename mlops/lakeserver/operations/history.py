@@ -5,14 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 
-from mlops.lakeserver import records
-from mlops.lakeserver.diffs import two_way
 from mlops.lakeserver.errors import BadRequest, LakeError, NotFound
-from mlops.lakeserver.nodes import EMPTY_ID
+from mlops.lakeserver.grammar.ref_expressions import check_ref
 from mlops.lakeserver.operations.lake import Lake, commit, repository, resolve, resolve_commit
 from mlops.lakeserver.operations.paging import Page
-from mlops.lakeserver.records import Commit, Execute, Repository
-from mlops.lakeserver.refs import check_ref
+from mlops.lakeserver.store import records
+from mlops.lakeserver.store.records import Commit, Execute, Repository
+from mlops.lakeserver.trees.diffs import two_way
+from mlops.lakeserver.trees.nodes import EMPTY_ID
 
 Logged = tuple[bytes, Commit]
 

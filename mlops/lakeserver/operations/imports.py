@@ -10,19 +10,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry, encode, identity
 from mlops.lakeserver.errors import BadRequest, Conflict, Forbidden, LakeError
-from mlops.lakeserver.names import check_branch, check_path
-from mlops.lakeserver.nodes import EMPTY_ID, Item
+from mlops.lakeserver.grammar.names import check_branch, check_path
 from mlops.lakeserver.operations import events, repositories
 from mlops.lakeserver.operations.heads import move_head, until_kept
 from mlops.lakeserver.operations.lake import Lake, branch, commit, repository
 from mlops.lakeserver.operations.merging import STRATEGY_KEY
 from mlops.lakeserver.operations.staging import check_clean
 from mlops.lakeserver.operations.tasks import IMPORT, Task
-from mlops.lakeserver.records import Branch, Commit, Repository
 from mlops.lakeserver.store import NewNodes
-from mlops.lakeserver.trees import Edit, apply, scan
+from mlops.lakeserver.store.records import Branch, Commit, Repository
+from mlops.lakeserver.trees.entries import DEFAULT_CONTENT_TYPE, Entry, encode, identity
+from mlops.lakeserver.trees.nodes import EMPTY_ID, Item
+from mlops.lakeserver.trees.tree import Edit, apply, scan
 
 UNSUPPORTED = "import is not supported for this storage"
 COMMON_PREFIX, OBJECT = "common_prefix", "object"

@@ -9,14 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, Forbidden, NotFound
-from mlops.lakeserver.ids import NewestFirstIds
-from mlops.lakeserver.names import check_repository
+from mlops.lakeserver.grammar.ids import NewestFirstIds
+from mlops.lakeserver.grammar.names import check_repository
+from mlops.lakeserver.grammar.ref_expressions import INVALID_REF, RefExpression, is_full_hash, is_hash, parse
 from mlops.lakeserver.operations.tasks import Tasks
-from mlops.lakeserver.records import Branch, Commit, Execute, Repository
-from mlops.lakeserver.refs import INVALID_REF, RefExpression, is_full_hash, is_hash, parse
-from mlops.lakeserver.store import Store
+from mlops.lakeserver.store import Store, records
+from mlops.lakeserver.store.records import Branch, Commit, Execute, Repository
 
 if TYPE_CHECKING:
     from mlops.lakeserver.hooks.engine import HookEngine

@@ -10,12 +10,12 @@ import secrets
 from dataclasses import replace
 from pathlib import Path
 
-from mlops.lakeserver.entries import Entry
 from mlops.lakeserver.errors import BadRequest
-from mlops.lakeserver.names import check_branch
+from mlops.lakeserver.grammar.names import check_branch
 from mlops.lakeserver.operations.lake import Lake, repository
 from mlops.lakeserver.operations.writes import entry_at_address, put_entry, store_upload
-from mlops.lakeserver.records import Repository
+from mlops.lakeserver.store.records import Repository
+from mlops.lakeserver.trees.entries import Entry
 
 _CHUNK_BYTES = 1 << 20
 _VALID_S = 24 * 3600

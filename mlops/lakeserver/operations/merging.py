@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from mlops.lakeserver import merges
 from mlops.lakeserver.errors import BadRequest, MergeConflict, NotFound
-from mlops.lakeserver.merges import check_strategy
-from mlops.lakeserver.names import check_branch
+from mlops.lakeserver.grammar.names import check_branch
+from mlops.lakeserver.grammar.ref_expressions import check_ref
 from mlops.lakeserver.operations import events
 from mlops.lakeserver.operations.heads import keep_commit, move_head, until_kept
 from mlops.lakeserver.operations.history import merge_base
 from mlops.lakeserver.operations.lake import Lake, branch, commit, resolve_commit, writable
 from mlops.lakeserver.operations.staging import check_clean
-from mlops.lakeserver.records import Branch, Commit, Execute, Repository
-from mlops.lakeserver.refs import check_ref
 from mlops.lakeserver.store import NewNodes
+from mlops.lakeserver.store.records import Branch, Commit, Execute, Repository
+from mlops.lakeserver.trees import merges
+from mlops.lakeserver.trees.merges import check_strategy
 
 if TYPE_CHECKING:
-    from mlops.lakeserver.hooks.model import Event
+    from mlops.lakeserver.hooks.interface import Event
 
 STRATEGY_KEY = ".lakefs.merge.strategy"
 

@@ -6,16 +6,16 @@ import sqlite3
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from mlops.lakeserver.entries import Entry, decode
 from mlops.lakeserver.errors import Gone, NotFound
-from mlops.lakeserver.names import check_optional_path, check_path
-from mlops.lakeserver.nodes import Item
+from mlops.lakeserver.grammar.names import check_optional_path, check_path
+from mlops.lakeserver.grammar.ref_expressions import check_ref
 from mlops.lakeserver.operations.lake import Lake, commit, repository, resolve
 from mlops.lakeserver.operations.paging import CommonPrefix, Page, collapsed
 from mlops.lakeserver.operations.staging import find_visible, scan_visible
-from mlops.lakeserver.records import Repository
-from mlops.lakeserver.refs import check_ref
-from mlops.lakeserver.trees import find, scan
+from mlops.lakeserver.store.records import Repository
+from mlops.lakeserver.trees.entries import Entry, decode
+from mlops.lakeserver.trees.nodes import Item
+from mlops.lakeserver.trees.tree import find, scan
 
 
 def find_item(lake: Lake, repo: Repository, ref: str, key: bytes) -> Item:

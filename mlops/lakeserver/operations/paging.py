@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from mlops.lakeserver.names import upper_bound
+from mlops.lakeserver.grammar.names import upper_bound
 
 MAX_PER_PAGE = 1000
 DEFAULT_PER_PAGE = 100

@@ -6,12 +6,12 @@ import hashlib
 import json
 from functools import lru_cache
 
-from mlops.lakeserver.branch_patterns import matches
 from mlops.lakeserver.errors import BadRequest, Forbidden, MalformedRule, PreconditionFailed
+from mlops.lakeserver.grammar.branch_patterns import matches
+from mlops.lakeserver.grammar.wildcards import MAX_PATTERN_CHARS, BadPattern
 from mlops.lakeserver.operations.lake import Lake, of_any_name
-from mlops.lakeserver.records import Repository
 from mlops.lakeserver.store import Transaction
-from mlops.lakeserver.wildcards import MAX_PATTERN_CHARS, BadPattern
+from mlops.lakeserver.store.records import Repository
 
 WRITE_REFUSED = "cannot write to protected branch"
 COMMIT_REFUSED = "cannot commit to protected branch"

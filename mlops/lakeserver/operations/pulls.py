@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 from mlops.lakeserver.errors import BadRequest, NotFound
-from mlops.lakeserver.ids import is_id
-from mlops.lakeserver.names import check_branch
+from mlops.lakeserver.grammar.ids import is_id
+from mlops.lakeserver.grammar.names import check_branch
 from mlops.lakeserver.operations import merging
 from mlops.lakeserver.operations.lake import Lake, branch, repository, writable
 from mlops.lakeserver.operations.merging import Merge
 from mlops.lakeserver.operations.paging import Page, page_of
-from mlops.lakeserver.records import Execute, Repository
 from mlops.lakeserver.store import Transaction
+from mlops.lakeserver.store.records import Execute, Repository
 
 Json = dict[str, Any]
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mlops.lakeserver import merges
 from mlops.lakeserver.errors import BadRequest, Conflict, MergeConflict, NotFound
-from mlops.lakeserver.names import check_branch
-from mlops.lakeserver.nodes import NO_TREE
+from mlops.lakeserver.grammar.names import check_branch
+from mlops.lakeserver.grammar.ref_expressions import check_ref
 from mlops.lakeserver.operations import events
 from mlops.lakeserver.operations.heads import move_head, until_kept
 from mlops.lakeserver.operations.lake import Lake, branch, commit, resolve_commit, writable
 from mlops.lakeserver.operations.staging import check_clean
-from mlops.lakeserver.records import Commit, Execute, Repository
-from mlops.lakeserver.refs import check_ref
 from mlops.lakeserver.store import NewNodes
+from mlops.lakeserver.store.records import Commit, Execute, Repository
+from mlops.lakeserver.trees import merges
+from mlops.lakeserver.trees.nodes import NO_TREE
 
 
 @dataclass(frozen=True)

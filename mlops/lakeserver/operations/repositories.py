@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, Conflict, Forbidden
-from mlops.lakeserver.names import check_namespace, check_repository
-from mlops.lakeserver.nodes import NO_TREE
+from mlops.lakeserver.grammar.names import check_namespace, check_repository
 from mlops.lakeserver.operations.lake import Lake, of_any_name, repository, writable
 from mlops.lakeserver.operations.paging import Page, page_of, text_bounds
-from mlops.lakeserver.records import Commit, Repository
-from mlops.lakeserver.store import Transaction
+from mlops.lakeserver.store import Transaction, records
+from mlops.lakeserver.store.records import Commit, Repository
+from mlops.lakeserver.trees.nodes import NO_TREE
 
 FIRST_MESSAGE = "Repository created"
 _TABLES = ("branches", "tags", "commits", "action_runs", "hook_runs", "pulls")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlops.lakeserver import records
-from mlops.lakeserver.diffs import Change, two_way
 from mlops.lakeserver.errors import BadRequest
-from mlops.lakeserver.nodes import Item, NodeReader
-from mlops.lakeserver.records import Branch, Execute, Staged
-from mlops.lakeserver.trees import find, scan
+from mlops.lakeserver.store import records
+from mlops.lakeserver.store.records import Branch, Execute, Staged
+from mlops.lakeserver.trees.diffs import Change, two_way
+from mlops.lakeserver.trees.nodes import Item, NodeReader
+from mlops.lakeserver.trees.tree import find, scan
 
 DIRTY = "uncommitted changes (dirty branch)"
 

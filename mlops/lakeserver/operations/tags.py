@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from mlops.lakeserver import records
 from mlops.lakeserver.errors import BadRequest, Conflict, NotFound
-from mlops.lakeserver.names import check_tag
+from mlops.lakeserver.grammar.names import check_tag
 from mlops.lakeserver.operations import events
 from mlops.lakeserver.operations.branches import check_name_free
 from mlops.lakeserver.operations.lake import Lake, commit, repository, resolve, writable
 from mlops.lakeserver.operations.paging import Page, page_of, text_bounds
-from mlops.lakeserver.records import Tag
-from mlops.lakeserver.store import Transaction
+from mlops.lakeserver.store import Transaction, records
+from mlops.lakeserver.store.records import Tag
 
 _EXISTS = "tag already exists: not unique"
 

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from mlops.lakeserver import records
-from mlops.lakeserver.entries import DEFAULT_CONTENT_TYPE, Entry, Parts, check, decode, encode, identity
 from mlops.lakeserver.errors import (
     BadRequest,
     Forbidden,
@@ -19,16 +17,17 @@ from mlops.lakeserver.errors import (
     NotFound,
     PreconditionFailed,
 )
-from mlops.lakeserver.names import check_branch, check_optional_path, check_path
+from mlops.lakeserver.grammar.names import check_branch, check_optional_path, check_path
+from mlops.lakeserver.grammar.ref_expressions import check_ref
 from mlops.lakeserver.operations.lake import Lake, branch, writable
 from mlops.lakeserver.operations.objects import find_item
 from mlops.lakeserver.operations.protection import check_unprotected
 from mlops.lakeserver.operations.staging import find_visible
-from mlops.lakeserver.records import Branch, Repository, Staged
-from mlops.lakeserver.refs import check_ref
-from mlops.lakeserver.store import Transaction
+from mlops.lakeserver.store import Transaction, records
 from mlops.lakeserver.store.blobs import Upload
-from mlops.lakeserver.trees import find
+from mlops.lakeserver.store.records import Branch, Repository, Staged
+from mlops.lakeserver.trees.entries import DEFAULT_CONTENT_TYPE, Entry, Parts, check, decode, encode, identity
+from mlops.lakeserver.trees.tree import find
 
 PATH_EXISTS = "path already exists"
 

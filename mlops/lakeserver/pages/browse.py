@@ -6,9 +6,8 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from mlops.lakeserver import shapes
-from mlops.lakeserver.entries import decode
 from mlops.lakeserver.errors import LakeError, NotFound
+from mlops.lakeserver.http import shapes
 from mlops.lakeserver.operations import branches, objects, repositories
 from mlops.lakeserver.operations.paging import CommonPrefix
 from mlops.lakeserver.pages import sample
@@ -17,6 +16,7 @@ from mlops.lakeserver.pages.markdown import Place
 from mlops.lakeserver.pages.markup import Part, address, facts, link, table, tag
 from mlops.lakeserver.pages.previews import preview
 from mlops.lakeserver.pages.visit import Visit
+from mlops.lakeserver.trees.entries import decode
 
 README = "README.md"
 _PER_PAGE = 200

@@ -6,14 +6,14 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
-from mlops.lakeserver import shapes
-from mlops.lakeserver.nodes import Item
+from mlops.lakeserver.http import shapes
 from mlops.lakeserver.operations import branches, repositories
 from mlops.lakeserver.operations.paging import CommonPrefix
 from mlops.lakeserver.pages.layout import next_page, page, size
 from mlops.lakeserver.pages.markup import Part, address, link, table, tag, wide
 from mlops.lakeserver.pages.tables import difference
 from mlops.lakeserver.pages.visit import Visit
+from mlops.lakeserver.trees.nodes import Item
 
 _PER_PAGE = 100
 # Of so many changed tables on a page, rows and columns are compared.

@@ -6,12 +6,12 @@ import re
 
 from starlette.responses import Response
 
-from mlops.lakeserver import shapes
+from mlops.lakeserver.http import shapes
 from mlops.lakeserver.operations import branches, commits, history, repositories, tags
 from mlops.lakeserver.pages.layout import moment, next_page, page, ref_form, short, size
 from mlops.lakeserver.pages.markup import Part, address, facts, link, outside_link, table, tag
 from mlops.lakeserver.pages.visit import Visit
-from mlops.lakeserver.records import Commit
+from mlops.lakeserver.store.records import Commit
 
 _PER_PAGE = 100
 # lakeFS's convention: such a key shows as a button that opens its value.

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from starlette.responses import RedirectResponse, Response
 
-from mlops.lakeserver.auth import Authenticator
 from mlops.lakeserver.errors import TooManyTries, Unauthorized
-from mlops.lakeserver.handlers.auth import session_cookie
+from mlops.lakeserver.http.auth import Authenticator
+from mlops.lakeserver.http.handlers.auth import session_cookie
 from mlops.lakeserver.pages.layout import HEADERS, page
 from mlops.lakeserver.pages.markup import tag
 

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mlops.lakeserver import json_text
-from mlops.lakeserver.entries import Entry
 from mlops.lakeserver.operations import objects
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.pages import markdown
 from mlops.lakeserver.pages.markdown import Place
 from mlops.lakeserver.pages.markup import Markup, Part, tag, wide
+from mlops.lakeserver.trees.entries import Entry
 
 if TYPE_CHECKING:
     import pyarrow

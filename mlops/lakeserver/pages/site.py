@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from mlops.lakeserver.auth import Authenticator, same_origin
-from mlops.lakeserver.connections import trust
 from mlops.lakeserver.errors import BadRequest, LakeError
+from mlops.lakeserver.http.auth import Authenticator, same_origin
+from mlops.lakeserver.http.connections import trust
 from mlops.lakeserver.operations import repositories
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.pages import actions, browse, compare, history, login, pulls, sample, settings

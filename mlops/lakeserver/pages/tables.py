@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from mlops.lakeserver.entries import decode
 from mlops.lakeserver.errors import LakeError
-from mlops.lakeserver.nodes import Item
 from mlops.lakeserver.operations import objects
 from mlops.lakeserver.operations.lake import Lake
+from mlops.lakeserver.trees.entries import decode
+from mlops.lakeserver.trees.nodes import Item
 
 if TYPE_CHECKING:
     import pyarrow

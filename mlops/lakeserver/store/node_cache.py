@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 
 from mlops.lakeserver.errors import StorageDamaged
-from mlops.lakeserver.nodes import EMPTY_BODY, EMPTY_ID, EMPTY_NODE, NO_TREE, Node
 from mlops.lakeserver.store.database import Database
 from mlops.lakeserver.store.writer import Transaction
+from mlops.lakeserver.trees.nodes import EMPTY_BODY, EMPTY_ID, EMPTY_NODE, NO_TREE, Node
 
 CACHE_BYTES = 64 << 20
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from mlops.runs import names
 from mlops.runs.errors import Corrupt, NotFound
-from mlops.runs.history import MainState
 from mlops.runs.json_values import items, mapping, text
+from mlops.runs.main.state import MainState
 from mlops.runs.ports import Lake, Ports
 from mlops.runs.record.findings import NOTED
 from mlops.runs.record.links import MAIN_CHANGE, Link, links_of, place_of

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.history import MainState
-from mlops.runs.model import Kind
+from mlops.runs.main.state import MainState
 from mlops.runs.ports import Ports
 from mlops.runs.record.links import MAIN_CHANGE, chain_head, text_digest
+from mlops.runs.records import Kind
 from mlops.runs.statements import Statement, seal, subjects_of
 
 #: Record tags are never deleted: of each kind there can only be more.

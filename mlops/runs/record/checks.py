@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.audit_subject import Check, PromotionSubject
+from mlops.runs.audit.subject import Check, PromotionSubject
 from mlops.runs.errors import Corrupt, NotFound, Untrusted
-from mlops.runs.model import Kind
 from mlops.runs.record.links import Link, read_link
+from mlops.runs.records import Kind
 from mlops.runs.statements import Trust
 
 #: The invariant: every change of `main` is signed and names the one before it.

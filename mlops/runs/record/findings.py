@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mlops.runs import names
-from mlops.runs.audit_subject import AuditFinding
+from mlops.runs.audit.subject import AuditFinding
 from mlops.runs.errors import Corrupt, NotFound
 from mlops.runs.json_values import mapping
-from mlops.runs.model import Kind
 from mlops.runs.ports import Commit, Lake
+from mlops.runs.promotion.step_statements import check_own, step_statement
 from mlops.runs.record.changes import tag_counts
 from mlops.runs.record.checks import SIGNED
 from mlops.runs.record.links import Link, off_main, read_link, trusted_links
 from mlops.runs.record.notes import read_note
+from mlops.runs.records import Kind
 from mlops.runs.statements import Trust
-from mlops.runs.step_statements import check_own, step_statement
 
 MOVED = "find out who moved main or deleted tags; put main back to the newest commit of the record"
 ACT = "find out who made the tag; only the server's administrator can delete it"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from mlops.runs import names
 from mlops.runs.digest import digest_of
 from mlops.runs.errors import Corrupt, NotFound, Untrusted
-from mlops.runs.history import MainState
+from mlops.runs.main.state import MainState
 from mlops.runs.ports import Commit, Lake
 from mlops.runs.statements import Sealed, Statement, Trust, open_envelope
 

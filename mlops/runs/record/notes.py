@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from mlops.runs import names
 from mlops.runs.errors import Corrupt
-from mlops.runs.history import MainState
+from mlops.runs.main.state import MainState
 from mlops.runs.ports import Commit, Ports
 from mlops.runs.record.links import chain_head, read_statement, text_digest
 from mlops.runs.statements import Statement, Trust, seal, subjects_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from mlops.runs import names
 from mlops.runs.errors import Corrupt, Untrusted
-from mlops.runs.history import champion_of, read_optional
+from mlops.runs.main.state import champion_of, read_optional
 from mlops.runs.ports import Commit, Lake
-from mlops.runs.promoted import Promoted, Verify
+from mlops.runs.promotion.promoted import Promoted, Verify
 from mlops.runs.record.checks import requires_signatures
 from mlops.runs.record.links import read_link
 from mlops.runs.statements import Trust

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mlops.runs import names
-from mlops.runs.audit_subject import AuditFinding
+from mlops.runs.audit.subject import AuditFinding
 from mlops.runs.errors import Corrupt, MlopsError
-from mlops.runs.history import MainState
+from mlops.runs.main.state import MainState
 from mlops.runs.ports import Ports
 from mlops.runs.record.checks import SIGNED
 from mlops.runs.record.findings import GONE, Chain

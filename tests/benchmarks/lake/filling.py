@@ -9,15 +9,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from mlops.adapters.lake_credentials import Credentials
-from mlops.lakeserver.entries import Entry, encode, identity
-from mlops.lakeserver.nodes import Item
+from mlops.adapters.lake.credentials import Credentials
 from mlops.lakeserver.operations import repositories
 from mlops.lakeserver.operations.heads import move_head
 from mlops.lakeserver.operations.lake import Lake, branch
-from mlops.lakeserver.records import Commit
 from mlops.lakeserver.store import Store
-from mlops.lakeserver.trees import build
+from mlops.lakeserver.store.records import Commit
+from mlops.lakeserver.trees.entries import Entry, encode, identity
+from mlops.lakeserver.trees.nodes import Item
+from mlops.lakeserver.trees.tree import build
 from tests.benchmarks.lake.raw import RawClient, Refused
 
 _PER_FOLDER = 1_000

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from mlops.adapters.lake_credentials import Credentials
+from mlops.adapters.lake.credentials import Credentials
 
 _TIMEOUT_S = 300.0
 _CHUNK_BYTES = 1 << 20

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops.adapters import lake_credentials, lake_servers, server_process
-from mlops.adapters.lake_credentials import Credentials
+from mlops.adapters import server_process
+from mlops.adapters.lake import credentials as lake_credentials
+from mlops.adapters.lake import servers
+from mlops.adapters.lake.credentials import Credentials
 from tests.benchmarks.lake import filling
 from tests.benchmarks.lake.raw import RawClient
 
@@ -49,20 +51,20 @@ def embedded(folder: Path, durability: str, sizes: tuple[int, ...]) -> Iterator[
     credentials = lake_credentials.generate(f"http://127.0.0.1:{server_process.free_port(0)}")
     file = state_dir / lake_credentials.FILE_NAME
     lake_credentials.save(credentials, file)
-    command = [sys.executable, "-m", lake_servers.EMBEDDED, "--data", str(state_dir / "lake")]
+    command = [sys.executable, "-m", servers.EMBEDDED, "--data", str(state_dir / "lake")]
     command += ["--listen", credentials.endpoint.partition("://")[2], "--credentials", str(file)]
     try:
         server_process.start(
             [*command, "--durability", durability],
-            name=lake_servers.NAME,
+            name=servers.NAME,
             state_dir=state_dir,
             address=credentials.endpoint,
-            ready_path=lake_servers.HEALTH,
+            ready_path=servers.HEALTH,
             env={key: value for key, value in os.environ.items() if not key.startswith("LAKESERVER_")},
         )
         yield LakeSide(credentials, names)
     finally:
-        lake_servers.stop(state_dir)
+        servers.stop(state_dir)
 
 
 @contextmanager
@@ -75,19 +77,19 @@ def real(folder: Path, sizes: tuple[int, ...]) -> Iterator[LakeSide]:
     config = _config(home, credentials, source)
     try:
         server_process.start(
-            [lake_servers.find_lakefs(), "run", "--config", str(config)],
-            name=lake_servers.NAME,
+            [servers.find_lakefs(), "run", "--config", str(config)],
+            name=servers.NAME,
             state_dir=state_dir,
             address=credentials.endpoint,
-            ready_path=lake_servers.HEALTH,
-            env=lake_servers.lakefs_environment(home, credentials),
+            ready_path=servers.HEALTH,
+            env=servers.lakefs_environment(home, credentials),
         )
         side = LakeSide(credentials, {name_of(size): size for size in sizes})
         for name, size in side.sizes.items():
             filling.import_into(side.credentials, name, source, size)
         yield side
     finally:
-        lake_servers.stop(state_dir)
+        servers.stop(state_dir)
 
 
 def _config(home: Path, credentials: Credentials, source: Path) -> Path:
@@ -95,7 +97,7 @@ def _config(home: Path, credentials: Credentials, source: Path) -> Path:
     import yaml
 
     home.mkdir(parents=True)
-    config = lake_servers.write_config(home, credentials.endpoint.partition("://")[2])
+    config = servers.write_config(home, credentials.endpoint.partition("://")[2])
     settings = yaml.safe_load(config.read_text(encoding="utf-8"))
     settings["blockstore"]["local"] |= {"import_enabled": True, "allowed_external_prefixes": [str(source)]}
     lake_credentials.write_private(config, yaml.safe_dump(settings, sort_keys=False))

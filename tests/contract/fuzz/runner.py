@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mlops.adapters import lake_servers
+from mlops.adapters.lake import servers
 from mlops.lakeserver import Credentials
 from tests.contract.fuzz.differences import known
 from tests.contract.fuzz.normalise import Normal, Symbols, normal
@@ -55,7 +55,7 @@ class Pair:
         self._repositories += 1
         for side in (self.real, self.embedded):
             side.begin(f"fuzz-{label}-{self._repositories}")
-        symbols = [Symbols(user) for user in (lake_servers.ADMIN, DEFAULT_USER)]
+        symbols = [Symbols(user) for user in (servers.ADMIN, DEFAULT_USER)]
         for operation in operations:
             answers, symbols = self._answers(operation, symbols)
             if answers[0] == answers[1]:

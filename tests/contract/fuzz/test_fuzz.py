@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mlops.adapters import lake_servers
+from mlops.adapters.lake import servers
 from tests.contract.conftest import real_is_wanted
 from tests.contract.fuzz.runner import Pair, explain
 from tests.contract.fuzz.sequence import sequence
@@ -28,16 +28,16 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         pytest.skip("compares with a real lakeFS with MLOPS_REAL_LAKEFS=1 or -m real_lakefs")
     real_dir, embedded_dir = tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("embedded")
     try:
-        real = Side("lakeFS", lake_servers.start_lakefs(real_dir))
-        embedded = Side("embedded", lake_servers.start_embedded(embedded_dir))
+        real = Side("lakeFS", servers.start_lakefs(real_dir))
+        embedded = Side("embedded", servers.start_embedded(embedded_dir))
         made = Pair(real, embedded)
         yield made
         sys.stdout.write(f"{made.requests} requests to each server; documented: {dict(made.seen)}\n")
         real.close()
         embedded.close()
     finally:
-        lake_servers.stop(real_dir)
-        lake_servers.stop(embedded_dir)
+        servers.stop(real_dir)
+        servers.stop(embedded_dir)
 
 
 @pytest.mark.real_lakefs

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from mlops.adapters.lake_credentials import Credentials
+from mlops.adapters.lake.credentials import Credentials
 from tests.contract.fuzz.differences import KNOWN, known
 from tests.contract.fuzz.normalise import Normal, Symbols, normal
 from tests.contract.fuzz.runner import Pair, explain

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from mlops.adapters.lake_credentials import Credentials
+from mlops.adapters.lake.credentials import Credentials
 
 #: Stands for something that an earlier request of the sequence made: its kind, and the request's number.
 _SYMBOL = re.compile(r"⟦(\w+) ?(\d*)⟧")

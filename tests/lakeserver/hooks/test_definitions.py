@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from mlops.lakeserver.hooks.conditions import BadCondition, holds
 from mlops.lakeserver.hooks.definitions import parse_action, parse_actions
 from mlops.lakeserver.hooks.globs import BadPattern, match
-from mlops.lakeserver.hooks.model import EVENT_TYPES, ActionFileInvalid
-from mlops.lakeserver.hooks.templating import MissingVariable, fill, fill_all
+from mlops.lakeserver.hooks.interface import EVENT_TYPES, ActionFileInvalid
+from mlops.lakeserver.hooks.webhook.templating import MissingVariable, fill, fill_all
 
 HOOK = {"id": "gate", "type": "lua", "properties": {"script": "print(1)"}}
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from mlops.lakeserver.hooks.engine import ActionFileInvalid, Event, HookFailed, Limits
-from mlops.lakeserver.hooks.model import EVENT_TYPES
+from mlops.lakeserver.hooks.interface import EVENT_TYPES
 
 START_S = 1767225600
 

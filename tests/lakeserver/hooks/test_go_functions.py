@@ -11,10 +11,10 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mlops.lakeserver.hooks import go_encoding, go_json, go_regexp, go_text, go_yaml, go_yaml_dump
-from mlops.lakeserver.hooks.go_duration import DurationError, format_duration, parse_duration_s
-from mlops.lakeserver.hooks.go_time import ISO_8601, TimeError, at, format_time
-from mlops.lakeserver.hooks.go_time_parse import parse_time
+from mlops.lakeserver.hooks.golang import go_encoding, go_json, go_regexp, go_text, go_yaml, go_yaml_dump
+from mlops.lakeserver.hooks.golang.go_duration import DurationError, format_duration, parse_duration_s
+from mlops.lakeserver.hooks.golang.go_time import ISO_8601, TimeError, at, format_time
+from mlops.lakeserver.hooks.golang.go_time_parse import parse_time
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)

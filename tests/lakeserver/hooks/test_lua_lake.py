@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from mlops.lakeserver.hooks.go_json import loads
-from mlops.lakeserver.hooks.lua_sandbox import Sandbox
-from mlops.lakeserver.hooks.lua_view import ViewAnswers, zone_data
-from mlops.lakeserver.hooks.model import Limits
+from mlops.lakeserver.hooks.golang.go_json import loads
+from mlops.lakeserver.hooks.interface import Limits
+from mlops.lakeserver.hooks.lua.sandbox import Sandbox
+from mlops.lakeserver.hooks.lua.view import ViewAnswers, zone_data
 
 HEAD = 'local lakefs, j = require("lakefs"), require("encoding/json") local R = "runs" '
 

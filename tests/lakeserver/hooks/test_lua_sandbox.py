@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.lakeserver.hooks.lua_sandbox import Sandbox
+from mlops.lakeserver.hooks.lua.sandbox import Sandbox
 
 
 def outside(operation: str, arguments: list[Any]) -> tuple[int, Any, bytes]:

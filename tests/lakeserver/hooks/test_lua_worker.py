@@ -9,11 +9,11 @@ import threading
 
 import pytest
 
-from mlops.lakeserver.hooks import lua_pool
-from mlops.lakeserver.hooks.lua_pool import LuaPool
-from mlops.lakeserver.hooks.lua_protocol import BrokenFrame, read_frame, write_frame
-from mlops.lakeserver.hooks.lua_view import zone_data
-from mlops.lakeserver.hooks.model import Limits
+from mlops.lakeserver.hooks.interface import Limits
+from mlops.lakeserver.hooks.lua import pool as lua_pool
+from mlops.lakeserver.hooks.lua.pool import LuaPool
+from mlops.lakeserver.hooks.lua.protocol import BrokenFrame, read_frame, write_frame
+from mlops.lakeserver.hooks.lua.view import zone_data
 
 HOST_ESCAPES = [
     # Each of these went on for minutes, or for ever, with limits inside the interpreter alone.
@@ -246,8 +246,8 @@ def test_what_the_server_raises_comes_through_and_ends_the_worker(make_pool):
 def test_a_worker_ends_with_its_server():
     """The server is killed; its worker, which waits for a script, sees the end of its input."""
     code = (
-        "from mlops.lakeserver.hooks.lua_pool import LuaPool\n"
-        "from mlops.lakeserver.hooks.model import Limits\n"
+        "from mlops.lakeserver.hooks.lua.pool import LuaPool\n"
+        "from mlops.lakeserver.hooks.interface import Limits\n"
         "import sys, time\n"
         "pool = LuaPool(Limits())\n"
         "pool.run(b'print(1)', {'args': {}}, None)\n"
@@ -279,7 +279,7 @@ def test_a_worker_can_open_nothing(make_pool):
     """Not even Python code inside the worker could: the limits hold for the process."""
     probe = """
 import contextlib, os, socket, sys
-from mlops.lakeserver.hooks.lua_worker import _lock_down
+from mlops.lakeserver.hooks.lua.worker import _lock_down
 _lock_down(64 << 20)
 done = []
 for name, attempt in {

@@ -1,7 +1,7 @@
 """The same action files and scripts have the outcome that was recorded on lakeFS 1.84.0.
 
 Where the words differ, the difference stands in `OWN_WORDS` or is taken out by `_plain`: it is documented in
-`lua_hook`. That a hook passes or fails never differs.
+`lua.hook`. That a hook passes or fails never differs.
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from mlops.lakeserver.hooks.engine import ActionFileInvalid, Event, HookFailed, Limits
-from mlops.lakeserver.hooks.lua_sandbox import Sandbox
-from mlops.lakeserver.hooks.lua_view import zone_data
+from mlops.lakeserver.hooks.lua.sandbox import Sandbox
+from mlops.lakeserver.hooks.lua.view import zone_data
 
 _FILES = Path(__file__).with_name("recorded")
 SCRIPTS = json.loads((_FILES / "scripts.json").read_text("utf-8"))["scripts"]

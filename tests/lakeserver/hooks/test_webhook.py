@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from mlops.lakeserver.hooks.engine import Event, HookFailed, Limits
-from mlops.lakeserver.hooks.http_post import check_address
+from mlops.lakeserver.hooks.webhook.http_post import check_address
 
 
 @dataclass

@@ -1,0 +1,91 @@
+"""What the files under ``gate/`` may say: keys, types and bounds. Imports pydantic, so import it late."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mlops.runs.evidence import Guard, Metric, Policy
+from mlops.runs.records import HoldoutRule
+
+_COLUMN = r"[A-Za-z_][0-9A-Za-z_]{0,63}"
+
+#: A column's name; it becomes the first part of ``<column>=<value>``.
+Column = Annotated[str, Field(pattern=rf"\A{_COLUMN}\z")]
+
+#: Text becomes a metric; nothing else does.
+MetricName = Annotated[Metric, Field(strict=False)]
+
+_DEFAULT = Policy()
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class GuardEntry(_File):
+    """One entry of ``guards``."""
+
+    metric: MetricName
+    tolerance: float = Field(gt=0)
+    by: str = Field(default="", pattern=rf"\A(?:{_COLUMN})?\z")
+
+    def value(self) -> Guard:
+        """Return the guard."""
+        return Guard(self.metric, self.tolerance, self.by)
+
+
+class PolicyFile(_File):
+    """``gate/policy.yaml``; a key that is left out has the default of `Policy`."""
+
+    metric: MetricName = _DEFAULT.metric
+    min_gain: float = Field(default=_DEFAULT.min_gain, ge=0)
+    alpha: float = Field(default=_DEFAULT.alpha, gt=0, le=0.5)
+    min_clusters: int = Field(default=_DEFAULT.min_clusters, ge=2, le=1_000_000)
+    must_beat_baseline: bool = _DEFAULT.must_beat_baseline
+    guards: list[GuardEntry] = Field(default=[], max_length=100)
+    signatures: Literal["optional", "required"] = "optional"
+
+    @model_validator(mode="after")
+    def _one_guard_each(self) -> PolicyFile:
+        for i, entry in enumerate(self.guards):
+            if any((entry.metric, entry.by) == (other.metric, other.by) for other in self.guards[:i]):
+                by = f" by {entry.by}" if entry.by else ""
+                raise ValueError(f"{entry.metric}{by} is guarded twice")
+        return self
+
+    def value(self) -> Policy:
+        """Return the policy."""
+        return Policy(
+            metric=self.metric,
+            min_gain=self.min_gain,
+            alpha=self.alpha,
+            min_clusters=self.min_clusters,
+            must_beat_baseline=self.must_beat_baseline,
+            guards=tuple(entry.value() for entry in self.guards),
+            signatures=self.signatures,
+        )
+
+
+class NewestPeriodFile(_File):
+    """``gate/holdout.yaml`` that holds out the newest period of a time column."""
+
+    kind: Literal["newest_period"]
+    column: Column
+    period: Literal["day", "week", "month"]
+
+    def value(self) -> HoldoutRule:
+        """Return the rule."""
+        return HoldoutRule(self.kind, column=self.column, period=self.period)
+
+
+class HashFile(_File):
+    """``gate/holdout.yaml`` that holds out a stable share of the row keys."""
+
+    kind: Literal["hash"]
+    fraction: float = Field(gt=0, le=0.5)
+
+    def value(self) -> HoldoutRule:
+        """Return the rule."""
+        return HoldoutRule(self.kind, fraction=self.fraction)

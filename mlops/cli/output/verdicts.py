@@ -1,0 +1,49 @@
+"""A verdict, for people and as plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from mlops.cli.output.text import columns, paragraph
+from mlops.runs.evidence import Interval, Verdict
+
+_HEADINGS = ("compared", "against", "candidate", "other", "interval", "bound", "holds")
+
+
+def document_of(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as plain values."""
+    return {
+        "outcome": str(verdict.outcome),
+        "what_if": verdict.what_if,
+        "findings": [{"reason": str(f.reason), "sentence": f.sentence} for f in verdict.findings],
+        "intervals": [dataclasses.asdict(interval) for interval in verdict.intervals],
+        "look": verdict.look,
+        "level": verdict.level,
+    }
+
+
+def lines_of(verdict: Verdict) -> list[str]:
+    """Return why, one line each, and a table of what was compared."""
+    told = [f"{finding.reason}: {finding.sentence}" for finding in verdict.findings]
+    why = [line for text in told for line in _hanging(text)]
+    if not verdict.intervals:
+        return why
+    return [*why, *columns([_HEADINGS, *map(_row, verdict.intervals)], right=(2, 3, 5))]
+
+
+def _hanging(text: str) -> list[str]:
+    first, *below = paragraph(text, "    ")
+    return [first[2:], *below]
+
+
+def _row(interval: Interval) -> tuple[str, ...]:
+    return (
+        interval.name,
+        interval.against,
+        f"{interval.candidate:,.4g}",
+        f"{interval.other:,.4g}",
+        f"{interval.lower:+,.3g} to {interval.upper:+,.3g}",
+        f"{interval.bound:,.3g}",
+        "yes" if interval.holds else "NO",
+    )

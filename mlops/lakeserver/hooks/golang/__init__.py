@@ -1,0 +1,5 @@
+"""Go's rules for JSON, YAML, times, durations and regular expressions, as hook scripts see them.
+
+The Lua host and the reader of action files import it. Start with `go_json`; the gate's scripts parse
+evidence with it.
+"""

@@ -1,0 +1,57 @@
+"""From a hook's type and properties to something that runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+from mlops.lakeserver.hooks.definitions import Action, Hook
+from mlops.lakeserver.hooks.failures import HookError
+from mlops.lakeserver.hooks.interface import Event, LakeView, Limits
+from mlops.lakeserver.hooks.lua.hook import LuaHook
+from mlops.lakeserver.hooks.lua.pool import LuaPool
+from mlops.lakeserver.hooks.webhook.templating import Environ
+from mlops.lakeserver.hooks.webhook.webhook import Webhook
+
+
+class Runner(Protocol):
+    """One hook, ready to run."""
+
+    def __call__(self, event: Event, run_id: str, output: bytearray) -> None:
+        """The hook passed; its log is in `output`.
+
+        Raises:
+            HookError: it did not.
+        """
+        ...
+
+
+def build_runner(
+    action: Action,
+    hook: Hook,
+    *,
+    view: LakeView,
+    pool: LuaPool,
+    limits: Limits,
+    environ: Environ | None,
+    clock: Callable[[], datetime],
+) -> Runner:
+    """What runs `hook`. Airflow hooks are refused when their turn comes: there is nothing to run them.
+
+    Raises:
+        HookSetupError: the properties are of the wrong kind.
+    """
+    if hook.type == "lua":
+        return LuaHook(action, hook, view=view, pool=pool, limits=limits, environ=environ)
+    if hook.type == "webhook":
+        return Webhook(action, hook, limits=limits, environ=environ, clock=clock)
+    return _unsupported(hook.type)
+
+
+def _unsupported(hook_type: str) -> Runner:
+    def refuse(event: Event, run_id: str, output: bytearray) -> None:
+        del event, run_id, output
+        raise HookError(f"hook type '{hook_type}' is not supported by this server")
+
+    return refuse

@@ -1,0 +1,5 @@
+"""The audit: replays the history of `main` and its tags against the protocol, and reports misfits.
+
+Steps and the command line import `audit`; the other modules check one kind of commit or tag each. Start with
+`audit`, then `subject`, the value that all checks read.
+"""

@@ -1,0 +1,186 @@
+"""What is asked of every commit of `main`, and of each kind of change but promotions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlops.runs import names
+from mlops.runs.audit.subject import Check, PromotionSubject, Unprovable
+from mlops.runs.errors import NotFound
+from mlops.runs.main.state import is_forward, read_json
+from mlops.runs.records import Kind, RollbackRecord, lawful
+
+_SHOWN = 3
+_JUDGES = (names.GATE, names.ACTIONS)
+
+GO_BACK = "roll back to a promotion before it (`mlops rollback --to N --reason …`)"
+DELIVER_AGAIN = "deliver the arrival again, or roll back to a promotion before it"
+BY_HAND = f"find out who changed main by hand; {GO_BACK}"
+BY_POLICY = "look at what judges now, and put it right by `mlops policy apply --reason …`"
+
+
+def shown(things: list[str]) -> str:
+    """Return the first few of a list of things, and how many more there are."""
+    more = f" and {len(things) - _SHOWN} more" if len(things) > _SHOWN else ""
+    return ", ".join(things[:_SHOWN]) + more
+
+
+def _one_parent(subject: PromotionSubject) -> Iterator[str]:
+    if len(subject.commit.parents) != 1:
+        yield f"it has {len(subject.commit.parents)} parents: commits of a branch are reachable from main"
+
+
+def _lawful_kind(subject: PromotionSubject) -> Iterator[str]:
+    if subject.kind is None:
+        paths = shown([change.path for change in subject.changes]) or "nothing"
+        kind = subject.meta.get("kind")
+        yield f"it is {f'of the kind {kind}' if kind else 'of no kind'}, no lawful change; it changed {paths}"
+
+
+def _no_strategy(subject: PromotionSubject) -> Iterator[str]:
+    strategy = subject.meta.get(".lakefs.merge.strategy")
+    if strategy is None:
+        yield "it was made by no merge"
+    elif strategy != "default":
+        yield f"it was merged with the strategy {strategy}"
+
+
+def _expected_head(subject: PromotionSubject) -> Iterator[str]:
+    expected = subject.meta.get("expected_head")
+    if expected != subject.before.commit:
+        yield f"it was checked against {(expected or 'nothing')[:12]}, not against the head it follows"
+
+
+def _own_paths(subject: PromotionSubject) -> Iterator[str]:
+    """Yield what a commit changed outside what its kind may; what judges is asked for separately."""
+    foreign = [
+        change.path
+        for change in subject.changes
+        if not change.path.startswith(_JUDGES) and not _may(subject, change.path)
+    ]
+    if foreign:
+        yield f"kind {subject.kind} may not change {shown(foreign)}"
+
+
+def _may(subject: PromotionSubject, path: str) -> bool:
+    if is_forward(subject.commit):
+        return path != names.ROLLBACK
+    return subject.kind is None or lawful(subject.kind, path)
+
+
+def _judges_unchanged(subject: PromotionSubject) -> Iterator[str]:
+    if subject.kind in {Kind.SETUP, Kind.POLICY}:
+        return
+    changed = [change.path for change in subject.changes if change.path.startswith(_JUDGES)]
+    if changed:
+        yield f"it changed what judges: {shown(changed)}"
+
+
+#: Asked of every commit.
+COMMON = (
+    Check("I3", BY_HAND, _lawful_kind),
+    Check("I4", BY_HAND, _one_parent),
+    Check("I5", BY_HAND, _no_strategy),
+    Check("I6", BY_HAND, _expected_head),
+    Check("I3", GO_BACK, _own_paths),
+    Check("I10", BY_POLICY, _judges_unchanged),
+)
+
+
+def _set_up_once(subject: PromotionSubject) -> Iterator[str]:
+    if subject.before.enforced:
+        yield "main was set up already, and what judges changes only by a policy commit"
+
+
+def _policy_with_reason(subject: PromotionSubject) -> Iterator[str]:
+    if not subject.meta.get("reason", "").strip():
+        yield "what judges was changed without a reason"
+
+
+def _judges_left(subject: PromotionSubject) -> Iterator[str]:
+    for path in (names.POLICY, names.HOLDOUT_RULE, names.ENFORCER):
+        try:
+            subject.lake.stat(subject.commit.id, path)
+        except NotFound:
+            yield f"it left main without {path}"
+
+
+def _guards_left(subject: PromotionSubject) -> Iterator[str]:
+    """Yield the actions that guard tags and `main` itself, where a change removed them."""
+    kept = {f"{names.ACTIONS}direct.yaml", f"{names.ACTIONS}tags.yaml"}
+    for change in subject.changes:
+        if change.type == "removed" and change.path in kept:
+            yield f"it left main without {change.path}"
+
+
+def _own_arrival(subject: PromotionSubject) -> Iterator[str]:
+    arrival = subject.meta.get("arrival", "")
+    for change in subject.changes:
+        parsed = names.parse_raw_path(change.path)
+        if change.type == "removed" or (parsed is not None and parsed.arrival != arrival):
+            yield f"the ingest of {arrival or 'nothing'} changed {change.path} ({change.type})"
+
+
+def _validated(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that what came is what the suites passed."""
+    evidence = subject.meta.get("evidence_commit", "")
+    if not names.is_commit_id(evidence):
+        yield "it names no commit with the results of its validation"
+        return
+    try:
+        validation = subject.lake.commit_of(evidence)
+    except NotFound as error:
+        raise Unprovable("the commit with the results of its validation is gone") from error
+    meta = validation.metadata
+    if (meta.get("kind"), meta.get("outcome")) != ("ingest-validation", "passed"):
+        yield f"its validation at {evidence[:12]} did not pass"
+    if meta.get("arrival") != subject.meta.get("arrival"):
+        yield f"another arrival was validated at {evidence[:12]}"
+    came = {change.path for change in subject.changes}
+    other = [c.path for c in subject.lake.diff(evidence, subject.commit.id, names.RAW) if c.path in came]
+    if other:
+        yield f"what came is not what was validated: {shown(other)}"
+
+
+def _no_freeze(subject: PromotionSubject) -> Iterator[str]:
+    """A freeze is the head of a frozen `main`, or gone; nothing ever follows it."""
+    if not is_forward(subject.commit) and subject.commit.id != subject.before.head:
+        yield "changes were merged on top of a rollback under way"
+
+
+def _forward(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that a rollback made forward brought the content of the promotion it names."""
+    if not is_forward(subject.commit):
+        return
+    to = subject.meta.get("to_commit", "")
+    if to not in subject.before.lineage:
+        yield f"it leads to {to[:12] or 'nothing'}, which main did not stand on"
+        return
+    other = [
+        change.path
+        for change in subject.lake.diff(to, subject.commit.id)
+        if not change.path.startswith(_JUDGES)
+    ]
+    if other:
+        yield f"its content is not that of {to[:12]}: {shown(other)}"
+    recorded = subject.meta.get("record_commit", "")
+    record = RollbackRecord.from_json(read_json(subject.lake, recorded, names.ROLLBACK))
+    named = (str(record.number), record.from_commit, record.to_commit)
+    if named != (subject.meta.get("number"), subject.before.commit, to):
+        yield "its record names another rollback"
+
+
+#: Asked of commits of a kind, besides.
+BY_KIND = {
+    Kind.SETUP: (Check("I10", BY_POLICY, _set_up_once), Check("I10", BY_POLICY, _judges_left)),
+    Kind.POLICY: (
+        Check("I10", BY_POLICY, _policy_with_reason),
+        Check("I10", BY_POLICY, _judges_left),
+        Check("I10", BY_POLICY, _guards_left),
+    ),
+    Kind.INGEST: (
+        Check("I7", GO_BACK, _own_arrival),
+        Check("I3", DELIVER_AGAIN, _validated),
+    ),
+    Kind.ROLLBACK: (Check("I12", BY_HAND, _no_freeze), Check("I12", GO_BACK, _forward)),
+}

@@ -1,0 +1,270 @@
+"""What is asked of a promotion: that its record is one, and that its verdict follows from the evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from mlops.runs import names
+from mlops.runs.audit.commits import BY_KIND, DELIVER_AGAIN, GO_BACK, shown
+from mlops.runs.audit.steps import StepChain
+from mlops.runs.audit.subject import Check, Depth, PromotionSubject, Prover, Unprovable
+from mlops.runs.digest import sha256
+from mlops.runs.errors import NotFound
+from mlops.runs.evidence import Interval
+from mlops.runs.gate import verdict as gate
+from mlops.runs.json_values import nulled
+from mlops.runs.main.state import champion_of, parse_json
+from mlops.runs.promotion.attempts import run_of
+from mlops.runs.records import ComparedTo, Kind, Step
+from mlops.runs.statements import Trust
+
+#: Numbers that were computed twice agree to this, relatively.
+TOLERANCE = 1e-9
+
+
+def agree(one: float, other: float) -> bool:
+    """Tell whether two numbers are the same but for rounding; NaN is NaN."""
+    return math.isclose(one, other, rel_tol=TOLERANCE) or (math.isnan(one) and math.isnan(other))
+
+
+def _one_promotion(subject: PromotionSubject) -> Iterator[str]:
+    champion, decision, meta = subject.champion, subject.decision, subject.meta
+    for name, values in {
+        "number": (str(champion.number), meta.get("number")),
+        "run": (champion.run_id, meta.get("run_id"), decision.run_id),
+        "evidence commit": (champion.evidence_commit, meta.get("evidence_commit")),
+        "inputs": (champion.inputs_digest, decision.inputs_digest),
+        "end of training": (champion.trained_until, decision.trained_until),
+    }.items():
+        if len(set(values)) > 1:
+            yield f"champion.json, decision.json and metadata name different {name}: {shown(_texts(values))}"
+
+
+def _texts(values: tuple[Any, ...]) -> list[str]:
+    return [str(value)[:12] for value in dict.fromkeys(values)]
+
+
+def _metrics(subject: PromotionSubject) -> Iterator[str]:
+    stated = nulled(dict(subject.decision.metrics))
+    if nulled(dict(subject.champion.metrics)) != stated:
+        yield "champion.json and decision.json have different metrics"
+    if parse_json(subject.read(names.METRICS), names.METRICS) != stated:
+        yield f"{names.METRICS} and decision.json have different metrics"
+
+
+def _finished_run(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that the evidence commit is the decision of one run, which got that far by its steps."""
+    champion = subject.champion
+    run = run_of(subject.evidence)
+    if run.step is not Step.DECIDED:
+        yield f"its evidence commit is at step {run.step}, not decided"
+    mine = (champion.run_id, champion.inputs_digest, champion.raw_commit)
+    if mine != (run.run_id, run.inputs.digest, run.fork):
+        yield f"its evidence commit belongs to run {run.run_id}, from {run.fork[:12]}"
+    if run.attempt > champion.attempt:  # a later attempt goes on with what an earlier one decided
+        yield f"its evidence commit is of attempt {run.attempt}, after the one that was promoted"
+
+
+def _named_for_its_inputs(subject: PromotionSubject) -> Iterator[str]:
+    if subject.champion.run_id[:12] != subject.champion.inputs_digest[:12]:
+        yield f"run {subject.champion.run_id} is not named for its inputs"
+
+
+def _restored(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that outputs which returned are those of the promotion they are said to be of."""
+    champion, parts = subject.champion, names.parse_run_id(subject.champion.run_id)
+    if bool(champion.restores) != bool(parts and parts.restored):
+        yield f"run {champion.run_id} is not named for it, but restores {champion.restores or 'nothing'}"
+    if not champion.restores:
+        return
+    if not subject.meta.get("reason", "").strip():
+        yield f"it restores promotion {champion.restores} without a reason"
+    tag = names.promotion_tag(champion.restores)
+    try:
+        old = champion_of(subject.lake.read(tag, names.CHAMPION), tag)
+    except NotFound as error:
+        raise Unprovable(f"{tag}, whose outputs it restores, is gone") from error
+    kept = {o.path: o.sha256 for o in old.objects if o.path.startswith(names.MODEL) or o.path == names.TRAIN}
+    now = {o.path: o.sha256 for o in champion.objects if o.path in kept or o.path.startswith(names.MODEL)}
+    other = sorted(path for path in kept.keys() | now.keys() if kept.get(path) != now.get(path))
+    if other:
+        yield f"not what promotion {champion.restores} held: {shown(other)}"
+
+
+def _fork_stands(subject: PromotionSubject) -> Iterator[str]:
+    if subject.champion.raw_commit not in subject.before.lineage:
+        yield f"its run forked from {subject.champion.raw_commit[:12]}, which main did not stand on any more"
+
+
+def _replaces(subject: PromotionSubject) -> Iterator[str]:
+    data, replaced = subject.before.champion, subject.replaced
+    expected = ComparedTo(
+        number=replaced.number if replaced else 0,
+        run_id=replaced.run_id if replaced else "",
+        champion_sha256=sha256(data) if data is not None else "",
+    )
+    for name, to in (
+        (names.CHAMPION, subject.champion.compared_to),
+        (names.DECISION, subject.decision.compared_to),
+    ):
+        if (to.number, to.run_id, to.champion_sha256) != (
+            expected.number,
+            expected.run_id,
+            expected.champion_sha256,
+        ):
+            yield f"{name} says it replaces promotion {to.number}, but main held {expected.number or 'none'}"
+    if subject.champion.compared_to.commit != subject.before.commit:
+        yield "champion.json was made for another head of main"
+
+
+def _objects(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that the objects are the listed ones, byte for byte."""
+    listed = {record.path: record for record in subject.champion.objects}
+    if len(listed) != len(subject.champion.objects):
+        yield "champion.json lists an object twice"
+    if listed.keys() != subject.outputs.keys():
+        yield f"champion.json lists other objects: {shown(sorted(listed.keys() ^ subject.outputs.keys()))}"
+    other: list[str] = []
+    for path in sorted(listed.keys() & subject.outputs.keys()):
+        record, stat = listed[path], subject.outputs[path]
+        same = (record.size_bytes, record.checksum) == (stat.size_bytes, stat.checksum)
+        if not same or record.sha256 != subject.sha256(path):
+            other.append(path)
+    if other:
+        yield f"not what was judged: {shown(other)}"
+
+
+def _decided_on(subject: PromotionSubject) -> Iterator[str]:
+    decision = subject.decision
+    if decision.paired_sha256 != subject.sha256(names.PAIRED):
+        yield f"{names.PAIRED} is not what was decided on"
+    if decision.predictions_sha256 != subject.sha256(names.PREDICTIONS):
+        yield f"{names.PREDICTIONS} is not what was decided on"
+    if subject.before.policy is None or decision.policy_sha256 != sha256(subject.before.policy):
+        yield "it was decided by another policy than the one that was in force"
+
+
+def _on_record(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that what was promoted is what the evidence commit holds, under the tag of its look."""
+    evidence = subject.evidence
+    if subject.before.by_identity and not subject.paired.holdout_id:
+        yield "its evaluation was counted by the bytes of the holdout, not by what the holdout is"
+    tag = names.decision_tag(subject.paired.identity, subject.decision.verdict.look)
+    if evidence.metadata.get("decision_tag") != tag:
+        yield f"its evidence commit is not the one of {tag}"
+    other = [
+        change.path
+        for change in subject.lake.diff(evidence.id, subject.commit.id)
+        if change.path.startswith(names.OUTPUTS)
+    ]
+    if other:
+        yield f"not what the evidence commit holds: {shown(other)}"
+
+
+def _same_champion(subject: PromotionSubject) -> Iterator[str]:
+    paired, replaced = subject.paired, subject.replaced
+    on_purpose = subject.decision.replace_unscorable.strip()
+    if subject.meta.get("replace_unscorable", "") != subject.decision.replace_unscorable:
+        yield "the reason to pass over a champion that cannot be scored is not the one of the decision"
+    if paired.has_champion != (replaced is not None) and not (replaced and on_purpose):
+        yield "it was not compared with the champion that main held"
+    if replaced and paired.has_champion and paired.champion_trained_until != replaced.trained_until:
+        yield "the champion was trained until another time than the evidence says"
+
+
+@dataclass(frozen=True)
+class _Proofs:
+    """The proofs that need the policy, tables or models; without a prover they are left open."""
+
+    prover: Prover | None
+    depth: Depth
+
+    def verdict(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is None or subject.before.policy is None:
+            raise Unprovable("its verdict was not derived again")
+        stated = subject.decision.verdict
+        policy = self.prover.policy(subject.before.policy)
+        derived = gate.decide(subject.paired, policy, look=stated.look)
+        if not stated.promotes:
+            yield "its decision does not promote"
+        if not derived.promotes:
+            yield f"by its evidence it is refused: {derived.sentence}"
+        if not agree(derived.level, stated.level):
+            yield f"look {stated.look} has the error level {derived.level:.6g}, not {stated.level:.6g}"
+        if len(derived.intervals) != len(stated.intervals):
+            yield f"the policy asks for {len(derived.intervals)} comparisons, it has {len(stated.intervals)}"
+        for mine, theirs in zip(derived.intervals, stated.intervals, strict=False):
+            yield from _differences(mine, theirs)
+
+    def paired(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is None:
+            raise Unprovable("its paired losses were not derived again from its predictions")
+        yield from self.prover.paired(subject)
+
+    def holdout(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is None:
+            raise Unprovable("its holdout rows were not selected again")
+        yield from self.prover.holdout(subject)
+
+    def scores(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is not None and self.depth.rescore:
+            yield from self.prover.rescore(subject)
+
+    def rebuilt(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is not None and self.depth.rebuild:
+            yield from self.prover.rebuild(subject)
+
+    def refitted(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is not None and self.depth.refit:
+            yield from self.prover.refit(subject)
+
+    def ingest(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is not None and self.depth.rebuild:
+            yield from self.prover.ingest(subject)
+
+
+def _differences(derived: Interval, stated: Interval) -> Iterator[str]:
+    for field in fields(Interval):
+        mine, theirs = getattr(derived, field.name), getattr(stated, field.name)
+        same = agree(mine, theirs) if isinstance(mine, float) else mine == theirs
+        if not same:
+            yield f"{field.name} of {derived.name} is {mine} by its evidence, {theirs} in its decision"
+
+
+def checks_by_kind(
+    prover: Prover | None, depth: Depth, trust: Trust | None
+) -> Mapping[Kind, tuple[Check, ...]]:
+    """Return what is asked of each kind of change; without a prover, what needs tables is left unproved."""
+    proofs = _Proofs(prover, depth)
+    ingest = Check("I3", DELIVER_AGAIN, proofs.ingest)
+    return {
+        **BY_KIND,
+        Kind.INGEST: (*BY_KIND[Kind.INGEST], ingest),
+        Kind.PROMOTION: _promotion_checks(proofs, StepChain(trust)),
+    }
+
+
+def _promotion_checks(proofs: _Proofs, steps: StepChain) -> tuple[Check, ...]:
+    return (
+        Check("I3", GO_BACK, _one_promotion),
+        Check("I3", GO_BACK, _metrics),
+        Check("I3", GO_BACK, _objects),
+        Check("I3", GO_BACK, _finished_run),
+        Check("I3", GO_BACK, steps),
+        Check("I3", GO_BACK, proofs.rebuilt),
+        Check("I3", GO_BACK, proofs.refitted),
+        Check("I6", GO_BACK, _replaces),
+        Check("I7", GO_BACK, _named_for_its_inputs),
+        Check("I7", GO_BACK, _restored),
+        Check("I7", GO_BACK, _fork_stands),
+        Check("I8", GO_BACK, _same_champion),
+        Check("I8", GO_BACK, proofs.holdout),
+        Check("I9", GO_BACK, _decided_on),
+        Check("I9", GO_BACK, _on_record),
+        Check("I9", GO_BACK, proofs.paired),
+        Check("I9", GO_BACK, proofs.verdict),
+        Check("I9", GO_BACK, proofs.scores),
+    )

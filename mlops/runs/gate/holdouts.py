@@ -1,0 +1,115 @@
+"""The identity of a holdout, by which its evaluations are counted, and the number of the next evaluation.
+
+Evaluations are counted by what the holdout is, not by its bytes: a correction or another delivery of the same
+period is the same holdout. A holdout that is a period of time is identified by that period. One that is a
+share of the row keys grows with every arrival; it counts as another one only when it has doubled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mlops.runs import names
+from mlops.runs.digest import digest_of
+from mlops.runs.errors import Corrupt, NotFound
+from mlops.runs.evidence import Paired
+from mlops.runs.main.state import MainState, parse_json, read_optional
+from mlops.runs.ports import Commit, Judge, Lake, Ports
+from mlops.runs.records import HoldoutRule
+from mlops.runs.upkeep.forget import requests
+
+#: Metadata key of a decision's commit: the identity of the holdout that it was decided on.
+HOLDOUT_KEY = "holdout_id"
+
+#: An enforcer that looks for this field counts evaluations by identity; an older one counts them by bytes.
+_BY_IDENTITY = b"holdout_id"
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """What is on record about a holdout.
+
+    Attributes:
+        next: Number of the next evaluation, from 1.
+        continues: Record tag of the evaluation before it, where that has another id; else empty.
+    """
+
+    next: int
+    continues: str = ""
+
+
+def identity_of(rule: HoldoutRule, paired: Paired) -> str:
+    """Return the identity of the holdout that evidence is about, by the rule that selected it.
+
+    Raises:
+        Corrupt: The evidence does not say when the holdout begins.
+    """
+    if rule.kind == "hash":
+        return digest_of({"kind": "hash", "fraction": rule.fraction, "doublings": paired.rows.bit_length()})
+    begins = _period(paired.holdout_from, rule.period)
+    return digest_of({"kind": "period", "column": rule.column, "period": rule.period, "begins": begins})
+
+
+def _period(begins: str, period: str) -> str:
+    """Return the first day of the period that a time is in, by the calendar that the time is written in."""
+    try:
+        day = datetime.fromisoformat(begins).date()
+    except ValueError as error:
+        raise Corrupt(f"the holdout begins at {begins!r}, which is no time", where=names.PAIRED) from error
+    first = {"month": day.replace(day=1), "week": day - timedelta(days=day.weekday())}
+    return first.get(period, day).isoformat()
+
+
+def counts_by_identity(lake: Lake, ref: str) -> bool:
+    """Tell whether the enforcer at a commit counts evaluations by identity rather than by bytes."""
+    return _BY_IDENTITY in (read_optional(lake, ref, names.ENFORCER) or b"")
+
+
+def evaluations(ports: Ports, judge: Judge, state: MainState, paired: Paired) -> Evaluations:
+    """Return which evaluation of its holdout the next decision is.
+
+    The numbers of runs that were forgotten stay taken. Evaluations that an older version counted by bytes
+    count as well: the next one goes on from the highest of them.
+    """
+    tags = dict(state.tags) | dict.fromkeys(_freed(ports, state.tags), "")
+    taken = dataclasses.replace(state, tags=tags)
+    number, continues = taken.next_look(paired.identity), ""
+    if paired.holdout_id:
+        for holdout in _by_bytes(ports.lake, judge, tags, paired.holdout_id):
+            following = taken.next_look(holdout)
+            if following > number:
+                number, continues = following, names.decision_tag(holdout, following - 1)
+    return Evaluations(number, continues)
+
+
+def _freed(ports: Ports, tags: Mapping[str, str]) -> Iterator[str]:
+    for request in requests(ports.lake, tags).values():
+        yield from request.tags
+
+
+def _by_bytes(lake: Lake, judge: Judge, tags: Mapping[str, str], holdout_id: str) -> Iterator[str]:
+    """Yield the ids under which evaluations of this holdout were counted by its bytes."""
+    seen: set[str] = set()
+    for tag, at in tags.items():
+        look = names.parse_decision_tag(tag)
+        if look is None or not at or look.holdout in seen or look.holdout == holdout_id[:12]:
+            continue
+        commit = lake.commit_of(at)
+        if HOLDOUT_KEY in commit.metadata:
+            seen.add(look.holdout)
+        elif (found := _identity_at(lake, judge, commit)) is not None:
+            seen.add(look.holdout)
+            if found == holdout_id:
+                yield look.holdout
+
+
+def _identity_at(lake: Lake, judge: Judge, commit: Commit) -> str | None:
+    """Return the identity of the holdout of a decision that was counted by bytes; None if it is unknown."""
+    try:
+        paired = Paired.from_json(parse_json(lake.read(commit.id, names.PAIRED), names.PAIRED))
+        return judge.holdout_id(commit.id, paired)
+    except (Corrupt, NotFound):
+        return None  # it was forgotten, or is not a decision

@@ -1,0 +1,84 @@
+"""A verdict in words: one sentence for each reason, with the numbers it rests on and without units."""
+
+from __future__ import annotations
+
+import math
+
+from mlops.runs.errors import bounded
+from mlops.runs.evidence import ALL_ROWS, Interval, Metric
+from mlops.runs.gate.checks import Comparison
+
+_TITLES = {Metric.MAE: "MAE", Metric.RMSE: "RMSE", Metric.BIAS: "Absolute bias"}
+
+
+def gain(comparison: Comparison, interval: Interval) -> str:
+    """Return a gain and its interval, a sentence without its full stop."""
+    return (
+        f"{_measured(comparison, interval)}: gain {_number(interval.difference, interval)}, "
+        f"{_percent(interval.level)} interval {_number(interval.lower, interval)} "
+        f"to {_number(interval.upper, interval)}"
+    )
+
+
+def no_gain(comparison: Comparison, interval: Interval) -> str:
+    """Return why a tie or a loss is refused."""
+    return (
+        f"{gain(comparison, interval)}; it must be better than the {interval.against}, a tie is not enough."
+    )
+
+
+def gain_too_small(comparison: Comparison, interval: Interval) -> str:
+    """Return why a gain is refused that is not worth it."""
+    return f"{gain(comparison, interval)}; the gain must be above {interval.bound:g}."
+
+
+def not_significant(comparison: Comparison, interval: Interval) -> str:
+    """Return why a gain is refused that may be chance."""
+    return f"{gain(comparison, interval)}; the interval does not lie above zero, so the gain may be chance."
+
+
+def beats(comparison: Comparison, interval: Interval, remark: str) -> str:
+    """Return that a gain is enough."""
+    return f"{gain(comparison, interval)}{remark}."
+
+
+def guard_failed(comparison: Comparison, interval: Interval) -> str:
+    """Return why an increase cannot be accepted."""
+    increase, upper = _number(interval.difference, interval), _number(interval.upper, interval)
+    return (
+        f"{_measured(comparison, interval)}: increase {increase}, {_percent(interval.level)} interval up to "
+        f"{upper}, which must stay below {interval.bound:g}."
+    )
+
+
+def not_computable(comparison: Comparison) -> str:
+    """Return that numbers left the range of floating point."""
+    return (
+        f"The interval of the {bounded(comparison.name, 80)} cannot be computed: its numbers are too large."
+    )
+
+
+def _measured(comparison: Comparison, interval: Interval) -> str:
+    where = "" if comparison.slice == ALL_ROWS else f" where {bounded(comparison.slice, 80)}"
+    candidate, other = _number(interval.candidate, interval), _number(interval.other, interval)
+    return (
+        f"{_TITLES[comparison.metric]} {candidate} against the {interval.against}'s {other} "
+        f"on {interval.rows:,} rows of {interval.clusters} clusters{where}"
+    )
+
+
+def _number(value: float, interval: Interval) -> str:
+    """Return a number of an interval with the decimals at which its difference shows two digits."""
+    size = max(abs(interval.candidate), abs(interval.other))
+    finest = abs(interval.difference) or interval.std_error or size or 1.0
+    decimals = max(2, 1 - math.floor(math.log10(finest)))
+    if decimals > 12 or size >= 1e12:
+        return f"{value:.6g}"
+    text = f"{value:,.{decimals}f}"
+    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text
+
+
+def _percent(level: float) -> str:
+    """Return the confidence that an error level leaves, with enough decimals not to read 100 %."""
+    decimals = min(12, max(1, 1 - math.floor(math.log10(100 * level))))
+    return f"{100 - 100 * level:.{decimals}f}".rstrip("0").rstrip(".") + " %"

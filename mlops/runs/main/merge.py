@@ -1,0 +1,47 @@
+"""Merging into `main`, signed: on exactly the head that everything was checked against."""
+
+from __future__ import annotations
+
+from mlops.runs import names
+from mlops.runs.errors import Frozen, LakeError, MainMoved, Unlawful
+from mlops.runs.main.state import MainState
+from mlops.runs.ports import Ports
+from mlops.runs.record.changes import Proposal, merge_metadata
+
+__all__ = ["Proposal", "merge_into_main"]
+
+#: What the enforcer's sentence starts with while a rollback is under way.
+FROZEN_MARK = "frozen:"
+
+
+def merge_into_main(ports: Ports, state: MainState, proposal: Proposal) -> str:
+    """Sign a change and merge it into `main` if its head is still that of ``state``; return the merge's id.
+
+    Every change of `main` is made here. Its statement is in the merge's own metadata, so that change and
+    statement land together or not at all.
+
+    The enforcer runs against the head that the server read at the start of an attempt, but sees tags as they
+    are: while another merge lands it may object to that one's number or hold before the server notices that
+    `main` has moved. Such an objection says no more than that, and the caller checks again. So it is where
+    the server finds that there is nothing to merge, because `main` holds that content by now.
+
+    Raises:
+        Frozen: A rollback has put `main` where it is and is not settled yet.
+        MainMoved: `main` is at another commit.
+        Unlawful: The enforcer refused, and `main` has not moved.
+        LakeError: The server refused, and `main` has not moved.
+        Untrusted: `main` has signed statements, but none by a trusted key.
+    """
+    lake, metadata = ports.lake, merge_metadata(ports, state, proposal)
+    try:
+        return lake.merge(proposal.source, names.MAIN, proposal.message, metadata)
+    except LakeError as refused:
+        if type(refused) not in {LakeError, Unlawful}:
+            raise
+        head = lake.head(names.MAIN)
+        if head == state.head:
+            if FROZEN_MARK in refused.what:
+                todo = "run `mlops reconcile` to finish it"
+                raise Frozen("a rollback is under way", where=names.MAIN, todo=todo) from refused
+            raise
+        raise MainMoved(f"main is at {head[:12]} by now: {refused.what}", where=names.MAIN) from refused

@@ -1,0 +1,229 @@
+"""Deciding: scores become evidence, evidence a verdict, and the verdict a record that nobody can take back.
+
+The k-th look at a holdout spends its share of the error level, so a look is claimed by creating its tag,
+which only one run can do. Until the tag exists the decision does not count; a run that loses the claim
+decides again at the level of the next look.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from mlops.runs import names
+from mlops.runs.digest import document, sha256
+from mlops.runs.errors import Conflict, ProtocolMisuse, bounded
+from mlops.runs.evidence import Decision, Finding, Outcome, Paired, Reason, Verdict
+from mlops.runs.gate import verdict as gate
+from mlops.runs.gate.holdouts import HOLDOUT_KEY, counts_by_identity, evaluations
+from mlops.runs.json_values import nulled
+from mlops.runs.main.state import MainState, parse_json, read_json, read_main
+from mlops.runs.ports import Commit, Evaluation, Judge, Lake, Ports
+from mlops.runs.promotion.attempts import finish_step, promotion_of
+from mlops.runs.promotion.step_statements import Written
+from mlops.runs.records import Champion, Run, Step
+
+#: Other runs may claim the same look first; each loss means that one of them got on.
+_CLAIM_ROUNDS = 50
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A decision on record.
+
+    Attributes:
+        run: The run; its head is the evidence commit or follows it.
+        evidence_commit: The commit that holds the decision and all it was computed from.
+        decision: What was decided.
+        landed: Whether `main` has it already, by whichever attempt made it.
+    """
+
+    run: Run
+    evidence_commit: str
+    decision: Decision
+    landed: bool = False
+
+
+def current(ports: Ports, run: Run) -> Decided:
+    """Return the decision that is on record at the run's head.
+
+    Raises:
+        ProtocolMisuse: The run has not been decided.
+    """
+    if not run.reached(Step.DECIDED):
+        raise ProtocolMisuse("not decided yet", where=run.branch)
+    metadata = ports.lake.commit_of(run.head).metadata
+    evidence = metadata.get("evidence_commit") or run.head
+    decision = Decision.from_json(read_json(ports.lake, evidence, names.DECISION))
+    return Decided(run, evidence, decision)
+
+
+def promoted_by(lake: Lake, run: Run, merge: Commit) -> Decided:
+    """Return the decision by which a commit of `main` promoted a run; not every attempt need have made it."""
+    decision = Decision.from_json(read_json(lake, merge.id, names.DECISION))
+    return Decided(run, merge.metadata["evidence_commit"], decision, landed=True)
+
+
+def decide(ports: Ports, judge: Judge, run: Run, *, replace_unscorable: str = "") -> Decided:
+    """Compare a trained run with the champion on `main` now, and put the decision on record.
+
+    Afterwards the evidence is a commit of the run's branch, tagged ``decision-<holdout>-<k>``. A decision
+    that was committed but not tagged when a process died is tagged now if its look is still free. A run that
+    is on `main` by now (an earlier attempt's merge may land late) is not compared with itself: the decision
+    that it was promoted by is returned.
+
+    Args:
+        ports: The outside.
+        judge: Scores.
+        run: The run, trained at least.
+        replace_unscorable: Why a champion that cannot be scored may be replaced by whoever beats the
+            baseline; without a reason such a champion bars every candidate.
+    """
+    for _ in range(_CLAIM_ROUNDS):
+        state = read_main(ports.lake)
+        landed = promotion_of(ports.lake, state, run)
+        if landed is not None:
+            return promoted_by(ports.lake, run, landed)
+        decided = _committed(ports, state, run, replace_unscorable) or _evaluate(
+            ports, judge, state, run, replace_unscorable
+        )
+        if _claim(ports, decided):
+            return decided
+        run = decided.run
+    raise ProtocolMisuse("other runs keep claiming the looks at this holdout", where=run.branch)
+
+
+def _committed(ports: Ports, state: MainState, run: Run, replace_unscorable: str) -> Decided | None:
+    """Return the decision at the run's head if it still stands and its look is free or its own."""
+    if not run.reached(Step.DECIDED):
+        return None
+    decided = current(ports, run)
+    if not still_stands(ports, state, decided) or (replace_unscorable and is_unscorable(decided.decision)):
+        return None
+    tag = _tag(ports, decided)
+    return decided if state.tags.get(tag, decided.evidence_commit) == decided.evidence_commit else None
+
+
+def is_unscorable(decision: Decision) -> bool:
+    """Tell whether a decision is a refusal for no other reason than that the champion cannot be scored."""
+    return [f.reason for f in decision.verdict.findings] == [Reason.CHAMPION_UNSCORABLE]
+
+
+def still_stands(ports: Ports, state: MainState, decided: Decided) -> bool:
+    """Tell whether a decision was made against the champion and by the policy that `main` has now."""
+    policy = sha256(ports.lake.read(state.head, names.POLICY))
+    return (
+        decided.decision.compared_to.champion_sha256 == state.champion_sha256
+        and decided.decision.policy_sha256 == policy
+    )
+
+
+def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_unscorable: str) -> Decided:
+    """Score, decide, and commit the evidence on the run's branch."""
+    champion: tuple[str, Champion] | None = (state.head, state.champion) if state.champion else None
+    evaluation = judge.evaluate(run, run.head, champion)
+    if not counts_by_identity(ports.lake, state.head):
+        evaluation = dataclasses.replace(
+            evaluation, paired=dataclasses.replace(evaluation.paired, holdout_id="")
+        )
+    before = evaluations(ports, judge, state, evaluation.paired)
+    look = before.next
+    policy_bytes = ports.lake.read(state.head, names.POLICY)
+    policy = judge.policy(policy_bytes)
+    replaced = replace_unscorable if evaluation.unscorable else ""
+    verdict = (
+        _barred(state, run, look)
+        or _unscorable(evaluation, look, replaced)
+        or gate.decide(evaluation.paired, policy, look=look)
+    )
+    paired_bytes = document(evaluation.paired.to_json())
+    decision = Decision(
+        run_id=run.run_id,
+        inputs_digest=run.inputs.digest,
+        compared_to=state.compared_to,
+        paired_sha256=sha256(paired_bytes),
+        predictions_sha256=sha256(evaluation.predictions),
+        policy_sha256=sha256(policy_bytes),
+        candidate_commit=run.head,
+        trained_until=evaluation.paired.candidate_trained_until,
+        verdict=verdict,
+        decided_at_s=ports.clock.now_s(),
+        metrics=evaluation.metrics,
+        replace_unscorable=replaced,
+        continues=before.continues,
+    )
+    objects = _write(ports, judge, run, decision, paired_bytes, evaluation)
+    read = {**evaluation.read, names.POLICY: sha256(policy_bytes), names.CHAMPION: state.champion_sha256}
+    tag = names.decision_tag(evaluation.paired.identity, look)
+    extra = {
+        "outcome": str(verdict.outcome),
+        "reason": str(verdict.findings[0].reason),
+        "decision_tag": tag,
+        "compared_to": str(state.compared_to.number),
+        **({HOLDOUT_KEY: evaluation.paired.holdout_id} if evaluation.paired.holdout_id else {}),
+    }
+    message = f"Decide on run {run.run_id}: {verdict.outcome}"
+    run = finish_step(ports, run, Step.DECIDED, message, extra, written=Written(objects, read=read))
+    return Decided(run, run.head, decision)
+
+
+def _barred(state: MainState, run: Run, look: int) -> Verdict | None:
+    """Return a refusal where something else than the numbers already bars the run."""
+    if state.is_revoked(run.run_id):
+        finding = Finding(Reason.REVOKED, f"Run {run.run_id} was rolled back and does not return by itself.")
+        return Verdict(Outcome.REFUSE, (finding,), look=look)
+    if names.restored_tag(run.run_id) in state.tags:
+        return None
+    revoked = {tag.removeprefix("revoked-")[:12] for tag in state.tags if names.parse_revoked_tag(tag)}
+    if run.inputs.digest[:12] in revoked:
+        sentence = "A run with the same inputs was rolled back; other data, code or parameters are needed."
+        return Verdict(Outcome.REFUSE, (Finding(Reason.REPEATS_ROLLED_BACK, sentence),), look=look)
+    return None
+
+
+def _unscorable(evaluation: Evaluation, look: int, replaced: str) -> Verdict | None:
+    """Return a refusal where nobody can say whether the candidate is better, and nobody let that pass."""
+    if not evaluation.unscorable or replaced:
+        return None
+    sentence = f"The champion cannot be scored, so nothing can be compared with it: {evaluation.unscorable}."
+    return Verdict(Outcome.REFUSE, (Finding(Reason.CHAMPION_UNSCORABLE, bounded(sentence)),), look=look)
+
+
+def _write(
+    ports: Ports, judge: Judge, run: Run, decision: Decision, paired: bytes, evaluation: Evaluation
+) -> dict[str, str]:
+    """Write the evidence on the run's branch; return path to SHA-256."""
+    lake, branch = ports.lake, run.branch
+    digests: dict[str, str] = {}
+    if evaluation.holdout_source:
+        lake.copy(branch, names.HOLDOUT, evaluation.holdout_source, names.HOLDOUT)
+        digests[names.HOLDOUT] = lake.sha256(evaluation.holdout_source, names.HOLDOUT)
+    files = {
+        names.PREDICTIONS: evaluation.predictions,
+        names.PAIRED: paired,
+        names.METRICS: document(nulled(dict(evaluation.metrics))),
+        names.DECISION: document(decision.to_json()),
+        names.RUN_PAGE: judge.page(run, decision),
+    }
+    for path, data in files.items():
+        lake.write(branch, path, data)
+        digests[path] = sha256(data)
+    return digests
+
+
+def _tag(ports: Ports, decided: Decided) -> str:
+    paired = Paired.from_json(
+        parse_json(ports.lake.read(decided.evidence_commit, names.PAIRED), names.PAIRED)
+    )
+    return names.decision_tag(paired.identity, decided.decision.verdict.look)
+
+
+def _claim(ports: Ports, decided: Decided) -> bool:
+    """Create the decision's tag; return whether it is now (or was already) this decision's."""
+    tag = _tag(ports, decided)
+    try:
+        ports.lake.create_tag(tag, decided.evidence_commit)
+    except Conflict:
+        return ports.lake.tags(tag).get(tag) == decided.evidence_commit
+    ports.tell(f"{tag}: {decided.decision.verdict.outcome}")
+    return True

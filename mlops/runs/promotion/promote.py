@@ -1,0 +1,278 @@
+"""Promoting: the decided run's outputs become `main`'s, on exactly the head that all was checked against.
+
+Each round takes the head of `main`, checks everything against it and merges with that head as
+``expected_head``; the enforcer refuses the merge if `main` has moved, and the next round starts from the new
+head. Where the champion has changed in between, the run is decided again (never trained again) first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mlops.runs import names
+from mlops.runs.digest import document, sha256
+from mlops.runs.errors import Conflict, Corrupt, Frozen, MainMoved, NotPromoted, OnHold, Unlawful
+from mlops.runs.evidence import Decision, Reason
+from mlops.runs.main.merge import Proposal, merge_into_main
+from mlops.runs.main.state import MainState, Since, read_main, since
+from mlops.runs.ports import Judge, Lake, Ports
+from mlops.runs.promotion.attempts import carried, check_not_fenced, finish_step, promotion_of
+from mlops.runs.promotion.decision import Decided, current, decide, promoted_by, still_stands
+from mlops.runs.promotion.step_statements import Written
+from mlops.runs.records import Champion, Kind, ObjectRecord, Run, Step
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """How an attempt to promote ended.
+
+    Attributes:
+        run: The run, with its head at the last commit made for it.
+        decision: The decision that counted in the end.
+        evidence_commit: The commit that holds it.
+        merge_commit: The commit of `main`; empty where the gate refused.
+        number: Its sequence number; 0 where the gate refused.
+        decided_again: How often a moved champion or policy made another decision necessary.
+    """
+
+    run: Run
+    decision: Decision
+    evidence_commit: str
+    merge_commit: str = ""
+    number: int = 0
+    decided_again: int = 0
+
+
+def promote(
+    ports: Ports, judge: Judge, run: Run, *, rounds: int = 20, replace_unscorable: str = ""
+) -> Promotion:
+    """Bring a decided run to its end: merged into `main`, or refused on record.
+
+    Args:
+        ports: The outside.
+        judge: Decides again where that is needed.
+        run: A run at step decided or sealed.
+        rounds: How often a moved `main` is tried again.
+        replace_unscorable: As in `mlops.runs.promotion.decision.decide`.
+
+    Raises:
+        NotPromoted: The run was rolled back.
+        Frozen: A rollback is under way.
+        OnHold: Promotions are stopped.
+        Unlawful: The run's branch changes what judges it, or it forked from a commit that was dropped.
+        MainMoved: `main` moved in every round.
+    """
+    decided, again = _on_record(ports, run), 0
+    for _ in range(rounds):
+        state = read_main(ports.lake)
+        landed = promotion_of(ports.lake, state, run)
+        if landed is not None:
+            number = int(landed.metadata["number"])
+            return _ended(promoted_by(ports.lake, run, landed), again, landed.id, number)
+        _refuse_revoked(state, run)
+        before, decided = decided, decide(ports, judge, decided.run, replace_unscorable=replace_unscorable)
+        again += before.evidence_commit != decided.evidence_commit
+        if not decided.decision.verdict.promotes:
+            return _ended(decided, again)
+        if decided.landed or not still_stands(ports, state, decided):
+            continue  # another attempt has landed or the champion changed: all is checked against main anew
+        passed = _check(ports, state, decided.run)
+        try:
+            source = _source(ports, state, passed, decided)
+            decided = source.decided  # if main moves now, the run goes on from the commit that sealed it
+            _merge(ports, state, source)
+        except (MainMoved, Conflict) as moved:
+            ports.tell(f"main moved while run {run.run_id} was being promoted: {moved.what}")
+        except Unlawful:
+            # A rollback may have brought `main` back to the head that was checked, or be about to move it.
+            if _same(state, read_main(ports.lake), run):
+                raise
+    raise MainMoved(
+        f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run the same command again"
+    )
+
+
+def _same(before: MainState, now: MainState, run: Run) -> bool:
+    """Tell whether nothing has come since that a promotion is numbered by, or that bars it."""
+    told = [(s.next_number, s.on_hold, s.is_revoked(run.run_id)) for s in (before, now)]
+    return told[0] == told[1]
+
+
+def _on_record(ports: Ports, run: Run) -> Decided:
+    """Return the decision on the run; this attempt has none where an earlier one's merge landed late."""
+    if not run.reached(Step.DECIDED):
+        state = read_main(ports.lake)
+        landed = promotion_of(ports.lake, state, run)
+        if landed is not None:
+            return promoted_by(ports.lake, run, landed)
+        _refuse_revoked(state, run)  # it landed and was rolled back
+    return current(ports, run)
+
+
+def _ended(decided: Decided, again: int, merge_commit: str = "", number: int = 0) -> Promotion:
+    return Promotion(decided.run, decided.decision, decided.evidence_commit, merge_commit, number, again)
+
+
+def _refuse_revoked(state: MainState, run: Run) -> None:
+    if state.is_revoked(run.run_id):
+        raise NotPromoted(
+            f"{Reason.REVOKED}: run {run.run_id} was rolled back",
+            where=run.branch,
+            todo="change the data, the code or the parameters",
+        )
+
+
+def check_open(state: MainState) -> None:
+    """Return if `main` takes promotions at all, else raise `Frozen` or `OnHold`."""
+    if state.rollback is not None:
+        raise Frozen("a rollback is under way", where=names.MAIN, todo="run `mlops reconcile` to finish it")
+    if state.on_hold:
+        raise OnHold(
+            "promotions are stopped since a rollback", where=names.MAIN, todo="`mlops resume --reason …`"
+        )
+
+
+def _check(ports: Ports, state: MainState, run: Run) -> Since:
+    """Return what came to `main` since the fork, or raise what bars every promotion of this run now."""
+    check_open(state)
+    check_not_fenced(ports.lake, run)
+    passed = since(ports.lake, state.head, run.fork)
+    if not passed.reached:
+        raise Unlawful(
+            "it forked from a commit that a rollback dropped", where=run.branch, todo="start a new run"
+        )
+    for prefix in (names.GATE, names.ACTIONS):
+        changed = ports.lake.diff(run.fork, run.head, prefix)
+        if changed:
+            raise Unlawful(f"the run changed {changed[0].path}, which judges it", where=run.branch)
+    return passed
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A commit to merge: the outputs of a decided run, with a record for the head that was checked."""
+
+    decided: Decided
+    champion: Champion
+    commit: str
+
+
+def _source(ports: Ports, state: MainState, passed: Since, decided: Decided) -> _Source:
+    """Return what to merge: the run's own commit where only raw data came since it forked, else a new one."""
+    champion = _champion(ports.lake, state, decided)
+    _check_recorded(decided, champion)
+    if passed.only_arrivals:
+        run = _seal(ports, decided.run, champion, decided)
+        return _Source(dataclasses.replace(decided, run=run), champion, run.head)
+    return _Source(decided, champion, _lay_on(ports, state, champion, decided))
+
+
+def _merge(ports: Ports, state: MainState, source: _Source) -> None:
+    """Merge a promotion onto the head that was checked; returns only if it is on `main`."""
+    champion = source.champion
+    proposal = _proposal(ports.lake, state, champion, source.decided, source.commit)
+    merged = merge_into_main(ports, state, proposal)
+    ports.tell(f"main: promotion {champion.number} at {merged[:12]}")
+
+
+def _proposal(lake: Lake, state: MainState, champion: Champion, decided: Decided, source: str) -> Proposal:
+    """Return the change that a promotion makes: all its objects, instead of those of the one before."""
+    brought = {record.path: record.sha256 for record in champion.objects}
+    before = {record.path for record in state.champion.objects} if state.champion else set[str]()
+    inputs = decided.run.inputs
+    return Proposal(
+        Kind.PROMOTION,
+        source,
+        f"Promote run {champion.run_id} as number {champion.number}",
+        {**brought, names.CHAMPION: sha256(document(champion.to_json()))},
+        {
+            "run_id": champion.run_id,
+            "evidence_commit": champion.evidence_commit,
+            "number": str(champion.number),
+            **_exceptions(lake, champion, decided.decision),
+        },
+        tuple(before - brought.keys()),
+        {
+            "decision_sha256": brought.get(names.DECISION, ""),
+            "policy_sha256": decided.decision.policy_sha256,
+            "inputs": {**dataclasses.asdict(inputs), "digest": inputs.digest},
+        },
+    )
+
+
+def _check_recorded(decided: Decided, champion: Champion) -> None:
+    """Return if what is promoted is what the steps of the run recorded, else raise `Corrupt`."""
+    recorded = {p: d for p, d in decided.run.outputs.items() if p.startswith(names.OUTPUTS)}
+    found = {record.path: record.sha256 for record in champion.objects}
+    other = sorted(p for p in recorded.keys() | found.keys() if recorded.get(p) != found.get(p))
+    if other:
+        raise Corrupt(
+            f"{other[0]} is not what the run's own steps recorded",
+            where=f"{decided.run.branch} at {decided.evidence_commit[:12]}",
+            todo="run the same command again: it goes on from the last step that the record proves",
+        )
+
+
+def _exceptions(lake: Lake, champion: Champion, decision: Decision) -> dict[str, str]:
+    """Return what a promotion says about the explicit command that it came by, if it did."""
+    said: dict[str, str] = {}
+    if champion.restores:
+        asked = lake.commit_of(names.restored_tag(champion.run_id))
+        said = {"restores": str(champion.restores), "reason": asked.metadata.get("reason", "")}
+    if decision.replace_unscorable:
+        said["replace_unscorable"] = decision.replace_unscorable
+    return said
+
+
+def _champion(lake: Lake, state: MainState, decided: Decided) -> Champion:
+    run, decision = decided.run, decided.decision
+    return Champion(
+        number=state.next_number,
+        run_id=run.run_id,
+        attempt=run.attempt,
+        evidence_commit=decided.evidence_commit,
+        compared_to=state.compared_to,
+        inputs_digest=run.inputs.digest,
+        trained_until=decision.trained_until,
+        raw_commit=run.fork,
+        objects=records(lake, decided.evidence_commit, names.OUTPUTS),
+        metrics=decision.metrics,
+        restores=run.restores,
+    )
+
+
+def records(lake: Lake, commit: str, prefixes: Sequence[str]) -> tuple[ObjectRecord, ...]:
+    """Return size, checksum and SHA-256 of every object of a commit below the prefixes, ascending by path."""
+    stats = [stat for prefix in prefixes for stat in lake.list(commit, prefix)]
+    return tuple(
+        ObjectRecord(s.path, s.size_bytes, s.checksum, lake.sha256(commit, s.path))
+        for s in sorted(stats, key=lambda s: s.path)
+    )
+
+
+def _seal(ports: Ports, run: Run, champion: Champion, decided: Decided) -> Run:
+    """Return the run with a commit of its branch that adds ``champion.json`` to the evidence."""
+    data = document(champion.to_json())
+    ports.lake.write(run.branch, names.CHAMPION, data)
+    extra = {**carried(ports.lake, run), "evidence_commit": decided.evidence_commit}
+    message, written = (
+        f"Seal run {run.run_id} as number {champion.number}",
+        Written({names.CHAMPION: sha256(data)}),
+    )
+    return finish_step(ports, run, Step.SEALED, message, extra, written=written)
+
+
+def _lay_on(ports: Ports, state: MainState, champion: Champion, decided: Decided) -> str:
+    """Return a commit of a branch of its own: `main`'s head with the run's outputs in place of its own."""
+    lake, branch = ports.lake, names.promote_branch(champion.run_id, ports.nonce())
+    lake.create_branch(branch, state.head)
+    outputs = {record.path for record in champion.objects}
+    before = {stat.path for prefix in names.OUTPUTS for stat in lake.list(state.head, prefix)}
+    lake.remove(branch, sorted(before - outputs))
+    for path in sorted(outputs):
+        lake.copy(branch, path, decided.evidence_commit, path)
+    lake.write(branch, names.CHAMPION, document(champion.to_json()))
+    metadata = {"kind": "promote", "run_id": champion.run_id, "evidence_commit": champion.evidence_commit}
+    return lake.commit(branch, f"Lay run {champion.run_id} on {state.head[:12]}", metadata)

@@ -1,0 +1,236 @@
+"""Restoring: the outputs of an old promotion come back through the gate, under a new number.
+
+This is how a rollback is undone, and the one way in which a revoked run's outputs return. It is a run of its
+own, whose id is the old one's with ``r<k>`` appended and whose inputs are the same; it computes nothing, but
+takes training rows and model from the old promotion. A tag ``restored-<run id>``, at a commit that holds the
+reason, is there before anything else: without it the enforcer lets no such run pass. From then on it is
+judged like every other: by the suites and the policy of today, against the champion of today.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mlops.runs import names
+from mlops.runs.digest import sha256
+from mlops.runs.errors import InputError, NotFound
+from mlops.runs.main.notes import keep_note
+from mlops.runs.main.state import MainState, champion_of, read_main, read_optional
+from mlops.runs.names import RunParts
+from mlops.runs.ports import Judge, Lake, Ports
+from mlops.runs.promotion.attempts import (
+    attempts_of,
+    carried,
+    finish_step,
+    is_over,
+    latest_run,
+    open_run,
+    promotion_of,
+)
+from mlops.runs.promotion.decision import current, decide
+from mlops.runs.promotion.promote import Promotion, check_open, promote
+from mlops.runs.promotion.step_commits import run_of
+from mlops.runs.promotion.step_statements import Written
+from mlops.runs.record.promotion import check_promotion
+from mlops.runs.records import Champion, Run, RunInputs, Step
+
+
+@dataclass(frozen=True)
+class Old:
+    """A promotion whose outputs are to return.
+
+    Attributes:
+        number: Its number.
+        commit: The commit that was on `main` then.
+        champion: What it promoted.
+        inputs: What its run computed from.
+        parts: The parts of its run's id.
+    """
+
+    number: int
+    commit: str
+    champion: Champion
+    inputs: RunInputs
+    parts: RunParts
+
+
+#: Kind of the note that asks for old outputs to return.
+RESTORE_REQUEST = "restore-request"
+
+#: Returns the content of the holdout to judge by, or None for the one that the old promotion was judged by.
+Holdout = Callable[[Run, Old], bytes | None]
+#: Holds the rows of a run against the suites of `main`, and returns it at step validated.
+Validate = Callable[[Run], Run]
+
+
+def old_promotion(lake: Lake, state: MainState, number: int) -> Old:
+    """Return the promotion with this number, whether `main` still stands on it or not.
+
+    Raises:
+        InputError: There is none, its run was forgotten, or its evidence was removed.
+    """
+    commit = state.tags.get(names.promotion_tag(number))
+    data = read_optional(lake, commit, names.CHAMPION) if commit else None
+    if commit is None or data is None:
+        what = "its run was forgotten" if commit else "no promotion has this number"
+        raise InputError(what, where=f"promotion {number}", todo="see `mlops log`")
+    champion = champion_of(data, commit)
+    parts = names.parse_run_id(champion.run_id) or RunParts(champion.run_id, 0, 0)
+    try:
+        evidence = lake.commit_of(champion.evidence_commit)
+    except NotFound as error:
+        forgotten = state.is_forgotten(champion.run_id)
+        what = "its run was forgotten" if forgotten else "the evidence of its run was removed"
+        raise InputError(what, where=f"promotion {number}", todo="see `mlops log`") from error
+    return Old(number, commit, champion, run_of(evidence).inputs, parts)
+
+
+def restore(
+    ports: Ports,
+    judge: Judge,
+    number: int,
+    reason: str,
+    validate: Validate,
+    *,
+    holdout: Holdout = lambda _run, _old: None,
+    begin: Callable[[Run], None] = lambda _run: None,
+    again: bool = False,
+    take_over: bool = False,
+    rounds: int = 20,
+) -> Promotion:
+    """Bring the outputs of an old promotion back through the gate; return how that ended.
+
+    Given again it goes on where it was, or tells how it ended; after a refusal it decides once more only
+    if ``again`` says so, since every look at a holdout costs.
+
+    Args:
+        ports: The outside.
+        judge: Scores both models on the same rows.
+        number: Number of the old promotion.
+        reason: Why, for the record.
+        validate: Holds the rows against the suites of today.
+        holdout: Which rows judge.
+        begin: Called with the run before it is worked on.
+        again: Whether to decide once more after a refusal.
+        take_over: Whether an attempt that seems alive is fenced all the same.
+        rounds: How often a moved `main` is tried again.
+
+    Raises:
+        InputError: There is no such promotion, or `main` holds its model.
+        OnHold: Promotions are stopped.
+        Corrupt: The old promotion is not signed although it must be, or is not what was signed.
+        ValidationFailed: The rows do not pass the suites of today.
+    """
+    state = read_main(ports.lake)
+    old = old_promotion(ports.lake, state, number)
+    count, ended = _which(ports, state, old, again=again)
+    if ended is not None:
+        return _told(ports, state, ended)
+    check_open(state)
+    _refuse_same(state, old)
+    check_promotion(ports.lake, ports.lake.commit_of(old.commit), ports.trust)
+    notes = {"restores": str(number), "reason": reason[:1000]}
+    run = open_run(
+        ports,
+        lambda _head: old.inputs,
+        again=old.parts.again,
+        restored=count,
+        notes=notes,
+        take_over=take_over,
+    )
+    request = {"kind": RESTORE_REQUEST, "run_id": run.run_id, **notes}
+    message = f"Restore promotion {number} as run {run.run_id}: {reason}"
+    keep_note(ports, state, names.restored_tag(run.run_id), run.head, message, request)
+    begin(run)
+    run = take_rows(ports, run, old, holdout)
+    run = take_model(ports, validate(run), old)
+    if not run.reached(Step.DECIDED):
+        run = decide(ports, judge, run).run
+    return promote(ports, judge, run, rounds=rounds)
+
+
+def take_rows(ports: Ports, run: Run, old: Old, holdout: Holdout) -> Run:
+    """Return the run with the old promotion's rows, and with those that judge it now."""
+    if run.reached(Step.PROCESSED):
+        return run
+    copied = _copy(ports.lake, run, old, names.PROCESSED)
+    rows = holdout(run, old)
+    if rows is not None:
+        ports.lake.write(run.branch, names.HOLDOUT, rows)
+        copied[names.HOLDOUT] = sha256(rows)
+    extra = {"holdout": "selected at the fork" if rows is not None else f"of promotion {old.number}"}
+    message, written = f"Take the rows of promotion {old.number}", Written(copied, read=_read(old))
+    return finish_step(ports, run, Step.PROCESSED, message, extra, written=written)
+
+
+def take_model(ports: Ports, run: Run, old: Old) -> Run:
+    """Return the run with the old promotion's model."""
+    if run.reached(Step.TRAINED):
+        return run
+    copied = _copy(ports.lake, run, old, names.MODEL)
+    extra = {"trained_until": old.champion.trained_until}
+    message, written = f"Take the model of promotion {old.number}", Written(copied, read=_read(old))
+    return finish_step(ports, run, Step.TRAINED, message, extra, written=written)
+
+
+def _copy(lake: Lake, run: Run, old: Old, prefix: str) -> dict[str, str]:
+    """Copy the objects of the old promotion below a prefix; return path to SHA-256, as it recorded them."""
+    copied = {o.path: o.sha256 for o in old.champion.objects if o.path.startswith(prefix)}
+    for path in copied:
+        lake.copy(run.branch, path, old.commit, path)
+    return copied
+
+
+def _read(old: Old) -> dict[str, str]:
+    return {f"promotion {old.number}": old.commit}
+
+
+def _refuse_same(state: MainState, old: Old) -> None:
+    if state.champion is not None and _model(state.champion) == _model(old.champion):
+        raise InputError(
+            f"main holds the model of promotion {old.number} already", where=f"promotion {old.number}"
+        )
+
+
+def _model(champion: Champion) -> Mapping[str, str]:
+    return {o.path: o.sha256 for o in champion.objects if o.path.startswith(names.MODEL)}
+
+
+def _which(ports: Ports, state: MainState, old: Old, *, again: bool) -> tuple[int, Run | None]:
+    """Return which return of these outputs this is, and the one that has ended if that is the answer.
+
+    A return that was rolled back, or replaced by a better model, is over for good: the next one is another.
+    """
+    lake, count = ports.lake, 1
+    while _asked(lake, state, old, count + 1):
+        count += 1
+    run_id = _run_id(old, count)
+    run = latest_run(ports, state, run_id)
+    if run is None:
+        swept = not attempts_of(lake, run_id) and names.restored_tag(run_id) in state.tags
+        return count + swept, None
+    if not is_over(lake, state, run) or run.step is Step.FAILED:
+        return count, None
+    promoted = promotion_of(lake, state, run) is not None
+    stands = promoted and state.champion is not None and state.champion.run_id == run_id
+    refused = not promoted and not state.is_revoked(run_id)
+    return (count, run) if stands or (refused and not again) else (count + 1, None)
+
+
+def _asked(lake: Lake, state: MainState, old: Old, count: int) -> bool:
+    run_id = _run_id(old, count)
+    return names.restored_tag(run_id) in state.tags or bool(attempts_of(lake, run_id))
+
+
+def _run_id(old: Old, count: int) -> str:
+    return names.run_id(old.parts.inputs, old.parts.again, count)
+
+
+def _told(ports: Ports, state: MainState, run: Run) -> Promotion:
+    """Return how a run ended."""
+    decided, landed = current(ports, run), promotion_of(ports.lake, state, run)
+    if landed is None:
+        return Promotion(run, decided.decision, decided.evidence_commit)
+    evidence = carried(ports.lake, run).get("evidence_commit", decided.evidence_commit)
+    return Promotion(run, decided.decision, evidence, landed.id, int(landed.metadata["number"]))

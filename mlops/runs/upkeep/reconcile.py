@@ -1,0 +1,225 @@
+"""Bringing what follows from `main` in line with it: unfinished rollbacks, stray changes, tags, MLflow.
+
+Tags, registered versions and aliases are caches of `main`'s head; nothing is ever decided from them. Whoever
+writes one reads `main` again afterwards and repeats until nothing has changed, so that a slow writer cannot
+leave an old champion behind.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from mlops.runs import names
+from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved, NotFound, TrackerUnavailable, Unlawful
+from mlops.runs.main.protection import CACHE_S, protect_main
+from mlops.runs.main.record_tags import tag_events
+from mlops.runs.main.state import MainState, promotions, read_main
+from mlops.runs.ports import Change, Commit, Lake, Ports
+from mlops.runs.promotion.promote import Promotion
+from mlops.runs.promotion.tracked import expected, finite_metrics, outcome_tags, version_tags
+from mlops.runs.record.witnesses import tell_witnesses
+from mlops.runs.records import RollbackRecord
+from mlops.runs.rollback.forward import announced, drop
+from mlops.runs.rollback.reset import reset_main, settle_older
+from mlops.runs.rollback.rollback import carry_out, rollback
+from mlops.runs.upkeep.stray_changes import drop_staged
+
+#: MLflow's name for what `main` holds.
+CHAMPION_ALIAS = "champion"
+
+_SHOWN = 3
+
+
+def reconcile(ports: Ports, *, rounds: int = 20, patience_s: float = CACHE_S) -> list[str]:
+    """Finish what was left undone and bring every cache in line; return what was done, a line each.
+
+    Idempotent: a second call right after returns nothing.
+
+    Args:
+        ports: The outside.
+        rounds: How often `main` may move meanwhile.
+        patience_s: How long a server may take to notice that `main` is protected again after a rollback; with
+            0, that is left to the next call and the caches follow all the same.
+
+    Raises:
+        Frozen: The server takes longer, so that the rollback is not settled.
+        MainMoved: `main` moved in every round.
+    """
+    done: list[str] = []
+    for _ in range(rounds):
+        state = read_main(ports.lake)
+        if state.rollback is not None:
+            done += _dropped(ports.lake.staged(names.MAIN))  # the reset does that on its way
+            if _finish(ports, state, state.rollback, patience_s):
+                done.append(
+                    f"finished rollback {state.rollback.number} to promotion {state.rollback.to_number}"
+                )
+                continue
+            if state.head == state.frozen:
+                continue
+        else:
+            done += _dropped(drop_staged(ports))  # first: while anything is staged, nothing can be merged
+            if _finish_forward(ports, state, done):
+                continue
+        try:
+            done += _align(ports, state)
+        except TrackerUnavailable:
+            tell_witnesses(ports, state)  # nobody else waits for MLflow
+            raise
+        tell_witnesses(ports, dataclasses.replace(state, tags=ports.lake.tags()) if done else state)
+        if ports.lake.head(names.MAIN) == state.head:
+            return done
+    raise MainMoved(
+        f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run `mlops reconcile` again"
+    )
+
+
+def _finish(ports: Ports, state: MainState, record: RollbackRecord, patience_s: float) -> bool:
+    """Finish a rollback under way, and return whether it is settled; nobody waits for that in vain.
+
+    Where `main` has been moved, all that comes before that is done.
+    """
+    if state.frozen == state.head:
+        settled = carry_out(ports, state.frozen, record, patience_s)
+    else:
+        settled = reset_main(ports, state.frozen, record, patience_s)
+    if not settled and patience_s:
+        raise Frozen(
+            f"rollback {record.number} is made, but the server does not heed the protection of main yet",
+            where=names.MAIN,
+            todo="run `mlops reconcile` again in some seconds",
+        )
+    return settled
+
+
+def _dropped(stray: Sequence[Change]) -> list[str]:
+    paths = [change.path for change in stray]
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return [f"dropped what was staged on main: {', '.join(paths[:_SHOWN])}{more}"] if paths else []
+
+
+def _finish_forward(ports: Ports, state: MainState, done: list[str]) -> bool:
+    """Carry out what was announced, and remove the branches of what is done; return whether there was any."""
+    found = announced(ports.lake, state)
+    for entry in found:
+        record = entry.record
+        if entry.owed:
+            # From `main` as it is now: it may have moved since. There may be nothing left to go back to.
+            try:
+                rollback(ports, record.reason, record.to_number, forward=True)
+            except Frozen:
+                return True  # that rollback is finished first; this one is still announced
+            except InputError:
+                pass
+            done.append(f"finished the rollback to promotion {record.to_number} by a new commit")
+        drop(ports.lake, entry.branch)
+    return bool(found)
+
+
+def _align(ports: Ports, state: MainState) -> list[str]:
+    done: list[str] = []
+    if protect_main(ports.lake):
+        done.append("protected main")
+    done += tag_events(ports.lake, state.head, state.tags)
+    done += settle_older(ports.lake, state)
+    if state.champion is None:
+        return done + _no_champion(ports, state)
+    promoted = next(promotions(ports.lake, state.head), None)
+    if promoted is None:
+        raise NotFound("main holds a champion that no promotion brought", where=state.head[:12])
+    done += _move_champion_tag(ports.lake, state, promoted.id)
+    done += _register(ports, state, promoted)
+    return done
+
+
+def _no_champion(ports: Ports, state: MainState) -> list[str]:
+    done: list[str] = []
+    if names.CHAMPION_TAG in state.tags:
+        _delete_tag(ports.lake, names.CHAMPION_TAG)
+        done.append("removed the champion tag: main has no champion")
+    model = ports.lake.repository
+    if ports.tracker.alias(model, CHAMPION_ALIAS) is not None:
+        ports.tracker.set_alias(model, CHAMPION_ALIAS, None)
+        done.append("removed the champion alias: main has no champion")
+    return done
+
+
+def _move_champion_tag(lake: Lake, state: MainState, commit: str) -> list[str]:
+    if state.tags.get(names.CHAMPION_TAG) == commit:
+        return []
+    if names.CHAMPION_TAG in state.tags:
+        _delete_tag(lake, names.CHAMPION_TAG)
+    try:
+        lake.create_tag(names.CHAMPION_TAG, commit)
+    except (Conflict, Unlawful):
+        return []  # another process was first, or main has moved on: whoever comes last reads main again
+    return [f"tagged {commit[:12]} as {names.CHAMPION_TAG}"]
+
+
+def _delete_tag(lake: Lake, tag: str) -> None:
+    try:
+        lake.delete_tag(tag)
+    except NotFound:
+        return
+
+
+def model_uri(repository: str, commit: str) -> str:
+    """Return where the model of a commit lies, for MLflow: always a commit id, never a name that may move."""
+    return f"lakefs://{repository}/{commit}/{names.MODEL.rstrip('/')}"
+
+
+def _register(ports: Ports, state: MainState, promoted: Commit) -> list[str]:
+    """Register every promotion that `main` stands on, and put the alias at the newest.
+
+    The oldest comes first, so that whoever finds one registered knows that those before it are.
+    """
+    tracker, model = ports.tracker, ports.lake.repository
+    missing: list[Commit] = []
+    version: str | None = None
+    for commit in promotions(ports.lake, state.head):
+        version = tracker.version_of(model, model_uri(model, commit.id))
+        if version is not None:
+            break
+        missing.append(commit)
+    done: list[str] = []
+    for commit in reversed(missing):
+        version = register_one(ports, commit)
+        done.append(f"registered version {version} of {model} for promotion {commit.metadata['number']}")
+    if tracker.alias(model, CHAMPION_ALIAS) != version:
+        tracker.set_alias(model, CHAMPION_ALIAS, version)
+        number = promoted.metadata["number"]
+        done.append(f"alias {CHAMPION_ALIAS} of {model} is version {version}, promotion {number}")
+    return done
+
+
+def register_one(ports: Ports, promoted: Commit) -> str:
+    """Register a promotion's model and return the version; the tracker's run names the commit before that.
+
+    A version that is registered already stays as it is.
+    """
+    tracker, model = ports.tracker, ports.lake.repository
+    tracker_run = tracker.find(promoted.metadata["run_id"]) or ""
+    tags = version_tags(promoted)
+    if tracker_run:
+        # All of it, from the lake: whoever promoted may have died before telling the tracker.
+        wanted = expected(ports.lake, promoted)
+        known = dict(wanted.tags) if wanted else dict[str, str]()
+        tracker.record(tracker_run, metrics=wanted.metrics if wanted else None, tags=known | tags)
+        tracker.finish(tracker_run, failed=False)
+    version = tracker.register(model, model_uri(model, promoted.id), tracker_run, tags)
+    if tracker_run:
+        tracker.record(tracker_run, tags={"mlops.model_version": version})
+    return version
+
+
+def record_promotion(ports: Ports, promotion: Promotion) -> None:
+    """Tell the tracker how a run ended; the registered version and the alias follow by `reconcile`."""
+    tracker_run = ports.tracker.find(promotion.run.run_id)
+    if tracker_run is None:
+        return
+    tags = outcome_tags(
+        promotion.decision, str(promotion.number), promotion.evidence_commit, promotion.merge_commit
+    )
+    ports.tracker.record(tracker_run, metrics=finite_metrics(promotion.decision), tags=tags)
+    ports.tracker.finish(tracker_run, failed=False)

@@ -1,0 +1,107 @@
+"""Bringing the tracker's entries back in line with `main`: runs, registered versions and aliases.
+
+The tracker has no guards: whoever can write to its database can change any of them. What can be set is set;
+what a tracker lets nobody correct (parameters, sources, links) is replaced by a new entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mlops.runs import names
+from mlops.runs.audit.record import Record
+from mlops.runs.audit.tracker import is_explained
+from mlops.runs.main.state import promotions
+from mlops.runs.ports import Commit, Ports
+from mlops.runs.promotion.tracked import (
+    RECORDED_AGAIN,
+    Expected,
+    Registry,
+    TrackedRun,
+    Version,
+    altered,
+    expected,
+)
+from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri, reconcile, register_one
+
+
+def restore_tracker(ports: Ports) -> list[str]:
+    """Replace what the tracker holds otherwise than the lake; return what was done, a line each.
+
+    Idempotent: a second call right after returns nothing. Branches, tags and the alias of the champion are
+    left to `reconcile`, which is called again where anything was replaced.
+    """
+    if not isinstance(ports.tracker, Registry):
+        return []
+    done = list(_restored(ports, ports.tracker))
+    return done + reconcile(ports) if done else []
+
+
+def _restored(ports: Ports, registry: Registry) -> Iterator[str]:
+    lake, model = ports.lake, ports.lake.repository
+    head = lake.head(names.MAIN)
+    yield from _drop_foreign(ports, registry, head)
+    runs = registry.tracked_runs()
+    versions: dict[str, Version] = {}
+    for version in registry.seen_versions(model):
+        versions.setdefault(version.uri, version)
+    for commit in reversed(list(promotions(lake, head))):
+        wanted = expected(lake, commit)
+        if wanted is None:
+            continue
+        run, replaced = _restore_run(ports, registry, wanted, runs.get(wanted.run.run_id))
+        yield from replaced
+        yield from _restore_version(ports, registry, commit, wanted, run, versions)
+
+
+def _drop_foreign(ports: Ports, registry: Registry, head: str) -> Iterator[str]:
+    """Remove versions that no promotion explains, and aliases that nothing keeps in line with `main`."""
+    model = ports.lake.repository
+    record = Record(ports.lake, list(ports.lake.log(head))[::-1], ports.lake.tags())
+    known = record.known.keys()
+    for version in registry.seen_versions(model):
+        foreign = not is_explained(version, model, known)
+        if foreign or version.stored_at not in (None, version.uri) or version.stage:
+            registry.unregister(model, version.version)
+            yield f"removed version {version.version} of {model}, which was no promotion's"
+    for alias in sorted(registry.aliases(model).keys() - {CHAMPION_ALIAS}):
+        ports.tracker.set_alias(model, alias, None)
+        yield f"removed the alias {alias} of {model}"
+
+
+def _restore_run(
+    ports: Ports, registry: Registry, wanted: Expected, found: TrackedRun | None
+) -> tuple[str, list[str]]:
+    """Return the tracker's id of a promotion's run, as it must be, and what was done for that."""
+    run_id, tracker = wanted.run.run_id, ports.tracker
+    if found is not None and not list(wanted.differences(found)):
+        return found.id, []
+    if found is None or list(wanted.immutable_differences(found)):
+        if found is not None:
+            registry.discard(found.id)
+        tracker_run = tracker.begin(wanted.run, {RECORDED_AGAIN: ports.nonce()})
+        done = f"recorded run {run_id} again"
+    else:
+        tracker_run, done = found.id, f"corrected metrics and tags of run {run_id}"
+    tracker.record(tracker_run, metrics=wanted.metrics, tags=wanted.tags)
+    tracker.finish(tracker_run, failed=False)
+    return tracker_run, [done]
+
+
+def _restore_version(
+    ports: Ports,
+    registry: Registry,
+    commit: Commit,
+    wanted: Expected,
+    tracker_run: str,
+    versions: Mapping[str, Version],
+) -> Iterator[str]:
+    model = ports.lake.repository
+    uri, number = model_uri(model, commit.id), commit.metadata["number"]
+    found = versions.get(uri)
+    if found is not None:
+        if not list(altered(found, uri, wanted.version_tags, tracker_run)):
+            return
+        registry.unregister(model, found.version)
+    version = register_one(ports, commit)
+    yield f"registered version {version} of {model} for promotion {number}"

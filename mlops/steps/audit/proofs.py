@@ -1,0 +1,285 @@
+# pandas ships no precise types: what an expression gives is guessed, often wrongly.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+
+"""The proofs of an audit that need tables and models: losses, holdout rows and scores, derived again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops.adapters import tables
+from mlops.adapters.policy import files
+from mlops.pipelines.holdout import row_digest, split
+from mlops.runs import names
+from mlops.runs.audit.promotions import TOLERANCE, agree
+from mlops.runs.audit.subject import PromotionSubject, Unprovable
+from mlops.runs.digest import sha256, tree_digest
+from mlops.runs.errors import Corrupt, InputError, ModelRefused, NotFound, NotPromoted
+from mlops.runs.evidence import Contender, Policy
+from mlops.runs.gate.holdouts import identity_of
+from mlops.runs.promotion.attempts import run_of
+from mlops.runs.records import Run
+from mlops.steps.audit.loss_sums import Groups, differences, groups_of, unproved_sums
+from mlops.steps.audit.rebuild import Rebuilder, only_by_this_code
+from mlops.steps.judge import CommittedJudge
+from mlops.steps.score import CLUSTER, TARGET, metrics, texts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mlops.runs.ports import Evaluation
+    from mlops.steps.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class _Selection:
+    """What a rule selects from raw data: the holdout's digest, and where it begins in time."""
+
+    digest: str
+    begins: Any
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """What is asked of a holdout by every promotion that it judged.
+
+    Attributes:
+        digest: Digest of its rows, as evidence names it.
+        begins: Its smallest time, ISO 8601.
+        key: Its row keys, in order.
+        clusters: Cluster of each row.
+        targets: Target of each row.
+        slices: Slice column to its value in each row.
+        groups: Its clusters, on all rows and on each slice.
+        baseline: The declared baseline's prediction of each row.
+    """
+
+    digest: str
+    begins: str
+    key: pd.DataFrame
+    clusters: pd.Series
+    targets: np.ndarray
+    slices: dict[str, list[str]]
+    groups: Groups
+    baseline: np.ndarray
+
+
+class FrameProver:
+    """Proves what is on `main` from the committed tables and models of a pipeline."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._selected: dict[tuple[str, str], _Selection] = {}
+        self._holdout: tuple[str, _Rows] | None = None
+        self._rebuilder = Rebuilder(workspace)
+
+    def policy(self, data: bytes) -> Policy:
+        """Return the policy that the content of ``gate/policy.yaml`` describes."""
+        return files.parse_policy(data)
+
+    def paired(self, subject: PromotionSubject) -> Iterator[str]:
+        """Derive sums, counts and metrics again from the predictions and the holdout rows."""
+        import numpy as np
+
+        recorded, rows = subject.paired, self._rows(subject)
+        predictions = tables.read_parquet(subject.predictions_data, where=names.PREDICTIONS)
+        yield from _same_rows(rows, predictions)
+        if rows.digest != recorded.holdout_digest:
+            yield f"{names.HOLDOUT} is another holdout than the evidence names"
+        if recorded.holdout_id:
+            yield from self._identity(subject, rows)
+        if recorded.rows != len(rows.key):
+            yield f"the evidence is of {recorded.rows} rows, the holdout has {len(rows.key)}"
+        if recorded.has_champion == bool(predictions[Contender.CHAMPION].isna().all()):
+            yield "predictions and evidence differ in whether a champion was scored"
+        yield from unproved_sums(predictions, rows.groups, rows.slices, recorded)
+        stated = {name: value for name, value in subject.decision.metrics.items() if math.isfinite(value)}
+        again = metrics(recorded)
+        if again.keys() != stated.keys() or not all(agree(again[name], stated[name]) for name in again):
+            yield "the metrics do not follow from the paired losses"
+        if not np.array_equal(rows.baseline, predictions[Contender.BASELINE].to_numpy("float64")):
+            self._only_by_this_code(subject, "the baseline's predictions")
+            yield "the baseline's predictions are not those of the declared baseline"
+
+    def _identity(self, subject: PromotionSubject, rows: _Rows) -> Iterator[str]:
+        """Yield how the identity by which evaluations are counted does not follow from the rows."""
+        recorded = subject.paired
+        rule = files.parse_holdout_rule(
+            self._workspace.lake.read(subject.champion.raw_commit, names.HOLDOUT_RULE)
+        )
+        if rule.kind == "newest_period" and recorded.holdout_from != rows.begins:
+            yield f"the holdout begins at {rows.begins}, not at {recorded.holdout_from} as its evidence says"
+        if identity_of(rule, recorded) != recorded.holdout_id:
+            yield "its evaluation was counted for another holdout than the one it was made on"
+
+    def _rows(self, subject: PromotionSubject) -> _Rows:
+        """Return what a promotion's holdout holds; promotions in a row are mostly judged by the same one."""
+        import pandas as pd
+
+        digest = subject.sha256(names.HOLDOUT)
+        if self._holdout is None or self._holdout[0] != digest:
+            spec = self._workspace.spec
+            frame = tables.read_parquet(subject.read(names.HOLDOUT), where=names.HOLDOUT)
+            clusters = texts(frame[spec.cluster])
+            slices = {column: texts(frame[column]) for column in spec.slices}
+            rows = _Rows(
+                digest=row_digest(frame, spec.key, [spec.target, *spec.model_input]),
+                begins=frame[spec.time].min().isoformat(),
+                key=frame[list(spec.key)].reset_index(drop=True),
+                clusters=pd.Series(clusters, dtype="str"),
+                targets=frame[spec.target].to_numpy("float64"),
+                slices=slices,
+                groups=groups_of(clusters, slices),
+                baseline=spec.baseline(frame).astype("float64"),
+            )
+            self._holdout = (digest, rows)
+        return self._holdout[1]
+
+    def holdout(self, subject: PromotionSubject) -> Iterator[str]:
+        """Select the holdout again: by the rule at the fork, or that of the champion where that was newer."""
+        run, recorded = run_of(subject.evidence), subject.paired.holdout_digest
+        raw = self._raw_digest(subject.champion.raw_commit)
+        if not run.restores and raw != run.inputs.raw_digest:
+            yield "its run read other raw data than there is at the commit it forked from"
+        selected = self._select(subject.champion.raw_commit, raw)
+        if selected.digest == recorded:
+            return
+        if self._champions(subject, run, selected):
+            return
+        if run.restores and self._same_holdout(subject, names.promotion_tag(run.restores)):
+            return
+        self._only_by_this_code(subject, "the holdout rows")
+        yield "its holdout is not what the rule selects from the raw data it read"
+
+    def rescore(self, subject: PromotionSubject) -> Iterator[str]:
+        """Load both models and score them again, on the rows that the candidate was decided with.
+
+        Predictions on record are compared with the new ones, and never stand for them.
+        """
+        commit, replaced = subject.decision.candidate_commit, subject.replaced
+        try:
+            changed = self._workspace.lake.diff(commit, subject.commit.id)
+        except NotFound as error:
+            raise Unprovable("the commit with what was judged is gone") from error
+        kept = (names.MODEL, names.TRAIN)
+        other = [change.path for change in changed if change.path.startswith(kept)]
+        if other:
+            yield f"{other[0]} is not what was judged at {commit[:12]}"
+        champion = (subject.before.commit, replaced) if replaced else None
+        try:
+            judge = CommittedJudge(self._workspace, reuse=False)
+            again = judge.evaluate(self._run(subject), commit, champion)
+        except Corrupt:
+            raise
+        except ModelRefused as error:
+            self._only_by_this_code(subject, "the types that a model may hold")
+            yield f"its model is not one that may be opened: {error.what}"
+            return
+        except (InputError, NotPromoted) as error:
+            self._only_by_this_code(subject, "its models")
+            yield f"its models cannot be scored: {error.what}"
+            return
+        found = list(_scored_otherwise(subject, again))
+        if found:
+            self._only_by_this_code(subject, "its scores")
+        yield from found
+
+    def rebuild(self, subject: PromotionSubject) -> Iterator[str]:
+        """Make the rows again from the raw data and run the suites on them again."""
+        yield from self._rebuilder.rebuild(subject)
+
+    def refit(self, subject: PromotionSubject) -> Iterator[str]:
+        """Train the model again on the committed rows and compare its predictions."""
+        yield from self._rebuilder.refit(subject)
+
+    def ingest(self, subject: PromotionSubject) -> Iterator[str]:
+        """Run the suites again on the tables that an ingest brought."""
+        yield from self._rebuilder.ingest(subject)
+
+    def _run(self, subject: PromotionSubject) -> Run:
+        return run_of(subject.evidence)
+
+    def _raw_digest(self, commit: str) -> str:
+        return tree_digest((s.path, s.checksum) for s in self._workspace.lake.list(commit, names.RAW))
+
+    def _select(self, commit: str, raw: str) -> _Selection:
+        """Return what the rule at a commit selects from the raw data there; each selection is made once."""
+        spec, lake = self._workspace.spec, self._workspace.lake
+        data = lake.read(commit, names.HOLDOUT_RULE)
+        key = (raw, sha256(data))
+        if key not in self._selected:
+            rule = files.parse_holdout_rule(data)
+            deliveries = {table: self._workspace.frames.deliveries(commit, table) for table in spec.tables}
+            rows = split(spec.join(deliveries).rows, rule, spec).holdout
+            digest = row_digest(rows, spec.key, [spec.target, *spec.model_input])
+            begins = rows[spec.time].min() if rule.kind == "newest_period" else None
+            self._selected[key] = _Selection(digest, begins)
+        return self._selected[key]
+
+    def _champions(self, subject: PromotionSubject, run: Run, selected: _Selection) -> bool:
+        """Tell whether the holdout is the replaced champion's, and had to be: the other was no news to it."""
+        import pandas as pd
+
+        replaced = subject.replaced
+        if replaced is None or not self._same_holdout(subject, subject.before.commit):
+            return False
+        trained_until = pd.Timestamp(replaced.trained_until)
+        return bool(run.restores) or (selected.begins is not None and trained_until >= selected.begins)
+
+    def _same_holdout(self, subject: PromotionSubject, ref: str) -> bool:
+        try:
+            other = self._workspace.lake.stat(ref, names.HOLDOUT)
+        except NotFound:
+            return False
+        mine = subject.outputs[names.HOLDOUT]
+        return (mine.checksum, mine.size_bytes) == (other.checksum, other.size_bytes)
+
+    def _only_by_this_code(self, subject: PromotionSubject, what: str) -> None:
+        """Return if the code of today is the one that the run was made by; else nobody can tell."""
+        inputs = self._run(subject).inputs
+        only_by_this_code(inputs.code_digest, inputs.lock_digest, what)
+
+
+def _scored_otherwise(subject: PromotionSubject, again: Evaluation) -> Iterator[str]:
+    """Yield how an evaluation that was made again differs from the recorded one."""
+    recorded, replaced = subject.paired, subject.replaced
+    if replaced and not recorded.has_champion and not again.unscorable:
+        yield f"the champion, promotion {replaced.number}, can be scored, but the evidence says otherwise"
+        return
+    if replaced and recorded.has_champion and again.unscorable:
+        yield f"the champion, promotion {replaced.number}, cannot be scored: {again.unscorable}"
+        return
+    yield from differences(again.paired.series, recorded)
+    for name in ("holdout_digest", "train_overlap", "candidate_trained_until", "holdout_from"):
+        if getattr(again.paired, name) != getattr(recorded, name):
+            yield f"{name} is {getattr(again.paired, name)!r} by scoring again"
+    yield from _predicted_otherwise(subject.predictions_data, again.predictions)
+
+
+def _predicted_otherwise(recorded: bytes, again: bytes) -> Iterator[str]:
+    import numpy as np
+
+    one, other = (tables.read_parquet(data, where=names.PREDICTIONS) for data in (recorded, again))
+    for contender in Contender:
+        mine, theirs = (frame[contender].to_numpy("float64") for frame in (one, other))
+        same = len(mine) == len(theirs) and np.isclose(mine, theirs, rtol=TOLERANCE, atol=0.0, equal_nan=True)
+        off = int(np.sum(~np.asarray(same)))
+        if off:
+            yield f"{off} of {len(theirs)} predictions of the {contender} are not what its model predicts"
+
+
+def _same_rows(rows: _Rows, predictions: pd.DataFrame) -> Iterator[str]:
+    import numpy as np
+
+    if len(rows.key) != len(predictions):
+        raise Corrupt(f"{len(predictions)} predictions for {len(rows.key)} holdout rows")
+    if not rows.key.equals(predictions[list(rows.key.columns)]):
+        yield "the predictions are of other rows than the holdout's"
+    if not rows.clusters.equals(predictions[CLUSTER]):
+        yield "the predictions are in other clusters than the holdout's rows"
+    if not np.array_equal(predictions[TARGET].to_numpy("float64"), rows.targets):
+        yield "the predictions are held against other targets than the holdout's"

@@ -1,0 +1,233 @@
+# pandas ships no precise types: what an expression gives is guessed, often wrongly.
+# pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
+
+"""Proofs by doing it again: rows from raw data, suites on rows, a fit on training rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mlops.adapters import tables
+from mlops.adapters.policy import files
+from mlops.adapters.validation import suites
+from mlops.pipelines.holdout import row_digest, split
+from mlops.runs import names
+from mlops.runs.audit.subject import PromotionSubject, Unprovable
+from mlops.runs.digest import sha256
+from mlops.runs.errors import ConfigError, InputError, NotFound, ValidationFailed
+from mlops.runs.evidence import Contender
+from mlops.runs.main.state import read_optional
+from mlops.runs.promotion.attempts import run_of
+from mlops.runs.records import Run, Step
+from mlops.steps.prepare import PROCESSED_SUITE, PROCESSED_TABLES, suite_of, summary
+from mlops.steps.run import record_of
+from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mlops.runs.ports import Commit
+    from mlops.steps.workspace import Workspace
+
+#: How far predictions of a model that was trained again may be off, as a share of the spread of the targets.
+REFIT_TOLERANCE = 1e-6
+
+
+def only_by_this_code(code: str, lock: str, what: str) -> None:
+    """Return if the code and libraries of today made something; else nobody can tell whether it is wrong.
+
+    Args:
+        code: Digest of the code that made it.
+        lock: Digest of the libraries that made it.
+        what: What differs, as the subject of a sentence.
+
+    Raises:
+        Unprovable: Other code or other libraries made it.
+    """
+    if (code, lock) != (code_digest(), lock_digest()):
+        raise Unprovable(f"{what} differ, but other code or other libraries made them")
+
+
+class Rebuilder:
+    """Makes rows, validation results and models again from what they were made from."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._made: tuple[tuple[str, str], Mapping[str, pd.DataFrame]] | None = None
+
+    def rebuild(self, subject: PromotionSubject) -> Iterator[str]:
+        """Yield how rows and validation results differ from those made again."""
+        run = run_of(subject.evidence)
+        try:
+            validated = record_of(self._workspace, run, Step.VALIDATED)
+        except NotFound:
+            yield "its run was never validated: no step of it says so"
+            return
+        if self._checksum(validated.id, names.TRAIN) != subject.outputs[names.TRAIN].checksum:
+            yield f"{names.TRAIN} is not what was validated at {validated.id[:12]}"
+        if not run.restores:  # what a restored run brought back is asked of the promotion that made it
+            yield from self._rows(run, validated)
+        yield from self._suites(subject, run, validated)
+
+    def _rows(self, run: Run, validated: Commit) -> Iterator[str]:
+        try:
+            made = self._processed(run.fork)
+        except (InputError, ConfigError) as error:
+            only_by_this_code(run.inputs.code_digest, run.inputs.lock_digest, "its rows")
+            yield f"its raw data cannot be processed: {error.what}"
+            return
+        for path, frame in made.items():
+            recorded = self._workspace.lake.read(validated.id, path)
+            if sha256(recorded) == sha256(tables.to_parquet(frame)):
+                continue
+            found = tables.read_parquet(recorded, where=path)
+            if _same_rows(found, frame, self._workspace.spec.key):
+                continue
+            only_by_this_code(run.inputs.code_digest, run.inputs.lock_digest, f"the rows of {path}")
+            yield f"{path} is not made from its raw data: {self._told(frame, found)}"
+
+    def _processed(self, fork: str) -> Mapping[str, pd.DataFrame]:
+        """Return path to the rows that the code makes of the raw data at a commit; the last ones are kept."""
+        spec, lake = self._workspace.spec, self._workspace.lake
+        rule = lake.read(fork, names.HOLDOUT_RULE)
+        raw = [(s.path, s.checksum) for s in lake.list(fork, names.RAW)]
+        key = (repr(raw), sha256(rule))
+        if self._made is None or self._made[0] != key:
+            deliveries = {table: self._workspace.frames.deliveries(fork, table) for table in spec.tables}
+            parts = split(spec.join(deliveries).rows, files.parse_holdout_rule(rule), spec)
+            self._made = (key, {names.TRAIN: parts.train, names.HOLDOUT: parts.holdout})
+        return self._made[1]
+
+    def _told(self, made: pd.DataFrame, found: pd.DataFrame) -> str:
+        try:
+            diff = tables.diff_frames(made, found, self._workspace.spec.key)
+        except InputError as error:
+            return error.what
+        counts = {"added": diff.added, "removed": diff.removed, "changed": diff.changed}
+        told = [f"{rows} rows were {how}" for how, rows in counts.items() if rows]
+        columns = [*diff.columns_added, *diff.columns_removed, *diff.types_changed]
+        return (
+            ", ".join(told + ([f"other columns: {', '.join(columns)}"] if columns else [])) or "other order"
+        )
+
+    def _suites(self, subject: PromotionSubject, run: Run, validated: Commit) -> Iterator[str]:
+        for table, path in PROCESSED_TABLES.items():
+            frame = self._workspace.frames.read(validated.id, path)
+            yield from self._suite(
+                table,
+                frame,
+                suite=(run.fork, PROCESSED_SUITE),
+                recorded=subject.read_optional(names.validation_path(table)),
+                made_by=(run.inputs.code_digest, run.inputs.lock_digest),
+            )
+
+    def ingest(self, subject: PromotionSubject) -> Iterator[str]:
+        """Yield how the validation results of an ingest differ from those of its suites run again."""
+        evidence = subject.meta.get("evidence_commit", "")
+        try:
+            said = self._workspace.lake.commit_of(evidence).metadata
+        except NotFound as error:
+            raise Unprovable("the commit with the results of its validation is gone") from error
+        for change in subject.changes:
+            parsed = names.parse_raw_path(change.path)
+            if parsed is None or change.type == "removed":
+                continue
+            yield from self._suite(
+                parsed.table,
+                self._workspace.frames.read(subject.commit.id, change.path),
+                suite=(subject.before.commit, parsed.table),
+                recorded=read_optional(subject.lake, evidence, names.validation_path(parsed.table)),
+                made_by=(said.get(CODE_KEY, code_digest()), said.get(LOCK_KEY, lock_digest())),
+            )
+
+    def _suite(
+        self,
+        table: str,
+        frame: pd.DataFrame,
+        *,
+        suite: tuple[str, str],
+        recorded: bytes | None,
+        made_by: tuple[str, str],
+    ) -> Iterator[str]:
+        """Yield what is wrong with the recorded result of a suite on a table.
+
+        Args:
+            table: What the result is called.
+            frame: The rows.
+            suite: Commit and name of the suite.
+            recorded: Content of the recorded result.
+            made_by: Digests of the code and of the libraries that made it.
+        """
+        spec = self._workspace.spec
+        key = spec.key if table in PROCESSED_TABLES else spec.table_keys.get(table, ())
+        try:
+            report = suites.validate(table, frame, suite_of(self._workspace, *suite), key)
+        except ValidationFailed as error:
+            yield f"the suite of {table} cannot judge its rows: {error.what}"
+            return
+        if recorded is None:
+            yield f"the suite of {table} never ran: there is no {names.validation_path(table)}"
+        if recorded == report.to_bytes() and report.success:
+            return
+        only_by_this_code(*made_by, f"the validation results of {table}")
+        if not report.success:
+            yield f"the rows of {table} do not pass their suite: {summary([report])}"
+        elif recorded is not None:
+            yield f"the recorded result for {table} is not what its suite says of these rows"
+
+    def refit(self, subject: PromotionSubject) -> Iterator[str]:
+        """Yield how the predictions on record differ from those of a model that is trained again."""
+        run = run_of(subject.evidence)
+        predicted = tables.read_parquet(subject.predictions_data, where=names.PREDICTIONS)
+        recorded = predicted[Contender.CANDIDATE].to_numpy("float64")
+        spec, frames = self._workspace.spec, self._workspace.frames
+        rows, holdout = (frames.read(subject.commit.id, path) for path in (names.TRAIN, names.HOLDOUT))
+        try:
+            model = spec.model(spec.params(**run.inputs.params), run.inputs.seed)
+            model.fit(rows.loc[:, list(spec.model_input)], rows[spec.target])
+            again = _predicted(model, holdout.loc[:, list(spec.model_input)])
+        # A model is whatever a pipeline says it is, and may fail in any way.
+        except Exception as error:
+            only_by_this_code(run.inputs.code_digest, run.inputs.lock_digest, "its parameters or columns")
+            yield f"its model cannot be trained again: {type(error).__name__}: {error}"
+            return
+        off = _off(again, recorded, holdout[spec.target].to_numpy("float64"))
+        if off:
+            only_by_this_code(run.inputs.code_digest, run.inputs.lock_digest, "its predictions")
+            yield f"its model is not what training on its rows gives: {off} {spec.unit}"
+
+    def _checksum(self, ref: str, path: str) -> str:
+        try:
+            return self._workspace.lake.stat(ref, path).checksum
+        except NotFound:
+            return ""
+
+
+def _predicted(model: Any, rows: pd.DataFrame) -> np.ndarray:
+    import numpy as np
+
+    return np.asarray(model.predict(rows), dtype="float64")
+
+
+def _same_rows(one: pd.DataFrame, other: pd.DataFrame, key: tuple[str, ...]) -> bool:
+    """Tell whether two tables hold the same values, whatever library stored them and in whatever order."""
+    if set(one.columns) != set(other.columns):
+        return False
+    columns = sorted(one.columns)
+    return row_digest(one, key, columns) == row_digest(other, key, columns)
+
+
+def _off(again: np.ndarray, recorded: np.ndarray, targets: np.ndarray) -> str:
+    """Return how far predictions are apart, beyond the tolerance; empty where they agree."""
+    import numpy as np
+
+    if again.shape != recorded.shape:
+        return f"{len(recorded)} predictions are on record for {len(again)} rows, in"
+    spread = float(np.std(targets)) or 1.0
+    apart = np.abs(again - recorded)
+    beyond = ~(apart <= REFIT_TOLERANCE * spread)
+    if not beyond.any():
+        return ""
+    return f"{int(beyond.sum())} of {len(again)} predictions differ, by up to {np.nanmax(apart):.6g}"

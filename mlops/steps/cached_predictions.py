@@ -1,0 +1,101 @@
+"""Predictions on record: the same model, rows and code are not scored twice when a run is decided again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlops.adapters import tables
+from mlops.pipelines.holdout import row_digest
+from mlops.runs import names
+from mlops.runs.digest import sha256
+from mlops.runs.errors import Corrupt, InputError, NotFound
+from mlops.runs.evidence import Contender, Decision, Paired
+from mlops.runs.main.state import parse_json
+from mlops.runs.promotion.step_statements import check_own, step_statement, written_by
+from mlops.steps.run_inputs import code_digest, lock_digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mlops.pipelines.spec import PipelineSpec
+    from mlops.runs.ports import Ports
+
+#: Name of the digest over the holdout's rows, among what a step has read.
+ROWS = "holdout rows"
+
+_EVIDENCE = (names.DECISION, names.PAIRED, names.PREDICTIONS)
+
+
+@dataclass(frozen=True)
+class RecordedModel:
+    """Stands for a model that was scored on these very rows before.
+
+    Attributes:
+        feature_names_in_: What it is asked with: the key columns.
+        predictions: Its predictions, one per row, in the order of the rows.
+    """
+
+    feature_names_in_: tuple[str, ...]
+    predictions: np.ndarray
+
+    def predict(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return the recorded predictions of all rows."""
+        if len(rows) != len(self.predictions):
+            raise InputError(f"{len(self.predictions)} predictions are on record for {len(rows)} rows")
+        return self.predictions
+
+
+def recorded_model(
+    ports: Ports,
+    spec: PipelineSpec,
+    evidence: str,
+    run_id: str,
+    holdout: pd.DataFrame,
+    model: Mapping[str, str],
+) -> RecordedModel | None:
+    """Return what a run predicted by the evidence of a commit, or None where that cannot be relied on.
+
+    The signed statement of the step that scored must name exactly this model, these rows and the code and
+    libraries of today, and the bytes of predictions, paired losses and decision. A run whose champion could
+    not be scored is scored anew, as something may have changed.
+
+    Args:
+        ports: Dependencies.
+        spec: The pipeline.
+        evidence: Commit of the step that decided.
+        run_id: The run that was decided on.
+        holdout: The rows in question.
+        model: Path to SHA-256 of the objects of the model in question.
+    """
+    try:
+        commit = ports.lake.commit_of(evidence)
+        sealed = step_statement(commit, ports.trust)
+        check_own(ports.lake.repository, commit, sealed)
+        written = written_by(sealed)
+        content = {path: ports.lake.read(evidence, path) for path in _EVIDENCE}
+        decision = Decision.from_json(parse_json(content[names.DECISION], names.DECISION))
+        paired = Paired.from_json(parse_json(content[names.PAIRED], names.PAIRED))
+    except (NotFound, Corrupt, InputError):
+        return None
+    if decision.run_id != run_id or (decision.compared_to.number and not paired.has_champion):
+        return None
+    if any(written.objects.get(path) != sha256(data) for path, data in content.items()):
+        return None
+    inputs = sealed.statement.predicate.get("inputs", {})
+    if (inputs.get("code_digest"), inputs.get("lock_digest")) != (code_digest(), lock_digest()):
+        return None
+    scored = {name: digest for name, digest in written.read.items() if name.startswith(names.MODEL)}
+    rows = row_digest(holdout, spec.key, [spec.target, *spec.model_input])
+    if not model or scored != dict(model) or written.read.get(ROWS) != rows:
+        return None
+    return _of(spec, tables.read_parquet(content[names.PREDICTIONS], where=names.PREDICTIONS), holdout)
+
+
+def _of(spec: PipelineSpec, predictions: pd.DataFrame, holdout: pd.DataFrame) -> RecordedModel | None:
+    key = list(spec.key)
+    if not predictions[key].equals(holdout[key].reset_index(drop=True)):
+        return None  # the same rows in another order
+    return RecordedModel(tuple(key), predictions[Contender.CANDIDATE].to_numpy(dtype="float64"))

@@ -1,0 +1,83 @@
+"""Arrivals: from the pipeline's own source or a user's files to a validated commit of `main`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops.adapters import tables
+from mlops.runs import names
+from mlops.runs.arrivals.ingest import Delivery, Ingested, Validated, ingest
+from mlops.runs.errors import InputError
+from mlops.runs.upkeep.reconcile import reconcile
+from mlops.steps.prepare import report_files, summary, validate_frames
+from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlops.steps.workspace import Workspace
+
+
+def from_source(workspace: Workspace, arrival: str) -> tuple[str, dict[str, pd.DataFrame]]:
+    """Return where an arrival comes from and its tables, from the pipeline's source.
+
+    Raises:
+        InputError: The source has no such arrival.
+    """
+    known = workspace.spec.arrivals()
+    if arrival not in known:
+        raise InputError(
+            "the source has no such arrival", where=arrival, todo=f"choose from {known[0]} to {known[-1]}"
+        )
+    return f"source:{workspace.spec.name}/{arrival}", dict(workspace.spec.extract(arrival))
+
+
+def from_files(workspace: Workspace, files: Mapping[str, Path]) -> tuple[str, dict[str, pd.DataFrame]]:
+    """Return where an arrival comes from and its tables, from one CSV or Parquet file per table.
+
+    Raises:
+        InputError: A table is not one of the pipeline's, or a file is missing or unreadable or has other
+            columns.
+    """
+    unknown = sorted(set(files) - set(workspace.spec.tables))
+    if unknown:
+        known = ", ".join(workspace.spec.tables)
+        raise InputError(f"the pipeline has no table {unknown[0]}", todo=f"its tables are {known}")
+    frames = {
+        table: workspace.spec.parse(table, tables.read_table_file(file))
+        for table, file in sorted(files.items())
+    }
+    return ", ".join(f"file:{file.name}" for _, file in sorted(files.items())), frames
+
+
+def deliver(
+    workspace: Workspace,
+    arrival: str,
+    source: str,
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    again: bool = False,
+) -> Ingested:
+    """Bring an arrival to `main` if the suites there pass it.
+
+    Raises:
+        ValidationFailed: They do not; the arrival and the results stay on its branch.
+        InputError: A rollback dropped this very delivery and ``again`` is not set.
+    """
+    names.check_arrival(arrival)
+    reconcile(workspace.ports)
+    content = {table: tables.to_parquet(frame) for table, frame in frames.items()}
+
+    def judge(suites_ref: str, data_ref: str) -> Validated:
+        # What is judged is what was committed, not what this process still has in memory.
+        committed = {
+            table: workspace.frames.read(data_ref, names.raw_path(table, arrival)) for table in frames
+        }
+        reports = validate_frames(workspace, suites_ref, committed)
+        passed = all(report.success for report in reports)
+        made_by = {CODE_KEY: code_digest(), LOCK_KEY: lock_digest()}
+        return Validated(passed, summary(reports), report_files(reports), made_by)
+
+    return ingest(workspace.ports, Delivery(arrival, content, source), judge, again=again)

@@ -1,0 +1,69 @@
+"""A pipeline's repository: created, with what judges its runs on `main` from the first commit on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops.runs import names
+from mlops.runs.errors import ConfigError, Conflict
+from mlops.runs.main.setup import is_set_up, set_up
+from mlops.runs.upkeep.reconcile import reconcile
+from mlops.steps.shipped_files import enforcer, expectations
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+    from mlops.adapters.lake.connection import Connection
+    from mlops.runs.ports import Ports
+
+
+def gate_files(pipeline: str) -> dict[str, bytes]:
+    """Return path to content of everything that judges a pipeline, from the code base.
+
+    Raises:
+        ConfigError: A part is missing; it is named.
+    """
+    folder, actions = expectations(pipeline), enforcer()
+    files = {
+        names.POLICY: folder.joinpath("policy.yaml"),
+        names.HOLDOUT_RULE: folder.joinpath("holdout.yaml"),
+    }
+    suites = {names.suite_path(Path(f.name).stem): f for f in _files(folder, ".json")}
+    files |= suites | {f"{names.ACTIONS}{f.name}": f for f in _files(actions, ".yaml")}
+    missing = [path for path in (names.POLICY, names.HOLDOUT_RULE) if not files[path].is_file()]
+    missing += [path for path in (names.ENFORCER,) if path not in files]
+    missing += [] if suites else [f"{names.SUITES}<table>.json"]
+    if missing:
+        raise ConfigError(
+            f"a part of the pipeline is missing: {missing[0]}",
+            where=str(actions if missing[0] == names.ENFORCER else folder),
+            todo="add it, then run init again",
+        )
+    return {path: file.read_bytes() for path, file in files.items()}
+
+
+def _files(folder: Traversable, suffix: str) -> list[Traversable]:
+    """Return the files of a folder with this suffix, ascending by name; none where there is no folder."""
+    if not folder.is_dir():
+        return []
+    found = [file for file in folder.iterdir() if file.name.endswith(suffix) and file.is_file()]
+    return sorted(found, key=lambda file: file.name)
+
+
+def create_repository(connection: Connection, name: str, storage_namespace: str = "") -> bool:
+    """Create the repository unless it exists; return whether it was created."""
+    if name in connection.repositories():
+        return False
+    try:
+        connection.create_repository(name, storage_namespace)
+    except Conflict:
+        return False  # another process was first
+    return True
+
+
+def initialise(ports: Ports, pipeline: str) -> bool:
+    """Put gate and enforcer on `main`, prove the enforcer alive, protect `main`; return if any was new."""
+    if is_set_up(ports.lake):
+        reconcile(ports)
+    return set_up(ports, gate_files(pipeline))

@@ -1,0 +1,158 @@
+"""The judge: loads committed models, scores them on the same committed rows, and describes the decision."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mlops.adapters import tables
+from mlops.adapters.policy import files
+from mlops.runs import names
+from mlops.runs.errors import Corrupt, InputError, NotFound
+from mlops.runs.evidence import Decision, Paired, Policy
+from mlops.runs.gate.holdouts import identity_of
+from mlops.runs.ports import Evaluation
+from mlops.runs.promotion.promote import records
+from mlops.runs.records import Champion, ObjectRecord, Run, Step
+from mlops.steps import run_report
+from mlops.steps.cached_predictions import ROWS, RecordedModel, recorded_model
+from mlops.steps.champion import model_at
+from mlops.steps.score import ChampionUnscorable, score
+
+if TYPE_CHECKING:
+    from mlops.steps.workspace import Workspace
+
+
+class CommittedJudge:
+    """Judges from commits alone: nothing that a training step says about itself is believed.
+
+    Args:
+        workspace: The pipeline's workspace.
+        reuse: Whether predictions on record may stand for scoring the same model on the same rows again; an
+            audit never re-uses them.
+    """
+
+    def __init__(self, workspace: Workspace, *, reuse: bool = True) -> None:
+        self._workspace = workspace
+        self._reuse = reuse
+
+    def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
+        """Score candidate and champion on the candidate's holdout, or on the champion's where that is newer.
+
+        Where the holdout is a period, the champion may have been trained on the candidate's, if it came from
+        newer data; then the holdout that the champion was judged by is used, which neither has seen.
+
+        A run that is decided on again is scored again only if model, rows or code are others: else its
+        predictions are on record, and those of a champion that was judged by the same rows.
+
+        Where the champion's model cannot be loaded or does not take these rows, the evidence is of the
+        candidate and the baseline alone, and says why.
+        """
+        try:
+            return self._evaluate(run, candidate, champion, champion)
+        except ChampionUnscorable as error:
+            evaluation = self._evaluate(run, candidate, champion, None)
+            return dataclasses.replace(evaluation, unscorable=str(error))
+
+    def _evaluate(
+        self,
+        run: Run,
+        candidate: str,
+        champion: tuple[str, Champion] | None,
+        scored: tuple[str, Champion] | None,
+    ) -> Evaluation:
+        frames, spec = self._workspace.frames, self._workspace.spec
+        rule = files.parse_holdout_rule(self._workspace.lake.read(run.fork, names.HOLDOUT_RULE))
+        timed = rule.kind == "newest_period"
+        holdout = frames.read(candidate, names.HOLDOUT)
+        source = ""
+        if timed and champion is not None and _seen_by(champion[1], holdout[spec.time]):
+            source = champion[0]
+            holdout = frames.read(source, names.HOLDOUT)
+        objects = records(self._workspace.lake, candidate, (names.MODEL,))
+        candidate_model, champion_model = self._recorded(run, candidate, objects, scored, holdout)
+        if candidate_model is None:
+            candidate_model = self._model(candidate, objects)
+        if champion_model is None and scored:
+            champion_model = self.promoted_model(scored)
+        result = score(
+            spec,
+            holdout,
+            candidate=candidate_model,
+            candidate_train=self._training_rows(candidate),
+            champion=champion_model,
+            champion_train=self._training_rows(scored[0]) if scored else None,
+            timed=timed,
+        )
+        paired = dataclasses.replace(result.paired, holdout_id=identity_of(rule, result.paired))
+        return Evaluation(
+            paired=paired,
+            predictions=tables.to_parquet(result.predictions),
+            metrics=result.metrics,
+            holdout_source=source,
+            read={**_digests(objects), ROWS: result.paired.holdout_digest},
+        )
+
+    def _recorded(
+        self,
+        run: Run,
+        candidate: str,
+        objects: tuple[ObjectRecord, ...],
+        champion: tuple[str, Champion] | None,
+        holdout: pd.DataFrame,
+    ) -> tuple[RecordedModel | None, RecordedModel | None]:
+        """Return what candidate and champion predicted for these rows before; None where they did not."""
+        ports, spec = self._workspace.ports, self._workspace.spec
+        if not self._reuse or not run.reached(Step.DECIDED):
+            return None, None
+        evidence = ports.lake.commit_of(candidate).metadata.get("evidence_commit") or candidate
+        ours = recorded_model(ports, spec, evidence, run.run_id, holdout, _digests(objects))
+        if ours is None or champion is None:
+            return ours, None
+        record = champion[1]
+        model = _digests(tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
+        return ours, recorded_model(ports, spec, record.evidence_commit, record.run_id, holdout, model)
+
+    def promoted_model(self, champion: tuple[str, Champion]) -> Any:
+        """Return the model of a promotion, given as a commit with it and the record there.
+
+        Raises:
+            ChampionUnscorable: It cannot be loaded.
+        """
+        commit, record = champion
+        try:
+            return self._model(commit, tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
+        except (Corrupt, InputError, NotFound) as error:
+            raise ChampionUnscorable(
+                error.what, where=f"promotion {record.number}", todo=error.todo
+            ) from error
+
+    def policy(self, data: bytes) -> Policy:
+        """Return the policy that the content of ``gate/policy.yaml`` describes."""
+        return files.parse_policy(data)
+
+    def holdout_id(self, commit: str, paired: Paired) -> str:
+        """Return the identity of the holdout of the evidence in a commit, by the rule there."""
+        data = self._workspace.lake.read(commit, names.HOLDOUT_RULE)
+        return identity_of(files.parse_holdout_rule(data), paired)
+
+    def page(self, run: Run, decision: Decision) -> bytes:
+        """Return ``reports/run.md``."""
+        return run_report.run_page(self._workspace, run, decision)
+
+    def _training_rows(self, commit: str) -> pd.DataFrame:
+        return self._workspace.frames.read(commit, names.TRAIN)
+
+    def _model(self, commit: str, objects: tuple[ObjectRecord, ...]) -> Any:
+        return model_at(self._workspace.lake, commit, objects, self._workspace.spec.trusted_types)
+
+
+def _seen_by(champion: Champion, times: Any) -> bool:
+    """Tell whether a champion may have been trained on rows of these times."""
+    return bool(pd.Timestamp(champion.trained_until) >= times.min())
+
+
+def _digests(objects: tuple[ObjectRecord, ...]) -> dict[str, str]:
+    return {record.path: record.sha256 for record in objects}

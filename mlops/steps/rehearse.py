@@ -1,0 +1,152 @@
+"""A rollback tried out: what it would mean for predictions, and how long it takes, on a branch of its own."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mlops.runs import names
+from mlops.runs.errors import Corrupt, InputError, NotFound
+from mlops.runs.evidence import Contender, Decision
+from mlops.runs.main.state import champion_of, promotions, read_json, read_main
+from mlops.runs.rollback.plan import plan_rollback
+from mlops.steps.judge import CommittedJudge
+from mlops.steps.score import predict
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from mlops.runs.rollback.plan import RollbackPlan
+    from mlops.steps.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class ChangedPredictions:
+    """What a rollback changes for the rows that the champion was judged by.
+
+    Attributes:
+        rows: Rows of the holdout on `main`.
+        changed: How many of them get another prediction.
+        mean_change: Mean absolute difference over all rows, in units of the target.
+    """
+
+    rows: int
+    changed: int
+    mean_change: float
+
+
+def changed_predictions(workspace: Workspace, plan: RollbackPlan) -> ChangedPredictions:
+    """Return how the predictions for `main`'s holdout would change.
+
+    What the evidence on `main` holds is read from there; only a model that is not in it is loaded and asked.
+
+    Raises:
+        ChampionUnscorable: The old model cannot be loaded or does not take these rows.
+    """
+    import numpy as np
+
+    head, record = plan.state.head, plan.record
+    table = workspace.frames.read(head, names.PREDICTIONS)
+    now = table[Contender.CANDIDATE].to_numpy(dtype="float64")
+    decision = Decision.from_json(read_json(workspace.lake, head, names.DECISION))
+    then = table[Contender.CHAMPION].to_numpy(dtype="float64")
+    if decision.compared_to.number != record.to_number or not np.isfinite(then).all():
+        then = _predictions(workspace, head, record.to_commit)
+    differences = np.abs(now - then)
+    return ChangedPredictions(len(now), int((differences > 0).sum()), float(differences.mean()))
+
+
+def _predictions(workspace: Workspace, rows_at: str, model_at: str) -> np.ndarray:
+    model, rows = _model(workspace, model_at), workspace.frames.read(rows_at, names.HOLDOUT)
+    return predict(workspace.spec, model, rows, Contender.CHAMPION)
+
+
+def _model(workspace: Workspace, commit: str) -> Any:
+    champion = champion_of(workspace.lake.read(commit, names.CHAMPION), commit)
+    return CommittedJudge(workspace).promoted_model((commit, champion))
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """A rollback that was tried out.
+
+    Attributes:
+        to_number: The promotion that was gone back to.
+        to_commit: Its commit.
+        objects: Objects of the branch afterwards.
+        rows: Rows of its holdout that its model was asked about.
+        mae: Its mean absolute error on them, in units of the target.
+        seconds: Step to how long it took, in order.
+    """
+
+    to_number: int
+    to_commit: str
+    objects: int
+    rows: int
+    mae: float
+    seconds: dict[str, float]
+
+
+def rehearse(workspace: Workspace, to: int | None = None) -> Rehearsal:
+    """Go back on a scratch branch, load the model there, score its holdout, and remove the branch.
+
+    `main`, tags and tracker stay as they are. Without ``to`` it is the promotion that a rollback would go
+    back to, or the champion itself where there is none before it.
+
+    Raises:
+        InputError: There is no such promotion, or nothing has been promoted.
+        Corrupt: The branch is not what was promoted then.
+    """
+    lake, ports = workspace.lake, workspace.ports
+    number, target = _target(workspace, to)
+    branch, seconds = names.rehearsal_branch(ports.nonce()), dict[str, float]()
+    with _timed(seconds, "create a branch at main's head"):
+        lake.create_branch(branch, lake.head(names.MAIN))
+    try:
+        with _timed(seconds, "reset it to the old promotion: data and model"):
+            lake.hard_reset(branch, target)
+        head = lake.head(branch)
+        with _timed(seconds, "compare it with what was promoted"):
+            if head != target or lake.diff(target, head):
+                raise Corrupt("the branch is not what was promoted", where=branch)
+        with _timed(seconds, "load the libraries and the model"):
+            model = _model(workspace, head)
+        with _timed(seconds, "score its holdout"):
+            rows, mae = _scored(workspace, model, head)
+        objects = len(lake.list(head))
+    finally:
+        with _timed(seconds, "remove the branch"), suppress(NotFound):
+            lake.delete_branch(branch)
+    return Rehearsal(number, target, objects, rows, mae, seconds)
+
+
+def _target(workspace: Workspace, to: int | None) -> tuple[int, str]:
+    plan = plan_rollback(workspace.ports, "rehearsal", to)
+    if plan is not None:
+        return plan.record.to_number, plan.record.to_commit
+    champion = read_main(workspace.lake).champion
+    newest = next(promotions(workspace.lake, workspace.lake.head(names.MAIN)), None)
+    if champion is None or newest is None:
+        raise InputError("nothing has been promoted yet", where=workspace.spec.name)
+    return champion.number, newest.id
+
+
+def _scored(workspace: Workspace, model: Any, commit: str) -> tuple[int, float]:
+    import numpy as np
+
+    rows = workspace.frames.read(commit, names.HOLDOUT)
+    found = predict(workspace.spec, model, rows, Contender.CHAMPION)
+    target = rows[workspace.spec.target].to_numpy(dtype="float64")
+    return len(target), float(np.abs(found - target).mean())
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    begun = time.monotonic()
+    try:
+        yield
+    finally:
+        seconds[step] = time.monotonic() - begun

@@ -1,0 +1,105 @@
+"""What a run's outputs follow from: digests of raw data, code and libraries, and the code's git commit."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import getpass
+import socket
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops.runs import names
+from mlops.runs.digest import digest_of, sha256, tree_digest
+from mlops.runs.ports import Author
+from mlops.runs.records import RunInputs
+
+if TYPE_CHECKING:
+    from mlops.pipelines.spec import PipelineSpec
+    from mlops.runs.ports import Lake
+
+#: Fits are deterministic given this; it is not configurable, so that nobody can shop for a lucky one.
+SEED = 20130101
+
+#: Metadata keys of the digests of code and libraries, where a commit has no other record of them.
+CODE_KEY, LOCK_KEY = "code_digest", "lock_digest"
+
+#: Packages whose versions can change what a run computes.
+_LIBRARIES = (
+    "great-expectations",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+    "skops",
+)
+
+#: Folders below `mlops` whose code computes what a run writes.
+_CODE = ("adapters", "pipelines", "runs", "steps")
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def inputs_of(spec: PipelineSpec, lake: Lake, commit: str, params: Any) -> RunInputs:
+    """Return the inputs of a run that reads ``raw/`` at a commit with these model parameters."""
+    raw = lake.list(commit, names.RAW)
+    return RunInputs(
+        pipeline=spec.name,
+        raw_digest=tree_digest((stat.path, stat.checksum) for stat in raw),
+        code_digest=code_digest(),
+        lock_digest=lock_digest(),
+        params=dataclasses.asdict(params),
+        seed=SEED,
+    )
+
+
+@functools.cache
+def code_digest() -> str:
+    """Return the digest of the source files that compute what a run writes."""
+    files = sorted(path for folder in _CODE for path in (_PACKAGE / folder).rglob("*.py"))
+    return tree_digest((path.relative_to(_PACKAGE).as_posix(), sha256(path.read_bytes())) for path in files)
+
+
+@functools.cache
+def lock_digest() -> str:
+    """Return the digest of the versions of the libraries that compute."""
+    return digest_of({name: metadata.version(name) for name in _LIBRARIES})
+
+
+@functools.cache
+def git_state() -> dict[str, str]:
+    """Return the code's git commit and whether its tree was clean; empty where the code is in no checkout.
+
+    An installed program may lie in a virtual environment inside another checkout, which is not its own.
+    """
+    commit = _git("rev-parse", "HEAD")
+    if commit is None or _git("ls-files", "--error-unmatch", "--", str(_PACKAGE / "__init__.py")) is None:
+        return {}
+    dirty = _git("status", "--porcelain", "--untracked-files=no", "--", str(_PACKAGE))
+    return {"mlops.code_commit": commit, "mlops.code_clean": str(dirty == "").lower()}
+
+
+@functools.cache
+def author() -> Author:
+    """Return who is at work on this machine, and the git commit of the code."""
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = "unknown"
+    state = git_state()
+    clean = state.get("mlops.code_clean") == "true"
+    return Author(f"{user}@{socket.gethostname()}", state.get("mlops.code_commit", ""), clean)
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(_PACKAGE), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

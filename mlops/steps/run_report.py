@@ -1,0 +1,83 @@
+"""Pages for people: the report of a run, in Markdown, as lakeFS shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlops.runs import json_values
+from mlops.runs.evidence import Decision, Interval, Outcome
+from mlops.runs.records import Run
+
+if TYPE_CHECKING:
+    from mlops.steps.workspace import Workspace
+
+
+def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
+    """Return ``reports/run.md``: what was decided, why, against whom, on which data."""
+    verdict, against = decision.verdict, decision.compared_to
+    word = "Promote" if verdict.outcome is Outcome.PROMOTE else "Refuse"
+    champion = f"promotion {against.number} (run `{against.run_id}`)" if against.number else "no champion yet"
+    lines = [
+        f"# {workspace.spec.title}: {word.lower()} run `{run.run_id}`",
+        "",
+        f"**{word}.** {verdict.sentence}",
+        "",
+        f"Compared with {champion}, at look {verdict.look} on this holdout "
+        f"(error level {verdict.level:.4g}). Errors are in {workspace.spec.unit}.",
+        "",
+        *_intervals(verdict.intervals),
+        "## Why",
+        "",
+        *(f"- `{finding.reason}`: {finding.sentence}" for finding in verdict.findings),
+        "",
+        "## Metrics",
+        "",
+        "| metric | value |",
+        "|---|---:|",
+        *(
+            f"| {name} | {value:,.{0 if float(value).is_integer() else 4}f} |"
+            for name, value in sorted(decision.metrics.items())
+        ),
+        "",
+        "## Inputs",
+        "",
+        f"- raw data and gate: commit `{run.fork}`",
+        f"- trained until {decision.trained_until}",
+        *_rows(workspace, run),
+        f"- inputs digest `{decision.inputs_digest}`",
+        *(f"- {name} = {value}" for name, value in sorted(run.inputs.params.items())),
+        "",
+        "## What the model may not take",
+        "",
+        *(f"- `{column}`: {reason}" for column, reason in workspace.spec.excluded.items()),
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def _rows(workspace: Workspace, run: Run) -> list[str]:
+    """Return how many rows were read, used and left out, as the processing step recorded them."""
+    for commit in workspace.lake.log(run.head):
+        if commit.id == run.fork:
+            break
+        if "rows" in commit.metadata:
+            rows, dropped = (json_values.parse(commit.metadata[key]) for key in ("rows", "dropped"))
+            used = [f"- {name}: {count:,}" for name, count in rows.items()]
+            return used + [f"- left out, {reason}: {count:,} rows" for reason, count in dropped.items()]
+    return []
+
+
+def _intervals(intervals: tuple[Interval, ...]) -> list[str]:
+    if not intervals:
+        return []
+    rows = [
+        f"| {i.name} | {i.against} | {i.candidate:,.4f} | {i.other:,.4f} | {i.difference:+,.4f} "
+        f"| {i.lower:+,.4f} to {i.upper:+,.4f} | {i.bound:,.4g} | {'yes' if i.holds else '**no**'} |"
+        for i in intervals
+    ]
+    return [
+        "| compared | against | candidate | other | difference | interval | bound | holds |",
+        "|---|---|---:|---:|---:|---|---:|---|",
+        *rows,
+        "",
+    ]

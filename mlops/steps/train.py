@@ -1,0 +1,42 @@
+"""Fitting: the pipeline's model on the committed training rows, saved beside them."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops.adapters.models import saved_files
+from mlops.runs import names
+from mlops.runs.digest import sha256
+from mlops.runs.promotion.attempts import finish_step
+from mlops.runs.promotion.step_statements import Written
+from mlops.runs.records import Run, Step
+
+if TYPE_CHECKING:
+    from mlops.steps.workspace import Workspace
+
+
+def train(workspace: Workspace, run: Run) -> Run:
+    """Fit on ``processed/train.parquet`` at the run's head and write the model to ``model/``."""
+    if run.reached(Step.TRAINED):
+        return run
+    spec = workspace.spec
+    rows = workspace.frames.read(run.head, names.TRAIN)
+    taken = rows.loc[:, list(spec.model_input)]
+    params = spec.params(**run.inputs.params)
+    workspace.ports.tell(f"fitting on {len(rows):,} rows")
+    model = spec.model(params, run.inputs.seed)
+    model.fit(taken, rows[spec.target])
+    objects: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "model"
+        saved_files.save(model, saved, spec.trusted_types, example=taken.head(2))
+        for file in sorted(path for path in saved.rglob("*") if path.is_file()):
+            path = names.MODEL + file.relative_to(saved).as_posix()
+            objects[path] = sha256(file.read_bytes())
+            workspace.lake.upload(run.branch, path, file)
+    extra = {"trained_until": rows[spec.time].max().isoformat(), "train_rows": str(len(rows))}
+    read = {names.TRAIN: run.outputs[names.TRAIN]} if names.TRAIN in run.outputs else {}
+    message, written = f"Train on {len(rows)} rows", Written(objects, read=read)
+    return finish_step(workspace.ports, run, Step.TRAINED, message, extra, written=written)
