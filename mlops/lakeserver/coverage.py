@@ -14,9 +14,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from mlops.lakeserver.http.routes import CLIENT_OPERATIONS, ROUTES
+
 HERE = Path(__file__).parent
 TABLE = HERE / "COVERAGE.md"
-LIST = HERE / "client_operations.txt"
 NOTES = HERE / "coverage_notes.md"
 
 #: Why an operation is not built, by what its path begins with; the first that fits.
@@ -94,7 +95,6 @@ def render_list(operations: list[Operation]) -> str:
 
 def render_table(operations: list[Operation]) -> str:
     """The table, with the first lines of the handlers' docstrings."""
-    from mlops.lakeserver.http.routes import ROUTES
 
     built = {(route.method, route.path): route for route in ROUTES}
     version = importlib.metadata.version("lakefs-sdk")
@@ -131,7 +131,7 @@ def render_table(operations: list[Operation]) -> str:
 def stale() -> list[Path]:
     """The written files that are not what they would be now."""
     operations = client_operations()
-    expected = {LIST: render_list(operations), TABLE: render_table(operations)}
+    expected = {CLIENT_OPERATIONS: render_list(operations), TABLE: render_table(operations)}
     return [path for path, text in expected.items() if not path.exists() or path.read_text() != text]
 
 
@@ -147,7 +147,7 @@ def main() -> int:
             sys.stderr.write(f"stale: {', '.join(names)}; run python -m mlops.lakeserver.coverage --write\n")
         return 1 if names else 0
     operations = client_operations()
-    LIST.write_text(render_list(operations))
+    CLIENT_OPERATIONS.write_text(render_list(operations))
     TABLE.write_text(render_table(operations))
     return 0
 

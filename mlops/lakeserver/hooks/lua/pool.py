@@ -27,7 +27,7 @@ sys.path[:0] = paths
 for name, folder in packages:
     sys.modules[name] = type(sys)(name)
     sys.modules[name].__path__ = [folder]
-from {package}.lua_worker import main
+from {package}.worker import main
 main()
 """
 
