@@ -95,7 +95,6 @@ def render_list(operations: list[Operation]) -> str:
 
 def render_table(operations: list[Operation]) -> str:
     """The table, with the first lines of the handlers' docstrings."""
-
     built = {(route.method, route.path): route for route in ROUTES}
     version = importlib.metadata.version("lakefs-sdk")
     count = sum((operation.method, operation.path) in built for operation in operations)
