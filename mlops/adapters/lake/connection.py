@@ -119,7 +119,7 @@ def pages(call: Callable[..., Any], *args: Any, first: int = PAGE, **kwargs: Any
     Args:
         call: An operation of the SDK.
         args: Its positional arguments.
-        first: Size of the first page, rows.
+        first: Size of the first page, rows; each page is eight times as large as the one before, up to 1,000.
         kwargs: Its further arguments.
     """
     after, amount = "", first
@@ -128,4 +128,4 @@ def pages(call: Callable[..., Any], *args: Any, first: int = PAGE, **kwargs: Any
         yield from page.results
         if not page.pagination.has_more:
             return
-        after, amount = page.pagination.next_offset, PAGE
+        after, amount = page.pagination.next_offset, min(8 * amount, PAGE)

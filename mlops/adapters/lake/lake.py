@@ -17,11 +17,17 @@ from mlops.runs.ports import Change, Commit, Protection
 __all__ = ["Connection", "LakeFSLake", "connect"]
 
 #: First page of a log: who walks it mostly finds what they look for near the head.
-LOG_PAGE = 100
+LOG_PAGE = 16
+#: How many commits are remembered; an audit asks for the commits of a run several times.
+KNOWN_COMMITS = 4096
 
 
 class LakeFSLake(LakeObjects):
     """One repository of a lakeFS server; implements `mlops.runs.ports.Lake`."""
+
+    def __init__(self, connection: Connection, repository: str) -> None:
+        super().__init__(connection, repository)
+        self._known: dict[str, Commit] = {}
 
     def head(self, branch: str) -> str:
         """Return the commit id a branch is at."""
@@ -29,9 +35,17 @@ class LakeFSLake(LakeObjects):
             return self._api.branches_api.get_branch(self._repository, branch).commit_id
 
     def commit_of(self, ref: str) -> Commit:
-        """Return the commit that ``ref`` names."""
+        """Return the commit that ``ref`` names; what an id names never changes and is fetched once."""
+        known = self._known.get(ref)
+        if known is not None:
+            return known
         with self._calls(ref):
-            return _commit(self._api.commits_api.get_commit(self._repository, ref))
+            found = _commit(self._api.commits_api.get_commit(self._repository, ref))
+        if found.id == ref:
+            if len(self._known) >= KNOWN_COMMITS:
+                self._known.clear()
+            self._known[ref] = found
+        return found
 
     def log(self, ref: str) -> Iterator[Commit]:
         """Yield the first-parent history of ``ref``, newest first; pages are fetched as they are needed."""

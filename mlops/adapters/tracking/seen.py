@@ -49,10 +49,17 @@ def seen_version(client: MlflowClient, row: Any) -> Version:
         version=str(row.version),
         uri=row.source or "",
         tags=dict(row.tags),
-        stored_at=client.get_model_version_download_uri(row.name, row.version) or "",
+        stored_at=_stored_at(client, row),
         tracker_run=row.run_id or "",
         stage="" if stage == "None" else stage,
     )
+
+
+def _stored_at(client: MlflowClient, row: Any) -> str:
+    # `MlflowClient.get_model_version_download_uri` looks up the whole model each time, to see whether the
+    # name is a prompt's: for a thousand versions that takes longer than everything else.
+    registry = client._get_registry_client()
+    return registry.get_model_version_download_uri(row.name, row.version) or ""
 
 
 def pages(search: Callable[[str | None], Any]) -> Iterator[Any]:

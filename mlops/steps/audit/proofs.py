@@ -75,6 +75,7 @@ class FrameProver:
         self._workspace = workspace
         self._selected: dict[tuple[str, str], _Selection] = {}
         self._holdout: tuple[str, _Rows] | None = None
+        self._rule: tuple[str, bytes] | None = None
         self._rebuilder = Rebuilder(workspace)
 
     def policy(self, data: bytes) -> Policy:
@@ -108,9 +109,7 @@ class FrameProver:
     def _identity(self, subject: PromotionSubject, rows: _Rows) -> Iterator[str]:
         """Yield how the identity by which evaluations are counted does not follow from the rows."""
         recorded = subject.paired
-        rule = files.parse_holdout_rule(
-            self._workspace.lake.read(subject.champion.raw_commit, names.HOLDOUT_RULE)
-        )
+        rule = files.parse_holdout_rule(self._rule_at(subject.champion.raw_commit))
         if rule.kind == "newest_period" and recorded.holdout_from != rows.begins:
             yield f"the holdout begins at {rows.begins}, not at {recorded.holdout_from} as its evidence says"
         if identity_of(rule, recorded) != recorded.holdout_id:
@@ -208,8 +207,7 @@ class FrameProver:
 
     def _select(self, commit: str, raw: str) -> _Selection:
         """Return what the rule at a commit selects from the raw data there; each selection is made once."""
-        spec, lake = self._workspace.spec, self._workspace.lake
-        data = lake.read(commit, names.HOLDOUT_RULE)
+        spec, data = self._workspace.spec, self._rule_at(commit)
         key = (raw, sha256(data))
         if key not in self._selected:
             rule = files.parse_holdout_rule(data)
@@ -219,6 +217,12 @@ class FrameProver:
             begins = rows[spec.time].min() if rule.kind == "newest_period" else None
             self._selected[key] = _Selection(digest, begins)
         return self._selected[key]
+
+    def _rule_at(self, commit: str) -> bytes:
+        """Return the holdout rule of a commit; the checks of one promotion ask for it several times."""
+        if self._rule is None or self._rule[0] != commit:
+            self._rule = (commit, self._workspace.lake.read(commit, names.HOLDOUT_RULE))
+        return self._rule[1]
 
     def _champions(self, subject: PromotionSubject, run: Run, selected: _Selection) -> bool:
         """Tell whether the holdout is the replaced champion's, and had to be: the other was no news to it."""
