@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from mlops.adapters import tables
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 #: A run reads its training and holdout rows in several steps; raw deliveries are read once.
 _KEPT = 4
+_READERS = 4
 
 
 class Frames:
@@ -39,8 +41,7 @@ class Frames:
         if checksum in self._kept:
             self._kept.move_to_end(checksum)
             return self._kept[checksum]
-        with self._lake.open_read(ref, path) as file:
-            frame = tables.read_parquet(file, where=f"{ref[:12]}:{path}")
+        frame = self._parsed(ref, path)
         self._keep(checksum, frame)
         return frame
 
@@ -53,13 +54,16 @@ class Frames:
 
     def deliveries(self, ref: str, table: str) -> dict[str, pd.DataFrame]:
         """Return arrival to frame for all deliveries of a table in a commit, ascending by arrival."""
-        found: dict[str, pd.DataFrame] = {}
-        for stat in self._lake.list(ref, f"{names.RAW}{table}/"):
-            parsed = names.parse_raw_path(stat.path)
-            if parsed is not None:
-                with self._lake.open_read(ref, stat.path) as file:
-                    found[parsed.arrival] = tables.read_parquet(file, where=f"{ref[:12]}:{stat.path}")
-        return dict(sorted(found.items()))
+        paths = [stat.path for stat in self._lake.list(ref, f"{names.RAW}{table}/")]
+        arrivals = {path: parsed.arrival for path in paths if (parsed := names.parse_raw_path(path))}
+        # Years of arrivals are many small objects: the next ones are on their way while one is parsed.
+        with ThreadPoolExecutor(_READERS) as readers:
+            frames = readers.map(lambda path: self._parsed(ref, path), arrivals)
+            return dict(sorted(zip(arrivals.values(), frames, strict=True)))
+
+    def _parsed(self, ref: str, path: str) -> pd.DataFrame:
+        with self._lake.open_read(ref, path) as file:
+            return tables.read_parquet(file, where=f"{ref[:12]}:{path}")
 
     def _keep(self, checksum: str, frame: pd.DataFrame) -> None:
         self._kept[checksum] = frame

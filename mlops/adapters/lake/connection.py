@@ -113,16 +113,19 @@ def connect(credentials: Credentials, *, timeout_s: float = 60.0) -> Connection:
         return Connection(credentials.endpoint, new_client(credentials, timeout_s), credentials)
 
 
-def pages(call: Callable[..., Any], *args: Any, first: int = PAGE, **kwargs: Any) -> Iterator[Any]:
+def pages(
+    call: Callable[..., Any], *args: Any, first: int = PAGE, start: str = "", **kwargs: Any
+) -> Iterator[Any]:
     """Yield all rows of a listing operation, page by page as they are needed.
 
     Args:
         call: An operation of the SDK.
         args: Its positional arguments.
         first: Size of the first page, rows; each page is eight times as large as the one before, up to 1,000.
+        start: After which row to begin.
         kwargs: Its further arguments.
     """
-    after, amount = "", first
+    after, amount = start, first
     while True:
         page = call(*args, after=after, amount=amount, **kwargs)
         yield from page.results

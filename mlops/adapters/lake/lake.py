@@ -18,16 +18,10 @@ __all__ = ["Connection", "LakeFSLake", "connect"]
 
 #: First page of a log: who walks it mostly finds what they look for near the head.
 LOG_PAGE = 16
-#: How many commits are remembered; an audit asks for the commits of a run several times.
-KNOWN_COMMITS = 4096
 
 
 class LakeFSLake(LakeObjects):
     """One repository of a lakeFS server; implements `mlops.runs.ports.Lake`."""
-
-    def __init__(self, connection: Connection, repository: str) -> None:
-        super().__init__(connection, repository)
-        self._known: dict[str, Commit] = {}
 
     def head(self, branch: str) -> str:
         """Return the commit id a branch is at."""
@@ -35,21 +29,23 @@ class LakeFSLake(LakeObjects):
             return self._api.branches_api.get_branch(self._repository, branch).commit_id
 
     def commit_of(self, ref: str) -> Commit:
-        """Return the commit that ``ref`` names; what an id names never changes and is fetched once."""
-        known = self._known.get(ref)
-        if known is not None:
-            return known
+        """Return the commit that ``ref`` names."""
+        return self._memory.of(ref, "commit", lambda: self._commit_of(ref), _size_of)
+
+    def _commit_of(self, ref: str) -> Commit:
         with self._calls(ref):
-            found = _commit(self._api.commits_api.get_commit(self._repository, ref))
-        if found.id == ref:
-            if len(self._known) >= KNOWN_COMMITS:
-                self._known.clear()
-            self._known[ref] = found
-        return found
+            return _commit(self._api.commits_api.get_commit(self._repository, ref))
 
     def log(self, ref: str) -> Iterator[Commit]:
         """Yield the first-parent history of ``ref``, newest first; pages are fetched as they are needed."""
-        rows = pages(self._api.refs_api.log_commits, self._repository, ref, first=LOG_PAGE, first_parent=True)
+        newest, after = self._memory.of(
+            ref, "log", lambda: self._newest(ref), lambda page: sum(map(_size_of, page[0]))
+        )
+        yield from newest
+        if not after:
+            return
+        log_commits = self._api.refs_api.log_commits
+        rows = pages(log_commits, self._repository, ref, first=8 * LOG_PAGE, start=after, first_parent=True)
         while True:
             # The consumer's own exceptions pass through a `yield` and must not be taken for the lake's.
             with self._calls(ref):
@@ -57,6 +53,13 @@ class LakeFSLake(LakeObjects):
             if row is None:
                 return
             yield _commit(row)
+
+    def _newest(self, ref: str) -> tuple[tuple[Commit, ...], str]:
+        """Return the first page of a history, and where the next one begins; empty where there is none."""
+        with self._calls(ref):
+            page = self._api.refs_api.log_commits(self._repository, ref, amount=LOG_PAGE, first_parent=True)
+        commits = tuple(_commit(row) for row in page.results)
+        return commits, page.pagination.next_offset if page.pagination.has_more else ""
 
     def branches(self, prefix: str = "") -> dict[str, str]:
         """Return branch name to commit id, ascending by name."""
@@ -178,3 +181,7 @@ def _commit(row: Any) -> Commit:
     return Commit(
         row.id, tuple(row.parents), row.message or "", dict(row.metadata or {}), int(row.creation_date)
     )
+
+
+def _size_of(commit: Commit) -> int:
+    return 500 + sum(len(key) + len(value) for key, value in commit.metadata.items())

@@ -14,7 +14,8 @@ from typing import IO, Any
 
 from mlops.adapters.lake.connection import PAGE, Connection, pages
 from mlops.adapters.lake.errors import from_status
-from mlops.runs.errors import InputError, system_reason
+from mlops.adapters.lake.memory import CommitMemory
+from mlops.runs.errors import InputError, NotFound, system_reason
 from mlops.runs.names import check_repository
 from mlops.runs.ports import ObjectStat
 
@@ -32,6 +33,7 @@ class LakeObjects:
         self._connection = connection
         self._repository = check_repository(repository)
         self._api = connection.api
+        self._memory = CommitMemory()
 
     @property
     def repository(self) -> str:
@@ -50,7 +52,17 @@ class LakeObjects:
 
     def read(self, ref: str, path: str) -> bytes:
         """Return the content of an object (small ones: it is held in memory)."""
-        return b"".join(self.chunks(ref, path))
+        found = self._memory.of(ref, ("read", path), lambda: self._read(ref, path), _content_size)
+        if isinstance(found, NotFound):
+            raise NotFound(found.what, where=found.where, todo=found.todo)
+        return found
+
+    def _read(self, ref: str, path: str) -> bytes | NotFound:
+        """Return the content, or the error where there is none: a commit never gets what it does not hold."""
+        try:
+            return b"".join(self.chunks(ref, path))
+        except NotFound as error:
+            return error.with_traceback(None)
 
     def stat(self, ref: str, path: str) -> ObjectStat:
         """Return an object's size, checksum and user metadata."""
@@ -62,6 +74,9 @@ class LakeObjects:
 
     def list(self, ref: str, prefix: str = "") -> list[ObjectStat]:
         """Return all objects below ``prefix``, ascending by path."""
+        return list(self._memory.of(ref, ("list", prefix), lambda: self._list(ref, prefix), _size_of))
+
+    def _list(self, ref: str, prefix: str) -> tuple[ObjectStat, ...]:
         with self._calls(ref, prefix):
             rows = pages(
                 self._api.objects_api.list_objects,
@@ -71,7 +86,7 @@ class LakeObjects:
                 user_metadata=True,
                 presign=False,
             )
-            return [_stat(row) for row in rows]
+            return tuple(_stat(row) for row in rows)
 
     def write(self, branch: str, path: str, data: bytes, metadata: Mapping[str, str] | None = None) -> None:
         """Stage an object on a branch."""
@@ -184,3 +199,11 @@ class LakeObjects:
 
 def _stat(row: Any) -> ObjectStat:
     return ObjectStat(row.path, row.size_bytes or 0, row.checksum, dict(row.metadata or {}))
+
+
+def _content_size(found: bytes | NotFound) -> int:
+    return 500 + (len(found) if isinstance(found, bytes) else 0)
+
+
+def _size_of(stats: Sequence[ObjectStat]) -> int:
+    return 500 * len(stats)
