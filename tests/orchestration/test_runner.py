@@ -175,7 +175,7 @@ def test_a_retry_of_a_failed_check_in_the_same_process(
     monkeypatch.setattr(jobs, "current", [workspace])
     job = dg.reconstructable(jobs.tiny_job)
     with monkeypatch.context() as patched:
-        patched.setattr(running.preparing, "validate", _raising(LakeUnavailable("no answer")))
+        patched.setattr(running.prepare, "validate", _raising(LakeUnavailable("no answer")))
         with dg.execute_job(job, instance, run_config=QUIET) as failed:
             assert not failed.success
     options = dg.ReexecutionOptions.from_failure(failed.run_id, instance)

@@ -35,7 +35,7 @@ def test_each_step_does_what_is_missing_before_it(workspace: Workspace) -> None:
 
 def test_a_finished_step_is_not_done_again(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = running.train(workspace, running.open_(workspace, DEFAULTS))
-    monkeypatch.setattr(train, "model_files", None)
+    monkeypatch.setattr(train, "saved_files", None)
     assert running.train(workspace, run) == run
 
 
