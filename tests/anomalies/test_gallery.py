@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from infra.docs.anomaly_table import outcomes
 from mlops.anomalies import guards
 from mlops.anomalies.gallery import ANOMALIES, chosen, show
 from mlops.anomalies.model import Anomaly
@@ -19,40 +21,14 @@ from mlops.runs.errors import AuditFailed, ConfigError, InputError, ProtocolMisu
 from mlops.settings import LakeMode
 from mlops.steps.init_repository import gate_files
 
-#: What a gallery of this protocol must show, and by whom each is stopped or found.
-EXPECTED = {
-    "stale-champion": ("server", "412 promotion gate: promotion_record"),
-    "half-written-main": ("server", "403"),
-    "resurrection-by-retry": ("server", "412 promotion gate: promotion_record"),
-    "resurrection-by-ingest": ("server", "412 promotion gate: lawful_change"),
-    "resurrection-after-forward": ("command", "Unlawful"),
-    "edited-gate": ("server", "412 promotion gate: lawful_change"),
-    "missing-gate": ("audit", "I10"),
-    "missing-gate-of-a-run": ("command", "Unlawful"),
-    "fabricated-predictions": ("audit", "I9"),
-    "forged-decision": ("server", "412 promotion gate: verdict"),
-    "leaked-holdout": ("gate", "holdout_leaked"),
-    "failed-run-fork": ("server", "412 promotion gate: promotion_record"),
-    "hand-moved-tag": ("server", "412 record tags: kept"),
-    "hand-moved-alias": ("audit", "I11"),
-    "redirected-model": ("audit", "I15"),
-    "crafted-model": ("command", "ModelRefused"),
-    "source-wins-merge": ("server", "412 promotion gate: lawful_change"),
-    "direct-write": ("server", "412 no direct change of main: refused"),
-    "merge-during-rollback": ("server", "412 promotion gate: lawful_change"),
-    "seed-shopping": ("server", "412 record tags: kept"),
-    "policy-shopping": ("server", "412 promotion gate: verdict"),
-    "swapped-model": ("command", "Corrupt"),
-    "fitted-on-holdout": ("audit", "I3"),
-    "invented-training-rows": ("audit", "I3"),
-    "unvalidated-rows": ("audit", "I3"),
-    "unvalidated-ingest": ("audit", "I3"),
-    "invented-champion-predictions": ("audit", "I9"),
-    "claimed-unscorable": ("audit", "I9"),
-    "unsigned-change": ("audit", "I16"),
-    "emptied-gate": ("audit", "I16"),
-    "deleted-hold": ("server", "412 record tags: kept"),
-}
+#: What happens without each guard, and who stops or finds it; the documentation shows the same.
+OUTCOMES = outcomes()
+EXPECTED = {name: (outcome["by"], outcome["code"]) for name, outcome in OUTCOMES.items()}
+
+
+def without_numbers(text: str) -> str:
+    """Return text with a placeholder for each number: its last digits may depend on the machine."""
+    return re.sub(r"\d+(\.\d+)?", "#", text)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +48,7 @@ def test_it_happens_without_its_guard_and_not_unnoticed_with_it(scratch: Scratch
     shown = show(scratch, anomaly)
 
     assert shown.complaint == ""
-    assert shown.without.happened
+    assert without_numbers(shown.without.happened) == without_numbers(OUTCOMES[anomaly.name]["without"])
     assert shown.without.stopped is None
     assert shown.by is not None
     assert (shown.by.who, shown.by.code) == EXPECTED[anomaly.name]

@@ -69,6 +69,7 @@ def test_every_key_of_the_gate_files_has_a_meaning() -> None:
 
 def test_every_anomaly_is_listed() -> None:
     assert first_cells(anomaly_table.page()) == [anomaly.name for anomaly in ANOMALIES]
+    assert list(anomaly_table.outcomes()) == [anomaly.name for anomaly in ANOMALIES]
 
 
 def test_every_command_that_prints_a_document_has_its_keys_listed() -> None:

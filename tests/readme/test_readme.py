@@ -41,11 +41,18 @@ def test_every_command_named_exists() -> None:
     assert named <= {str(name).rstrip("_").replace("_", "-") for name in known}
 
 
-def test_every_folder_of_the_tree_exists() -> None:
-    tree = re.findall(r"^```text\nmlops/\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)[0]
-    for line in tree.splitlines():
-        name = line.split()[0]
-        assert (ROOT / ("mlops" if line.startswith("  ") else "") / name).is_dir(), name
+def test_every_folder_that_contributing_lists_exists_and_no_package_is_missing() -> None:
+    listed = re.findall(r"^\| `([\w/]+)` \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert [name for name in listed if not (ROOT / name).is_dir()] == []
+    packages = {f"mlops/{path.parent.name}" for path in (ROOT / "mlops").glob("*/__init__.py")}
+    assert packages <= set(listed)
+
+
+def test_it_fits_one_screen_and_links_to_what_exists() -> None:
+    assert len(README.splitlines()) <= 60
+    targets = re.findall(r"\]\(([^)]+)\)", README)
+    assert targets
+    assert [target for target in targets if not (ROOT / target).is_file()] == []
 
 
 @pytest.mark.readme
