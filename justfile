@@ -29,12 +29,14 @@ lint: setup
     @.venv/bin/basedpyright --level error
     @.venv/bin/lint-imports --no-cache
     @{{ python }} -m mlops.lakeserver.coverage --check
+    @{{ python }} -m mlops.enforcer --check
 
 # Rewrite the code in the project's format, and generated files.
 format: setup
     @.venv/bin/ruff format --quiet
     @.venv/bin/ruff check --fix --quiet
     @{{ python }} -m mlops.lakeserver.coverage --write
+    @{{ python }} -m mlops.enforcer --write
 
 # Kill real processes at every call (at most 30 minutes on two cores).
 test-faults *ARGS: setup

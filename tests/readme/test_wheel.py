@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,14 @@ def test_the_program_does_not_come_from_the_checkout(installed: Installed) -> No
         [str(installed.python), "-c", ask], cwd=installed.work, capture_output=True, text=True, check=True
     )
     assert str(installed.python.parents[1]) in found.stdout
+
+
+def test_the_enforcer_and_its_sources_are_in_it(built: Path) -> None:
+    with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
+        packed = set(wheel.namelist())
+    sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "mlops/enforcer").glob("*/*.*")}
+    actions = {f"mlops/shipped/infra/lakefs/{name}.yaml" for name in ("direct", "gate", "tags")}
+    assert sources | actions <= packed
 
 
 def test_the_main_job_runs_in_an_empty_folder(installed: Installed) -> None:

@@ -1,0 +1,53 @@
+-- The policy: read as `mlops/adapters/policy` reads it, with the same defaults and bounds.
+
+-- include "shared/refuse.lua"
+-- include "shared/read.lua"
+-- include "shared/numbers.lua"
+
+local yaml = require("encoding/yaml")
+local regexp = require("regexp")
+
+local LOSS = {mae = "absolute_error", rmse = "squared_error", bias = "signed_error"}
+
+local function check_keys(map, known, what)
+  if type(map) ~= "table" then refuse(what .. " is not a map") end
+  for key in pairs(map) do
+    if not known[key] then refuse(what .. " has the unknown key " .. tostring(key)) end
+  end
+end
+
+-- Returns the policy with the defaults of what it leaves out, or refuses what no gate would follow.
+local function read_policy(ref)
+  local what = "gate/policy.yaml"
+  local text = read(ref, what)
+  if not text then refuse(what .. " is missing") end
+  local ok, given = pcall(yaml.unmarshal, text)
+  if not ok then refuse(what .. " is not YAML") end
+  local policy = {
+    metric = "mae",
+    min_gain = 0,
+    alpha = 0.05,
+    min_clusters = 20,
+    must_beat_baseline = true,
+    signatures = "optional",
+    guards = {},
+  }
+  check_keys(given, policy, what)
+  for key, value in pairs(given) do policy[key] = value end
+  local sound = LOSS[policy.metric]
+    and is_number(policy.min_gain) and policy.min_gain >= 0
+    and is_number(policy.alpha) and policy.alpha > 0 and policy.alpha <= 0.5
+    and is_whole(policy.min_clusters, 2, 1000000)
+    and type(policy.must_beat_baseline) == "boolean"
+    and (policy.signatures == "optional" or policy.signatures == "required")
+    and type(policy.guards) == "table" and #policy.guards <= 100
+  if not sound then refuse(what .. " has a value that is out of range") end
+  for _, entry in ipairs(policy.guards) do
+    check_keys(entry, {metric = true, tolerance = true, by = true}, "a guard of " .. what)
+    entry.by = entry.by or ""
+    sound = LOSS[entry.metric] and is_number(entry.tolerance) and entry.tolerance > 0
+      and type(entry.by) == "string" and regexp.match("^([A-Za-z_][0-9A-Za-z_]{0,63})?$", entry.by)
+    if not sound then refuse("a guard of " .. what .. " has a value that is out of range") end
+  end
+  return policy
+end
