@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from mlops.runs import names
-
-_TIMEOUT_S = 3.0
-
-
-class _Stay(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection: it may lead to another server, which would get the key."""
-
-    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
-        """Return no request to follow."""
-
-
-_opener = urllib.request.build_opener(_Stay)
 
 
 @dataclass(frozen=True)
@@ -31,30 +17,12 @@ class Links:
         repository: The pipeline's repository.
         mlflow: Base address of the MLflow pages; empty where none are served.
         dagster: Base address of the Dagster pages; empty where none are served.
-        key: Access key and secret of the lake, with which pages are tried out; None to go without. No address
-            ever has it.
     """
 
     lake: str
     repository: str
     mlflow: str = ""
     dagster: str = ""
-    key: tuple[str, str] | None = field(default=None, repr=False)
-
-    def opens(self, address: str) -> bool:
-        """Tell whether a page answers 200 now; pages that ask for the lake's key are asked with it."""
-        if not address.startswith(("http://", "https://")):
-            return False
-        request = urllib.request.Request(address)  # noqa: S310 - checked above
-        guarded = [base for base in (self.lake, self.mlflow, self.dagster) if base]
-        if self.key is not None and any(address.startswith(f"{base.rstrip('/')}/") for base in guarded):
-            token = base64.b64encode(":".join(self.key).encode()).decode()
-            request.add_header("Authorization", f"Basic {token}")
-        try:
-            with _opener.open(request, timeout=_TIMEOUT_S) as answer:
-                return answer.status == 200
-        except (OSError, ValueError):
-            return False
 
     def _page(self, path: str, /, **query: str) -> str:
         base = f"{self.lake.rstrip('/')}/repositories/{quote(self.repository)}/{path}"

@@ -1,4 +1,4 @@
-"""The demo as a command: a scratch store, the story, and links that open."""
+"""The demo as a command: a scratch store, the story, and links to its pages."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def demo(
         workspace = prepare(open_workspace(settings, PIPELINE))
         story = Story(settings, workspace, say)
         facts = story.tell([f"2013-{month:02d}" for month in range(1, months + 1)])
-        told = {**asdict(facts), "promotions": story.promotions(), "links": _open_links(workspace)}
+        told = {**asdict(facts), "promotions": story.promotions(), "links": _links(workspace)}
         return {**told, "folder": str(folder), "elapsed_s_total": round(time.perf_counter() - started, 1)}
 
 
@@ -77,15 +77,14 @@ def _server(folder: Path, lake: LakeMode, *, keep: bool) -> Iterator[Settings]:
             servers.stop(folder)
 
 
-def _open_links(workspace: Workspace) -> dict[str, str]:
-    """Return the links to look at; each was followed and answered 200."""
+def _links(workspace: Workspace) -> dict[str, str]:
+    """Return the pages to look at, by what they show."""
     links, lake = workspace.links, workspace.lake
-    wanted = {
+    return {
         "what main holds": links.objects(names.MAIN),
         "what the rollback took back": links.compare(names.CHAMPION_TAG, _newest_rollback(lake.tags())),
         "the champion's report": links.report(names.CHAMPION_TAG),
     }
-    return {label: address for label, address in wanted.items() if links.opens(address)}
 
 
 def _newest_rollback(tags: dict[str, str]) -> str:

@@ -68,7 +68,6 @@ def open_workspace(
         repository=spec.name,
         mlflow=f"{door}/mlflow" if door else "",
         dagster=f"{door}/dagster" if door else "",
-        key=(credentials.access_key_id, credentials.secret_access_key),
     )
     return Workspace(spec, lake, ports, links, promote_rounds=settings.promote_rounds)
 

@@ -9,7 +9,7 @@ from mlops.runs.errors import TrackerUnavailable
 from mlops.runs.main.state import read_main
 from mlops.runs.rollback.rollback import freeze, plan_rollback
 from mlops.steps import init_repository
-from tests.cli.conftest import PIPELINE, Desk
+from tests.cli.conftest import NOWHERE, PIPELINE, Desk
 from tests.orchestration import tiny
 
 
@@ -41,8 +41,10 @@ class TestRun:
             "error: depth: no such parameter"
         )
 
-    def test_prints_no_link_that_does_not_open(self, mlops: Desk) -> None:
-        assert mlops("run", PIPELINE, "--param", "shrinkage=11", "--json").document["links"] == {}
+    def test_prints_links_without_asking_for_the_pages(self, mlops: Desk) -> None:
+        links = mlops("run", PIPELINE, "--param", "shrinkage=11", "--json").document["links"]
+        assert sorted(links) == ["compare", "report"]
+        assert all(address.startswith(f"{NOWHERE}/repositories/") for address in links.values())
 
 
 class TestRollback:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlops.adapters.lake import servers
-from mlops.adapters.page_links import Links
 from mlops.demo.broken import BREAKAGES
 from mlops.demo.show import demo
 from mlops.runs.errors import ConfigError
@@ -66,8 +65,3 @@ def test_other_data_other_verdicts(tmp_path: Path) -> None:
 def test_the_demo_never_touches_a_team_s_lake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="scratch"):
         told(tmp_path / "demo", lake=LakeMode.EXTERNAL)
-
-
-def test_links_of_a_server_that_is_down_are_not_printed() -> None:
-    links = Links("http://127.0.0.1:9", "flights")
-    assert not links.opens(links.objects("main"))

@@ -127,8 +127,7 @@ def _minus(right: dict[str, float | None], left: dict[str, float | None], name: 
 
 
 def _link(workspace: Workspace, left: str, right: str) -> str:
-    address = workspace.links.compare(left, right)
-    return address if workspace.links.opens(address) else ""
+    return workspace.links.compare(left, right)
 
 
 def _lines(document: dict[str, Any]) -> list[str]:
