@@ -137,7 +137,8 @@ class Server:
         from mlops.lakeserver.hooks.engine import HookEngine
         from mlops.lakeserver.hooks.interface import Limits
         from mlops.lakeserver.hooks.webhook.http_post import check_address
-        from mlops.lakeserver.operations.actions import Runs, View
+        from mlops.lakeserver.http.hook_view import View
+        from mlops.lakeserver.operations.actions import Runs
 
         self.lake.hooks = HookEngine(
             View(self.lake, self.credentials.user),

@@ -11,13 +11,13 @@ from mlops.lakeserver.hooks.action_source import ActionSource
 from mlops.lakeserver.hooks.background import Background
 from mlops.lakeserver.hooks.definitions import Action, Hook, error_list
 from mlops.lakeserver.hooks.execution import Execution
-from mlops.lakeserver.hooks.failures import HookSetupError
 from mlops.lakeserver.hooks.interface import (
     ActionFileInvalid,
     ActionRun,
     Event,
     HookFailed,
     HookRun,
+    HookSetupError,
     LakeView,
     Limits,
     RunSink,

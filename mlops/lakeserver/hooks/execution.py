@@ -8,8 +8,7 @@ from datetime import datetime
 
 from mlops.lakeserver.hooks.conditions import BadCondition, holds
 from mlops.lakeserver.hooks.definitions import Action, Hook
-from mlops.lakeserver.hooks.failures import HookError
-from mlops.lakeserver.hooks.interface import ActionRun, Event, HookRun
+from mlops.lakeserver.hooks.interface import ActionRun, Event, HookError, HookRun
 from mlops.lakeserver.hooks.runners import Runner
 
 

@@ -60,6 +60,14 @@ class HookFailed(Exception):
         self.run_id = run_id
 
 
+class HookSetupError(ValueError):
+    """The properties of a matched hook cannot be used; lakeFS answers 500 and runs no hook of the event."""
+
+
+class HookError(Exception):
+    """The hook ran and refused, or could not be run; its text is what lakeFS writes after "action failed"."""
+
+
 @dataclass(frozen=True)
 class Event:
     """One thing that happens to a repository and may have hooks.

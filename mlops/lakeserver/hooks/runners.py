@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from mlops.lakeserver.hooks.definitions import Action, Hook
-from mlops.lakeserver.hooks.failures import HookError
-from mlops.lakeserver.hooks.interface import Event, LakeView, Limits
+from mlops.lakeserver.hooks.interface import Event, HookError, LakeView, Limits
 from mlops.lakeserver.hooks.lua.hook import LuaHook
 from mlops.lakeserver.hooks.lua.pool import LuaPool
 from mlops.lakeserver.hooks.webhook.templating import Environ

@@ -29,9 +29,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlops.lakeserver.hooks.definitions import Action, Hook
-from mlops.lakeserver.hooks.failures import HookError, HookSetupError
 from mlops.lakeserver.hooks.golang.go_yaml import Timestamp
-from mlops.lakeserver.hooks.interface import Event, LakeView, Limits
+from mlops.lakeserver.hooks.interface import Event, HookError, HookSetupError, LakeView, Limits
 from mlops.lakeserver.hooks.lua.pool import LuaPool
 from mlops.lakeserver.hooks.lua.view import ViewAnswers, read_object
 from mlops.lakeserver.hooks.webhook.templating import Environ, MissingVariable, fill_all
