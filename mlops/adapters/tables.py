@@ -6,16 +6,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from mlops.runs.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+    from mlops.table_diff.comparison import Comparison, TableDiff
 
 SUFFIXES = (".parquet", ".csv", ".csv.gz", ".csv.zip")
 
@@ -52,6 +53,14 @@ def read_parquet(
     Raises:
         InputError: It is not Parquet, or lacks a column.
     """
+    frame = read_arrow(source, where=where, columns=columns).to_pandas()
+    return frame if columns is None else frame[list(columns)]
+
+
+def read_arrow(
+    source: bytes | IO[bytes] | Path, *, where: str = "", columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Return the rows of a Parquet file as an Arrow table; see `read_parquet`."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -62,11 +71,9 @@ def read_parquet(
             lacking = [name for name in columns or () if name not in parquet.schema_arrow.names]
             if lacking:
                 raise InputError(f"has no column {', '.join(lacking)}", where=place)
-            table = parquet.read(columns=None if columns is None else list(columns))
+            return parquet.read(columns=None if columns is None else list(columns))
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"cannot be read as Parquet: {error}", where=place) from error
-    frame = table.to_pandas()
-    return frame if columns is None else frame[list(columns)]
 
 
 def read_table_file(path: Path) -> pd.DataFrame:
@@ -84,71 +91,30 @@ def read_table_file(path: Path) -> pd.DataFrame:
     return _read_csv(path)
 
 
-@dataclass(frozen=True)
-class TableDiff:
-    """What differs between two tables, row by row.
-
-    Attributes:
-        rows_old: Rows of the old table.
-        rows_new: Rows of the new one.
-        added: Rows whose key only the new table has.
-        removed: Rows whose key only the old one has.
-        changed: Rows of both in which at least one value differs.
-        changed_by_column: Column of both tables to the rows in which it differs; only those above 0.
-        columns_added: Columns that only the new table has.
-        columns_removed: Columns that only the old one has.
-        types_changed: Column to its old and its new type, where these differ.
-    """
-
-    rows_old: int
-    rows_new: int
-    added: int
-    removed: int
-    changed: int
-    changed_by_column: Mapping[str, int] = field(default_factory=dict[str, int])
-    columns_added: tuple[str, ...] = ()
-    columns_removed: tuple[str, ...] = ()
-    types_changed: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing differs."""
-        schema = self.columns_added or self.columns_removed or self.types_changed
-        return not (self.added or self.removed or self.changed or schema)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the value as JSON types."""
-        return asdict(self)
-
-
 def diff_frames(old: pd.DataFrame, new: pd.DataFrame, key: Sequence[str]) -> TableDiff:
     """Return what differs between two tables whose rows are identified by ``key``.
-
-    Missing values equal each other.
 
     Raises:
         InputError: A table lacks a key column, or holds a key twice, or key columns changed their type.
     """
-    import numpy as np
+    import pyarrow as pa
 
-    left, right = _matched(old, new, list(key))
-    shared = [name for name in old.columns if name in new.columns]
-    types = {name: (str(old[name].dtype), str(new[name].dtype)) for name in shared}
-    differs = {
-        name: _differs(old[name].take(left), new[name].take(right)) for name in shared if name not in key
-    }
-    counts = {name: int(mask.sum()) for name, mask in differs.items()}
-    return TableDiff(
-        rows_old=len(old),
-        rows_new=len(new),
-        added=len(new) - len(right),
-        removed=len(old) - len(left),
-        changed=int(np.logical_or.reduce(list(differs.values())).sum()) if differs else 0,
-        changed_by_column={name: count for name, count in counts.items() if count},
-        columns_added=tuple(name for name in new.columns if name not in old.columns),
-        columns_removed=tuple(name for name in old.columns if name not in new.columns),
-        types_changed={name: pair for name, pair in types.items() if pair[0] != pair[1]},
-    )
+    tables = (pa.Table.from_pandas(frame, preserve_index=False) for frame in (old, new))
+    return compare_tables(*tables, key).diff
+
+
+def compare_tables(old: pa.Table, new: pa.Table, key: Sequence[str]) -> Comparison:
+    """Compare two tables by ``key``, or as `mlops.table_diff` matches rows where it is empty.
+
+    Raises:
+        InputError: A table lacks a key column, or holds a key twice, or key columns changed their type.
+    """
+    from mlops.table_diff.comparison import NotComparable, compare
+
+    try:
+        return compare(old, new, key)
+    except NotComparable as error:
+        raise InputError(str(error), where=error.where) from error
 
 
 def _to_arrow(column: pd.Series) -> pa.Array:
@@ -174,30 +140,3 @@ def _read_csv(path: Path) -> pd.DataFrame:
     # pandas raises ValueErrors of its own, zipfile and gzip OSErrors and others.
     except Exception as error:
         raise InputError(f"cannot be read as CSV: {error}", where=str(path)) from error
-
-
-def _matched(old: pd.DataFrame, new: pd.DataFrame, key: list[str]) -> tuple[Any, Any]:
-    """Return the positions of the rows that both tables have, in the same order."""
-    for which, frame in (("old", old), ("new", new)):
-        lacking = [name for name in key if name not in frame.columns]
-        if lacking:
-            raise InputError(f"the {which} table lacks the key {', '.join(lacking)}", where="diff")
-        repeated = int(frame.duplicated(key).sum())
-        if repeated:
-            raise InputError(f"the {which} table holds {repeated} keys twice", where=", ".join(key))
-    try:
-        pairs = (
-            old[key]
-            .assign(**{"old row": range(len(old))})
-            .merge(new[key].assign(**{"new row": range(len(new))}), on=key, how="inner")
-        )
-    except (ValueError, TypeError) as error:
-        raise InputError(f"the keys cannot be compared: {error}", where=", ".join(key)) from error
-    return pairs["old row"].to_numpy(), pairs["new row"].to_numpy()
-
-
-def _differs(old: pd.Series, new: pd.Series) -> Any:
-    """Return for each pair of values whether they differ."""
-    left, right = old.reset_index(drop=True), new.reset_index(drop=True)
-    equal = (left == right).fillna(value=False) | (left.isna() & right.isna())
-    return ~equal.to_numpy(dtype=bool)

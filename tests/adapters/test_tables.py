@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.adapters.tables import TableDiff, diff_frames, read_parquet, read_table_file, to_parquet
+from mlops.adapters.tables import diff_frames, read_parquet, read_table_file, to_parquet
 from mlops.runs.errors import InputError
+from mlops.table_diff.comparison import TableDiff
 
 ROWS = pd.DataFrame(
     {

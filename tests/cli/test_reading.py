@@ -154,6 +154,23 @@ class TestDiff:
 
         assert "rows cannot be matched" in mlops("diff", PIPELINE, before, "main").out
 
+    def test_matches_whole_rows_of_a_table_without_a_key(
+        self, mlops: Desk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        rows = tiny.SPEC.extract("2020-05")["points"]
+        mlops.arrive("2020-05", rows)
+        before = mlops.head
+        mlops.arrive("2020-05", rows.assign(y=rows["y"].where(rows["n"] != 0, 0.5)))
+        monkeypatch.setattr("mlops.cli.commands.differences.key_of", lambda *_: ())
+
+        (entry,) = mlops("diff", PIPELINE, before, "main", "--json").document["objects"]
+
+        assert entry["key"] == []
+        counts = entry["rows"]["added"], entry["rows"]["removed"], entry["rows"]["changed"]
+        assert counts == (entry["rows"]["added"], entry["rows"]["added"], 0)
+        assert entry["rows"]["added"] > 0
+        assert "a changed row counts as one removed and one added" in entry["summary"]
+
     def test_shows_metrics_of_two_promotions_by_number(self, mlops: Desk) -> None:
         answer = mlops("diff", PIPELINE, "1", "2", "--objects", "--json")
         assert answer.document["metrics"] == []

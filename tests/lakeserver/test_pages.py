@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import unescape
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tests.support.plain_browser import KEY, Browser
@@ -265,6 +266,29 @@ def test_a_changed_table_shows_what_changed_in_it(browser: Browser, api: Any) ->
     api.commit(branch="dev")
     _, text = browser.go(f"/repositories/{api.repository}/compare?ref=main&compare=dev")
     assert "3 → 3 rows; 1 added, 1 removed; columns with other values: old" in text
+
+
+def test_rows_are_matched_by_the_index_that_pandas_recorded(browser: Browser, api: Any) -> None:
+    def stored(**columns: list[int]) -> bytes:
+        file = io.BytesIO()
+        pd.DataFrame(columns).set_index("id").to_parquet(file)
+        return file.getvalue()
+
+    api.put("t.parquet", stored(id=[7, 3, 5], x=[1, 1, 1]))
+    api.commit()
+    api.branch("dev")
+    api.put("t.parquet", stored(id=[3, 7, 9], x=[2, 1, 1]), branch="dev")
+    api.commit(branch="dev")
+    _, text = browser.go(f"/repositories/{api.repository}/compare?ref=main&compare=dev")
+    said = "3 → 3 rows; 1 added, 1 removed, 1 changed; columns with other values: x; rows are matched by id"
+    assert said in text
+    rows = re.findall(r'<span class="[\w ]+">([\w ]+)</span></th><td>(\d+)</td><td>(\d+)</td>', text)
+    assert rows == [
+        ("removed", "1", "5"),
+        ("changed from", "1", "3"),
+        ("changed to", "2", "3"),
+        ("added", "1", "9"),
+    ]
 
 
 @pytest.mark.parametrize("mtime", [-(10**12), 10**15, -1])

@@ -11,12 +11,16 @@ from mlops.cli.session import Session
 from mlops.runs import names
 from mlops.runs.errors import InputError
 from mlops.runs.promotion.lookup import resolved
+from mlops.table_diff import WHOLE_ROWS
 
 if TYPE_CHECKING:
-    from mlops.adapters.tables import TableDiff
+    import pyarrow as pa
+
+    from mlops.adapters.lake.lake import LakeFSLake
     from mlops.pipelines.spec import PipelineSpec
     from mlops.runs.ports import Change, Lake
     from mlops.steps.workspace import Workspace
+    from mlops.table_diff.comparison import Comparison
 
 _LETTERS = {"added": "A", "removed": "R", "changed": "C"}
 _PARQUET = ".parquet"
@@ -61,32 +65,38 @@ def _inside(
 
 
 def _rows(workspace: Workspace, change: Change, old: str, new: str) -> dict[str, Any]:
-    from mlops.adapters.tables import diff_frames
+    from mlops.adapters.tables import compare_tables
 
-    read = workspace.frames.read
     if change.type == "added":
-        count_new = len(read(new, change.path))
+        count_new = _table(workspace.lake, new, change.path).num_rows
         return {"rows": {"rows_old": 0, "rows_new": count_new, "added": count_new, "removed": 0}}
     if change.type == "removed":
-        count_old = len(read(old, change.path))
+        count_old = _table(workspace.lake, old, change.path).num_rows
         return {"rows": {"rows_old": count_old, "rows_new": 0, "added": 0, "removed": count_old}}
-    key = key_of(workspace.spec, change.path)
-    if not key:
-        raise InputError("the pipeline declares no key for it")
-    found = diff_frames(read(old, change.path), read(new, change.path), key)
-    return {"key": list(key), "rows": found.to_json(), "summary": _summary(found)}
+    before, after = (_table(workspace.lake, ref, change.path) for ref in (old, new))
+    found = compare_tables(before, after, key_of(workspace.spec, change.path))
+    return {"key": list(found.key), "rows": found.diff.to_json(), "summary": _summary(found)}
+
+
+def _table(lake: LakeFSLake, ref: str, path: str) -> pa.Table:
+    from mlops.adapters.tables import read_arrow
+
+    with lake.open_read(ref, path) as file:
+        return read_arrow(file, where=f"{ref[:12]}:{path}")
 
 
 def key_of(spec: PipelineSpec, path: str) -> Sequence[str]:
-    """Return the columns that identify a row of a table of this pipeline."""
+    """Return the columns that identify a row of a table of this pipeline; none where it declares none."""
     raw = names.parse_raw_path(path)
     return spec.table_keys.get(raw.table, ()) if raw else spec.key
 
 
-def _summary(found: TableDiff) -> str:
+def _summary(comparison: Comparison) -> str:
+    found = comparison.diff
+    changed = f", {found.changed:,} changed" if comparison.key else ""
     parts = [
-        f"rows {found.rows_old:,} -> {found.rows_new:,}: {found.added:,} added, {found.removed:,} removed, "
-        f"{found.changed:,} changed"
+        f"rows {found.rows_old:,} -> {found.rows_new:,}: {found.added:,} added, {found.removed:,} removed"
+        f"{changed}"
     ]
     if found.changed_by_column:
         most = sorted(found.changed_by_column.items(), key=lambda item: (-item[1], item[0]))
@@ -97,6 +107,8 @@ def _summary(found: TableDiff) -> str:
         parts.append(f"lost columns {', '.join(found.columns_removed)}")
     if found.types_changed:
         parts.append(", ".join(f"{name} {was} -> {now}" for name, (was, now) in found.types_changed.items()))
+    if not comparison.key:
+        parts.append(WHOLE_ROWS)
     return "; ".join(parts)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from mlops.lakeserver.errors import LakeError
@@ -13,6 +14,8 @@ from mlops.lakeserver.operations import objects
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.trees.entries import decode
 from mlops.lakeserver.trees.nodes import Item
+from mlops.table_diff import WHOLE_ROWS
+from mlops.table_diff.comparison import compare
 
 if TYPE_CHECKING:
     import pyarrow
@@ -32,7 +35,7 @@ class Difference:
     Attributes:
         summary: rows and columns that were added, removed and changed, in words.
         columns: the names over `rows`, the columns that both versions have; at most so many fit a page.
-        rows: 'removed' or 'added', and the row's values; the first of each kind.
+        rows: 'removed', 'changed from', 'changed to' or 'added', and a row's values; the first of each kind.
         changed_rows: how many there are in all.
     """
 
@@ -45,34 +48,57 @@ class Difference:
 def difference(lake: Lake, left: Item, right: Item) -> Difference | None:
     """How a table differs from what it was; None where it cannot be told.
 
-    Rows are compared as a whole by the columns that both have: a changed row counts as removed and added.
-    Of tables of one length, the columns that do not hold the same values as often are named too.
+    Rows are matched as `mlops.table_diff` matches them without being told a key.
     """
+    import pyarrow
+
     old, new = _read(lake, left), _read(lake, right)
     if old is None or new is None:
         return None
-    summary = [f"{old.num_rows:,} → {new.num_rows:,} rows"]
     common = [name for name in old.column_names if name in new.column_names]
-    shown: list[tuple[str, list[str]]] = []
-    total = 0
-    changed: list[str] = []
     if common and max(old.num_rows, new.num_rows) <= MAX_ROWS:
-        before, after = _rows(old, common), _rows(new, common)
-        added, removed = after - before, before - after
-        total = added.total() + removed.total()
-        summary.append(f"{added.total():,} added, {removed.total():,} removed")
-        shown = [*_first("removed", removed), *_first("added", added)]
-        changed = (
-            [name for name in common if _rows(old, [name]) != _rows(new, [name])]
-            if total and old.num_rows == new.num_rows
-            else []
-        )
-    summary += _columns(old.schema, new.schema, changed)
-    return Difference(summary, common[:_COLUMNS], shown, total)
+        # A value that Python cannot hold, such as a time in the year 20000, keeps rows from being shown.
+        with suppress(pyarrow.ArrowException, ValueError, OverflowError):
+            return _compared(old, new, common[:_COLUMNS])
+    return Difference([_rows(old, new), *_columns(old.schema, new.schema, ())], [], [], 0)
 
 
-def _first(kind: str, rows: Counter[Any]) -> list[tuple[str, list[str]]]:
-    return [(kind, [_cell(value) for value in row[:_COLUMNS]]) for row in islice(rows.elements(), _ROWS)]
+def _rows(old: pyarrow.Table, new: pyarrow.Table) -> str:
+    return f"{old.num_rows:,} → {new.num_rows:,} rows"
+
+
+def _compared(old: pyarrow.Table, new: pyarrow.Table, shown: list[str]) -> Difference:
+    found = compare(old, new)
+    counts = found.diff
+    changed = f", {counts.changed:,} changed" if found.key else ""
+    summary = [
+        _rows(old, new),
+        f"{counts.added:,} added, {counts.removed:,} removed{changed}",
+        *_columns(old.schema, new.schema, found.columns_with_other_values),
+    ]
+    rows = [
+        *_first("removed", old, found.removed, shown),
+        *chain.from_iterable(
+            zip(
+                _first("changed from", old, found.changed_from, shown),
+                _first("changed to", new, found.changed_to, shown),
+                strict=True,
+            )
+        ),
+        *_first("added", new, found.added, shown),
+    ]
+    total = counts.added + counts.removed + 2 * counts.changed
+    if total:
+        summary.append(f"rows are matched by {', '.join(found.key)}" if found.key else WHOLE_ROWS)
+    return Difference(summary, shown, rows, total)
+
+
+def _first(
+    kind: str, table: pyarrow.Table, positions: pyarrow.Array, names: list[str]
+) -> list[tuple[str, list[str]]]:
+    rows = table.select(names).take(positions.slice(0, _ROWS))
+    columns = [[_cell(value) for value in column.to_pylist()] for column in rows.columns]
+    return [(kind, list(cells)) for cells in zip(*columns, strict=True)]
 
 
 def _cell(value: Any) -> str:
@@ -80,7 +106,7 @@ def _cell(value: Any) -> str:
     return text if len(text) <= _CELL_CHARS else f"{text[:_CELL_CHARS]}…"
 
 
-def _columns(old: pyarrow.Schema, new: pyarrow.Schema, changed: list[str]) -> list[str]:
+def _columns(old: pyarrow.Schema, new: pyarrow.Schema, changed: Sequence[str]) -> list[str]:
     added = [name for name in new.names if name not in old.names]
     removed = [name for name in old.names if name not in new.names]
     retyped = [
@@ -120,14 +146,3 @@ def _read(lake: Lake, item: Item) -> pyarrow.Table | None:
             return found.read()
     except (LakeError, pyarrow.ArrowException, OSError, ValueError):
         return None
-
-
-def _rows(table: pyarrow.Table, names: list[str]) -> Counter[Any]:
-    columns = [_hashable(table.column(name).to_pylist()) for name in names]
-    return Counter(zip(*columns, strict=True))
-
-
-def _hashable(values: list[Any]) -> list[Any]:
-    nested = next((value for value in values if value is not None), None)
-    # Not a number is not equal to itself.
-    return [repr(value) for value in values] if isinstance(nested, list | dict | float) else values
