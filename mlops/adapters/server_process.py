@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mlops.adapters import processes
 from mlops.adapters.state_folder import folder_id
 from mlops.runs import json_values
 from mlops.runs.errors import ConfigError, LakeUnavailable, MlopsError, bounded, system_reason
@@ -55,7 +56,7 @@ class ServerProcess:
     def alive(self) -> bool:
         """Tell whether this very process still runs."""
         _reap(self.pid)
-        return _begun(self.pid) == self.started if self.started else _exists(self.pid)
+        return processes.is_alive(self.pid, self.started)
 
 
 def start(
@@ -93,7 +94,7 @@ def start(
     state_dir.mkdir(parents=True, exist_ok=True)
     log = state_dir / f"{name}.log"
     child = _spawn(command, log, env, umask=0o077 if private else -1)
-    begun = _begun(child.pid) or ""
+    begun = processes.began_at(child.pid) or ""
     server = ServerProcess(name, child.pid, begun, address, str(log), folder_id(state_dir))
     _pid_file(name, state_dir).write_text(json.dumps(asdict(server)), encoding="utf-8")
     try:
@@ -281,32 +282,6 @@ def _reap(pid: int) -> None:
     # A child of our own stays a zombie until it is waited for.
     with contextlib.suppress(ChildProcessError, OSError):
         os.waitpid(pid, os.WNOHANG)
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _begun(pid: int) -> str | None:
-    """Return when a process began, or None if it is gone; only equality means anything."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return None if Path("/proc/self/stat").exists() else _begun_by_ps(pid)
-    state, *rest = fields.rpartition(")")[2].split()
-    return None if state in {"Z", "X"} else rest[18]
-
-
-def _begun_by_ps(pid: int) -> str | None:
-    command = ["ps", "-o", "lstart=", "-p", str(pid)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or None
 
 
 def _pid_file(name: str, state_dir: Path) -> Path:

@@ -9,6 +9,8 @@ import socket
 import time
 from pathlib import Path
 
+from mlops.adapters import processes
+
 
 class SystemClock:
     """The clock of the machine."""
@@ -22,20 +24,29 @@ class SystemClock:
         time.sleep(seconds)
 
 
+#: Stands in an owner where the system did not tell when the process began.
+_UNKNOWN = "0"
+
+
 class SystemProcesses:
-    """Processes of this machine, as ``host:pid:started``; ``started`` tells a reused process id apart."""
+    """Processes of this machine, as ``host:pid:began``; ``began`` tells a reused process id apart."""
 
     def me(self) -> str:
         """Return this process."""
-        return f"{_host()}:{os.getpid()}:{_started(os.getpid())}"
+        return f"{_host()}:{os.getpid()}:{_began(os.getpid())}"
 
     def alive(self, owner: str) -> bool | None:
         """Tell whether an owner still lives; None for one on another host, or one that cannot be read."""
-        host, _, rest = owner.rpartition(":")[0].rpartition(":")
-        started = owner.rpartition(":")[2]
-        if host != _host() or not rest.isdigit():
+        rest, _, began = owner.rpartition(":")
+        host, _, pid = rest.rpartition(":")
+        if host != _host() or not pid.isdigit():
             return None
-        return _exists(int(rest)) and _started(int(rest)) == started
+        return processes.is_alive(int(pid), "") and began in (_UNKNOWN, _began(int(pid)))
+
+
+def _began(pid: int) -> str:
+    # Some systems tell it as a date, whose colons would be taken for those of an owner.
+    return "".join((processes.began_at(pid) or _UNKNOWN).split()).replace(":", "")
 
 
 def nonce() -> str:
@@ -51,23 +62,3 @@ def _host() -> str:
     except OSError:
         boot = ""
     return "-".join(filter(None, (socket.gethostname().replace(":", "_"), boot)))
-
-
-def _exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _started(pid: int) -> str:
-    """Return when a process was started, in clock ticks since boot; 0 where the system does not tell."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except OSError:
-        return "0"
-    fields = stat.rpartition(")")[2].split()
-    return "0" if fields[0] == "Z" else fields[19]
