@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from infra.docs.markdown import code, prose, table
-from mlops.runs.errors import MlopsError
+from mlops.runs.errors import BROKEN_PIPE, INTERRUPTED, SUCCESS, MlopsError
 
 _INTRODUCTION = """# Exit codes
 
@@ -16,9 +16,9 @@ unchanged.
 """
 
 _OTHERS = [
-    ("0", "", "The command succeeded.", ""),
-    ("130", "`Interrupted`", "The user stopped the command (Ctrl-C).", ""),
-    ("141", "", "The reader of standard output went away.", ""),
+    (str(SUCCESS), "", "The command succeeded.", ""),
+    (str(INTERRUPTED), "`Interrupted`", "The user stopped the command (Ctrl-C).", ""),
+    (str(BROKEN_PIPE), "", "The reader of standard output went away.", ""),
 ]
 
 _END = """

@@ -1,10 +1,15 @@
-"""Arguments and options that commands share, each with its one help text."""
+"""Arguments and options that several commands share, each with its one help text."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from mlops.runs.errors import InputError
+
+MAX_REASON_CHARACTERS = 300
 
 Pipeline = Annotated[
     str, typer.Argument(help="Name of the pipeline, e.g. flights.", metavar="PIPELINE", show_default=False)
@@ -27,3 +32,33 @@ StateDir = Annotated[
         help="Where everything of this machine is kept.  [env var: MLOPS_STATE_DIR; default: .mlops]",
     ),
 ]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", help="Id of a run; see `mlops log`.", show_default=False)
+]
+TakeOver = Annotated[
+    bool, typer.Option("--take-over", help="Fence a process that seems to be working on the same run.")
+]
+Target = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        metavar="TARGET",
+        help="Promotion to return to: number, tag, commit, or date for the last one by then.",
+        show_default="the one before",
+    ),
+]
+StoreFolder = Annotated[
+    Path | None, typer.Option("--data", metavar="FOLDER", help="Another store than the state folder's.")
+]
+
+
+def checked_reason(text: str) -> str:
+    """Return a reason on one line.
+
+    Raises:
+        InputError: It is empty or too long.
+    """
+    reason = " ".join(text.split())
+    if not reason or len(reason) > MAX_REASON_CHARACTERS:
+        raise InputError(f"must be 1 to {MAX_REASON_CHARACTERS} characters", where="--reason", todo="say why")
+    return reason

@@ -1,4 +1,4 @@
-"""The command line: parses, calls the steps, prints. Nothing heavy is imported until a command needs it."""
+"""Run one command from its arguments to its exit code, and print its result or its error."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import IO
 
 from mlops.cli.output.failures import UsageFailure, failure_of, interrupted, is_interruption
 from mlops.cli.output.progress import Progress
 from mlops.cli.output.results import Result, StoppedHalfway, print_failure, print_result
-from mlops.cli.session import Outside, Session
-
-_INTERRUPTED = 130
-_BROKEN_PIPE = 141
+from mlops.cli.session import Dependencies, Session
+from mlops.runs.errors import BROKEN_PIPE, INTERRUPTED, SUCCESS
 
 
 def main() -> None:
@@ -29,42 +28,40 @@ def main() -> None:
     except BrokenPipeError:
         # Whoever read our output has seen enough; the interpreter must not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _BROKEN_PIPE
+        code = BROKEN_PIPE
     sys.exit(code)
 
 
 def _open_streams() -> None:
-    """Let whatever is printed be printed: a stream may be closed, and a terminal may not know a character."""
+    """Make sure that printing cannot fail, on a closed stream or a terminal that lacks a character."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
-            # It takes the place of what is closed, so that no file opened later is printed into.
+            # It takes the descriptor of the closed stream, so that no file opened later is printed into.
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def run(arguments: Sequence[str], outside: Outside | None = None) -> int:
-    """Run a command and return its exit code; no exception leaves, but for a reader that went away.
+def run(arguments: Sequence[str], dependencies: Dependencies | None = None) -> int:
+    """Run a command and return its exit code; every error is printed, not raised.
 
     Args:
-        arguments: What follows the program's name.
-        outside: What the command leaves the command line for; by default the real thing.
+        arguments: The arguments after the program's name.
+        dependencies: What the command works with; by default the real servers and stores.
+
+    Raises:
+        BrokenPipeError: Nobody reads the output any more.
     """
     stdout, stderr = sys.stdout, sys.stderr
     as_json = "--json" in arguments
     progress = Progress(stderr)
-    session = Session(progress, outside or Outside())
+    session = Session(progress, dependencies or Dependencies())
     try:
         with contextlib.redirect_stdout(stderr) if as_json else contextlib.nullcontext():
             answer = _parse_and_call(arguments, session)
         progress.close()
-        if answer == _INTERRUPTED:
-            raise interrupted()
-        if isinstance(answer, Result):
-            print_result(answer, session.command, as_json=as_json, stdout=stdout)
-            return answer.exit_code
-        return answer if isinstance(answer, int) else 0
+        return _print_answer(answer, session.command, as_json=as_json, stdout=stdout)
     except BrokenPipeError:
         raise
     except BaseException as raised:
@@ -76,6 +73,16 @@ def run(arguments: Sequence[str], outside: Outside | None = None) -> int:
         error = failure_of(cause, session.command, session.state_dir)
         print_failure(error, session.command, as_json=as_json, stdout=stdout, stderr=stderr, done=done)
         return error.exit_code
+
+
+def _print_answer(answer: object, command: str, *, as_json: bool, stdout: IO[str]) -> int:
+    """Print what a command returned and return its exit code; `--help` returns a code and has printed."""
+    if answer == INTERRUPTED:
+        raise interrupted()
+    if isinstance(answer, Result):
+        print_result(answer, command, as_json=as_json, stdout=stdout)
+        return answer.exit_code
+    return answer if isinstance(answer, int) else SUCCESS
 
 
 def _parse_and_call(arguments: Sequence[str], session: Session) -> object:
@@ -94,7 +101,7 @@ def _parse_and_call(arguments: Sequence[str], session: Session) -> object:
 
 
 def _is_text(argument: str) -> bool:
-    # Bytes that the encoding of the terminal does not know arrive as halves of a surrogate pair.
+    # Bytes that are invalid in the terminal's encoding arrive as halves of a surrogate pair.
     try:
         argument.encode("utf-8")
     except UnicodeEncodeError:
@@ -104,7 +111,7 @@ def _is_text(argument: str) -> bool:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep libraries from talking over the command; ``-W`` and ``PYTHONWARNINGS`` let them."""
+    """Silence warnings and chatter of libraries, unless `-W` or `PYTHONWARNINGS` asks for them."""
     with warnings.catch_warnings():
         if not sys.warnoptions:
             warnings.simplefilter("ignore")

@@ -1,9 +1,10 @@
-"""What one invocation of a command works with: its settings, its output and the rest of the project."""
+"""Hold what one invocation of a command works with: its settings, its progress and its dependencies."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from mlops.cli.output.progress import Progress
 
 if TYPE_CHECKING:
+    from mlops.adapters.lake.connection import Connection
     from mlops.adapters.lake.credentials import Credentials
     from mlops.settings import Settings
     from mlops.steps.workspace import Workspace
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 STATE_DIR = ".mlops"
 
@@ -27,10 +29,10 @@ def _load_settings(**given: Any) -> Settings:
     return settings.load(**given)
 
 
-def _ensure_lake(settings: Settings, tell: Tell) -> Credentials:
+def _ensure_lake(settings: Settings, report: Report) -> Credentials:
     from mlops.servers.lake import ensure_lake
 
-    return ensure_lake(settings, tell)
+    return ensure_lake(settings, report)
 
 
 def _find_lake(settings: Settings) -> Credentials | None:
@@ -39,10 +41,10 @@ def _find_lake(settings: Settings) -> Credentials | None:
     return running_lake(settings) if settings.lake != "external" else settings.lake_credentials()
 
 
-def _open_workspace(settings: Settings, pipeline: str, tell: Tell) -> Workspace:
+def _open_workspace(settings: Settings, pipeline: str, report: Report) -> Workspace:
     from mlops.steps.opening import open_workspace
 
-    return open_workspace(settings, pipeline, tell=tell)
+    return open_workspace(settings, pipeline, tell=report)
 
 
 def _create_repository(settings: Settings, credentials: Credentials, name: str) -> bool:
@@ -66,25 +68,25 @@ def _execute_run(*args: Any, **kwargs: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Outside:
-    """Where commands leave the command line; a test puts something else in a place.
+class Dependencies:
+    """The functions by which commands reach servers and stores; tests replace some of them.
 
     Attributes:
-        load_settings: Returns the settings, given what the command line names.
-        ensure_lake: Makes sure that the lake answers, and returns address and key.
-        find_lake: Returns address and key of the lake, or None where it is ours and down.
-        create_repository: Creates a repository unless it exists; tells whether it did.
+        load_settings: Returns the settings, given those of the command line.
+        ensure_lake: Starts the lake unless it answers, and returns its address and key.
+        find_lake: Returns address and key of the lake, or None if it is the local one and down.
+        create_repository: Creates a repository unless it exists; returns whether it did.
         repositories: Returns the names of all repositories of the lake.
-        open_workspace: Returns the workplace of a pipeline.
+        open_workspace: Returns the workspace of a pipeline.
         execute_run: Executes a run of a pipeline.
     """
 
     load_settings: Callable[..., Settings] = _load_settings
-    ensure_lake: Callable[[Settings, Tell], Credentials] = _ensure_lake
+    ensure_lake: Callable[[Settings, Report], Credentials] = _ensure_lake
     find_lake: Callable[[Settings], Credentials | None] = _find_lake
     create_repository: Callable[[Settings, Credentials, str], bool] = _create_repository
     repositories: Callable[[Settings, Credentials], list[str]] = _repositories
-    open_workspace: Callable[[Settings, str, Tell], Workspace] = _open_workspace
+    open_workspace: Callable[[Settings, str, Report], Workspace] = _open_workspace
     execute_run: Callable[..., Any] = _execute_run
 
 
@@ -94,13 +96,13 @@ class Session:
 
     Attributes:
         progress: Where lines of progress go.
-        outside: The rest of the project.
-        given: What the command line itself sets, by name of the setting; None counts as not given.
-        command: The command, for its result; known once it has been parsed.
+        dependencies: The functions by which it reaches servers and stores.
+        given: Settings from the command line by name; None counts as not given.
+        command: Full name of the command, e.g. `lake gc`; empty until it has been parsed.
     """
 
     progress: Progress
-    outside: Outside = field(default_factory=Outside)
+    dependencies: Dependencies = field(default_factory=Dependencies)
     given: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
 
@@ -111,36 +113,61 @@ class Session:
         Raises:
             ConfigError: One is out of its range.
         """
-        return self.outside.load_settings(**self.given)
+        return self.dependencies.load_settings(**self.given)
 
     @property
     def state_dir(self) -> Path:
-        """The state folder, even where the settings cannot be read."""
+        """The state folder, even if the settings cannot be read."""
         known = self.__dict__.get("settings")
         named = self.given.get("state_dir") or os.environ.get("MLOPS_STATE_DIR") or STATE_DIR
         return known.state_dir if known is not None else Path(named)
 
-    def tell(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Show a line of progress."""
-        self.progress.tell(line)
+        self.progress.report(line)
 
     def credentials(self) -> Credentials:
-        """Return address and key of the lake, which answers now if it is one of ours."""
-        return self.outside.ensure_lake(self.settings, self.tell)
+        """Start the lake if it is a local one and does not answer; return its address and key."""
+        return self.dependencies.ensure_lake(self.settings, self.report)
+
+    @contextlib.contextmanager
+    def connection(self, store: Path | None) -> Iterator[Connection]:
+        """Connect to the lake of the settings, or to a server of this process over a store.
+
+        Args:
+            store: Folder of a store of the embedded server; None for the lake of the settings.
+        """
+        from mlops.adapters.lake.connection import connect
+
+        timeout_s = self.settings.lake_timeout_s
+        if store is None:
+            yield connect(self.credentials(), timeout_s=timeout_s)
+            return
+        from mlops.servers.store_upkeep import serving
+
+        with serving(store) as credentials:
+            yield connect(credentials, timeout_s=timeout_s)
 
     def workspace(self, pipeline: str) -> Workspace:
-        """Return the workplace of a pipeline, on a lake that answers.
+        """Return the workspace of a pipeline; start the lake first if it does not answer.
 
         Raises:
             ConfigError: There is no such pipeline.
         """
         check_pipeline(pipeline)
         self.credentials()
-        return self.outside.open_workspace(self.settings, pipeline, self.tell)
+        return self.dependencies.open_workspace(self.settings, pipeline, self.report)
+
+    def workspace_for(self, doing: str, pipeline: str) -> Workspace:
+        """Open a workspace, and report what is done in which repository before the slow imports begin."""
+        workspace = self.workspace(pipeline)
+        self.report(f"{doing} in repository {workspace.lake.repository} at {workspace.lake.endpoint}")
+        self.report("loading libraries")
+        return workspace
 
 
 def check_pipeline(name: str) -> None:
-    """Return if there is such a pipeline, else raise `ConfigError`; no server is started for a typo."""
+    """Raise `ConfigError` if there is no such pipeline, before any server is started for a typo."""
     from mlops.pipelines import pipeline
 
     pipeline(name)

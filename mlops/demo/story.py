@@ -20,9 +20,8 @@ from mlops.runs import names
 from mlops.runs.errors import MlopsError, NotPromoted, ProtocolMisuse, ValidationFailed
 from mlops.runs.main.state import promotions, read_main
 from mlops.runs.promotion.promote import Promotion
-from mlops.runs.rollback.rollback import rollback
-from mlops.runs.upkeep.reconcile import reconcile
 from mlops.steps import ingest, init_repository
+from mlops.steps.roll_back import roll_back
 
 if TYPE_CHECKING:
     from mlops.settings import Settings
@@ -104,8 +103,7 @@ class Story:
                     self._run(f"candidate after {arrival}", {})
 
     def _arrive(self, arrival: str) -> None:
-        source, frames = ingest.from_source(self._workspace, arrival)
-        done = ingest.deliver(self._workspace, arrival, source, frames)
+        done = ingest.ingest_arrival(self._workspace, arrival)
         self._say(f"   {arrival} arrives: {done.summary}")
 
     def _run(self, label: str, params: dict[str, Any]) -> Promotion | None:
@@ -152,24 +150,23 @@ class Story:
 
     def _rollback(self) -> None:
         with self.chapter("Back to the champion before: data, model and metrics together"):
-            started = time.perf_counter()
-            record = rollback(self._workspace.ports, "demonstration")
-            if record is None:
+            done = roll_back(self._workspace.ports, "demonstration")
+            if done is None:
                 self._say("   there is only one champion: nothing to go back to")
                 return
-            reset_s = time.perf_counter() - started
-            reconcile(self._workspace.ports)
-            total_s = time.perf_counter() - started
+            if done.tracker_error is not None:
+                raise done.tracker_error
+            record = done.record
             self._say(
-                f"   main is back at promotion {record.to_number} in {reset_s:.2f} s "
-                f"({total_s:.2f} s with tags and MLflow); promotions are on hold until `mlops resume`"
+                f"   main is back at promotion {record.to_number} in {done.reset_s:.2f} s "
+                f"({done.total_s:.2f} s with tags and MLflow); promotions are on hold until `mlops resume`"
             )
             checks = self.verify()
             self.facts.rollback = {
                 "to_number": record.to_number,
                 "dropped_runs": list(record.dropped_runs),
-                "reset_s": round(reset_s, 3),
-                "total_s": round(total_s, 3),
+                "reset_s": round(done.reset_s, 3),
+                "total_s": round(done.total_s, 3),
                 "checks": checks,
             }
 

@@ -37,6 +37,10 @@ from typing import ClassVar
 
 MAX_TEXT = 600
 
+#: Exit codes of a process that met no error of its own: it succeeded, its user stopped it, or nobody reads
+#: its output any more. The last two are 128 plus the number of the signal, as shells have it.
+SUCCESS, INTERRUPTED, BROKEN_PIPE = 0, 130, 141
+
 
 def bounded(text: str, limit: int = MAX_TEXT) -> str:
     """Return ``text`` on one line and at most ``limit`` characters long, with its end marked if cut.

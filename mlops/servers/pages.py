@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from mlops.adapters import private_sockets, server_process
@@ -24,6 +25,24 @@ if TYPE_CHECKING:
     from mlops.settings import Settings
 
 MLFLOW, DAGSTER, DAEMON = "mlflow", "dagster", "dagster-daemon"
+
+
+def start_all(settings: Settings, lake: Credentials, report: Callable[[str], None]) -> ServerProcess:
+    """Start every server that is not running; return the front door.
+
+    Args:
+        settings: Where everything is.
+        lake: The lake whose key the front door asks for.
+        report: Receives one line of progress at a time.
+    """
+    report("starting the MLflow pages (some 15 s)")
+    start_mlflow(settings)
+    report("starting the Dagster pages (some 6 s)")
+    start_dagster(settings)
+    report("starting Dagster's daemon, which evaluates sensors")
+    start_daemon(settings)
+    report("starting the front door")
+    return start_door(settings, lake)
 
 
 def start_mlflow(settings: Settings) -> ServerProcess | None:

@@ -52,6 +52,21 @@ def from_files(workspace: Workspace, files: Mapping[str, Path]) -> tuple[str, di
     return ", ".join(f"file:{file.name}" for _, file in sorted(files.items())), frames
 
 
+def ingest_arrival(
+    workspace: Workspace, arrival: str, files: Mapping[str, Path] | None = None, *, again: bool = False
+) -> Ingested:
+    """Read an arrival and bring it to `main` if the suites there pass it.
+
+    Args:
+        workspace: The pipeline.
+        arrival: Name of the arrival.
+        files: Table to a CSV or Parquet file; without any, the pipeline's source is read.
+        again: Whether an arrival that a rollback dropped is ingested again.
+    """
+    source, frames = from_files(workspace, files) if files else from_source(workspace, arrival)
+    return deliver(workspace, arrival, source, frames, again=again)
+
+
 def deliver(
     workspace: Workspace,
     arrival: str,

@@ -43,6 +43,20 @@ def gate_files(pipeline: str) -> dict[str, bytes]:
     return {path: file.read_bytes() for path, file in files.items()}
 
 
+def checked_gate_files(pipeline: str) -> dict[str, bytes]:
+    """Return the gate configuration of a pipeline, parsed so that a typo is found before it reaches a server.
+
+    Raises:
+        ConfigError: A part is missing, or the policy or the holdout rule is wrong.
+    """
+    from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
+
+    files = gate_files(pipeline)
+    parse_policy(files[names.POLICY], name=f"expectations/{pipeline}/policy.yaml")
+    parse_holdout_rule(files[names.HOLDOUT_RULE], name=f"expectations/{pipeline}/holdout.yaml")
+    return files
+
+
 def _files(folder: Traversable, suffix: str) -> list[Traversable]:
     """Return the files of a folder with this suffix, ascending by name; none where there is no folder."""
     if not folder.is_dir():

@@ -15,7 +15,7 @@ from mlops.adapters import tables
 from mlops.adapters.lake.credentials import Credentials
 from mlops.adapters.page_links import Links
 from mlops.cli import run
-from mlops.cli.session import Outside
+from mlops.cli.session import Dependencies
 from mlops.orchestration.runner import Executed
 from mlops.pipelines import PIPELINES
 from mlops.runs.arrivals.ingest import Delivery, ingest
@@ -102,7 +102,7 @@ class Desk:
         """The head of main."""
         return self.world.lake.head("main")
 
-    def outside(self, **changes: Any) -> Outside:
+    def dependencies(self, **changes: Any) -> Dependencies:
         """Return what the commands reach for; only the settings are real."""
         fields: dict[str, Any] = {
             "ensure_lake": lambda *_: Credentials(NOWHERE),
@@ -112,7 +112,7 @@ class Desk:
             "open_workspace": lambda _settings, _name, tell: self.workspace(tell),
             "execute_run": self.execute,
         }
-        return Outside(**{**fields, **changes})
+        return Dependencies(**{**fields, **changes})
 
     def workspace(self, tell: Callable[[str], None] = lambda _line: None) -> Workspace:
         lake, ports = self.world.lake, replace(self.world.ports, tell=tell)
@@ -131,7 +131,7 @@ class Desk:
         ingest(self.world.ports, delivery, protocol.passes)
 
     def __call__(self, *arguments: str, **changes: Any) -> Answer:
-        return _run(self.capsys, arguments, self.outside(**changes))
+        return _run(self.capsys, arguments, self.dependencies(**changes))
 
 
 @pytest.fixture(scope="session")
@@ -155,9 +155,11 @@ def empty(capsys: pytest.CaptureFixture[str]) -> Desk:
     return Desk(protocol.new_world(lake=tiny.FileLake(repository=PIPELINE)), capsys)
 
 
-def _run(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], outside: Outside | None) -> Answer:
+def _run(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], dependencies: Dependencies | None
+) -> Answer:
     capsys.readouterr()
-    code = run(arguments, outside)
+    code = run(arguments, dependencies)
     printed = capsys.readouterr()
     assert "Traceback" not in printed.out + printed.err
     return Answer(code, printed.out, printed.err)

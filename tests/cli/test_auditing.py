@@ -11,7 +11,7 @@ import pytest
 
 from mlops.adapters.lake.credentials import Credentials
 from mlops.adapters.tracking import tracker as tracking
-from mlops.cli.session import Outside
+from mlops.cli.session import Dependencies
 from mlops.runs import names
 from mlops.runs.errors import LakeUnavailable
 from mlops.runs.rollback.rollback import freeze, plan_rollback
@@ -67,12 +67,12 @@ class Desk:
         return self.lake
 
     def __call__(self, *arguments: str) -> Answer:
-        outside = Outside(
+        dependencies = Dependencies(
             ensure_lake=lambda *_: Credentials(NOWHERE),
             find_lake=lambda *_: Credentials(NOWHERE),
             open_workspace=lambda *_: self.workspace,
         )
-        return _run(self._capsys, arguments, outside)
+        return _run(self._capsys, arguments, dependencies)
 
     def audit(self, *options: str) -> Answer:
         return self("audit", PIPELINE, *options)

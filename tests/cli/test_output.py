@@ -127,7 +127,7 @@ class TestProgress:
         stream = io.StringIO()
         progress = Progress(stream)
 
-        progress.tell("fitting [red] on 3 rows")
+        progress.report("fitting [red] on 3 rows")
         progress.close()
 
         assert stream.getvalue() == "fitting [red] on 3 rows\n"
@@ -140,8 +140,8 @@ class TestProgress:
         stream = Terminal()
         progress = Progress(stream)
 
-        progress.tell("reading [a]")
-        progress.tell("fitting [b]")
+        progress.report("reading [a]")
+        progress.report("fitting [b]")
         progress.close()
         progress.close()
 

@@ -161,7 +161,7 @@ class TestDiff:
         mlops.arrive("2020-05", rows)
         before = mlops.head
         mlops.arrive("2020-05", rows.assign(y=rows["y"].where(rows["n"] != 0, 0.5)))
-        monkeypatch.setattr("mlops.cli.commands.differences.key_of", lambda *_: ())
+        monkeypatch.setattr("mlops.steps.compare_commits.key_of", lambda *_: ())
 
         (entry,) = mlops("diff", PIPELINE, before, "main", "--json").document["objects"]
 

@@ -37,7 +37,8 @@ HEAVY = {
     "urllib3",
     "yaml",
 }
-#: Modules that `mlops --help` loads, the interpreter's own included; some room above what it is now.
+#: Modules that `mlops --help` loads, the interpreter's own included and those of commands left out; some room
+#: above what it is now.
 MOST_MODULES = 200
 
 SCRIPT = """
@@ -67,7 +68,8 @@ def test_help_imports_nothing_heavy() -> None:
     modules = modules_of("--help")
 
     assert heavy(modules) == set()
-    assert len(modules) < MOST_MODULES
+    # There is a small module for each command, and none of them may bring others with it.
+    assert len([name for name in modules if not name.startswith("mlops.cli.commands.")]) < MOST_MODULES
 
 
 def test_help_of_a_command_imports_only_what_typer_converts_values_with() -> None:

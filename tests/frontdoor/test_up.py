@@ -294,7 +294,7 @@ class TestCommands:
 
 @pytest.mark.skipif(chromium.find() is None, reason="there is no chromium on PATH")
 def test_a_browser_sees_the_pages_after_opening_a_local_file(up: Up, tmp_path: Path) -> None:
-    from mlops.cli.browser import _PAGE
+    from mlops.servers.browser import _PAGE
 
     program = chromium.find()
     assert program is not None

@@ -27,7 +27,7 @@ from mlops.adapters.validation import suites
 from mlops.adapters.validation.suites import ValidationReport
 from mlops.cli import run
 from mlops.cli.app import app
-from mlops.cli.session import Outside
+from mlops.cli.session import Dependencies
 from mlops.lakeserver.http.auth import Credentials as ServerKey
 from mlops.lakeserver.server import Server, running_server
 from mlops.orchestration.runner import Executed
@@ -174,7 +174,7 @@ class Play:
             patch.setattr(CommittedJudge, "evaluate", _counted(CommittedJudge.evaluate, evaluated))
             try:
                 with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                    code = run([*arguments, "--json"], self._outside(plan))
+                    code = run([*arguments, "--json"], self._dependencies(plan))
             except Died:
                 code = None
         document = json.loads(out.getvalue()) if code is not None and out.getvalue().strip() else {}
@@ -183,10 +183,10 @@ class Play:
         self.said.append(f"mlops {' '.join(arguments)}{killed}   -> {code} {error}".rstrip())
         return Answer(code, document, error, len(plan.calls), tuple(evaluated))
 
-    def _outside(self, plan: FaultPlan) -> Outside:
+    def _dependencies(self, plan: FaultPlan) -> Dependencies:
         from mlops.settings import load
 
-        return Outside(
+        return Dependencies(
             load_settings=lambda **_: load(state_dir=self.state_dir),
             ensure_lake=lambda *_: self.shop.credentials,
             find_lake=lambda *_: self.shop.credentials,

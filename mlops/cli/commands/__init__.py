@@ -1,5 +1,6 @@
-"""One module per command or group: it declares arguments, calls the steps, returns a `Result`.
+"""The commands: each file is named as its command, declares its arguments and help, and returns a `Result`.
 
-Only `mlops.cli` imports it, and a module imports heavy libraries inside the functions that need them. Start
-with `run`; the folder is as long as the list in `mlops --help`.
+Only `mlops.cli.app` imports them; they import the layers below, and heavy libraries inside the functions that
+need them. Start with `run`; the folder has as many files as `mlops --help` has lines, and its sub-packages
+hold the groups `mlops lake`, `mlops policy` and `mlops signing`.
 """

@@ -1,4 +1,4 @@
-"""``anomalies``: what each guard is there for, shown without it and with it."""
+"""Declare and run ``mlops anomalies``."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import textwrap
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from mlops.cli.options import Json
 from mlops.cli.output.results import Result, StoppedHalfway
 from mlops.cli.output.text import columns
 from mlops.cli.session import Session
@@ -22,31 +25,37 @@ _HEADINGS = ("anomaly", "without the guard", "with it", "stopped or found by")
 _WIDTHS = (32, 34, 8, 30)
 
 
-def anomalies(session: Session, only: Sequence[str], *, only_list: bool) -> Result:
-    """Play the gallery in a scratch store below the state folder; nothing of it stays.
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME", help="Show what starts with this name; may be repeated."),
+]
+OnlyList = Annotated[bool, typer.Option("--list", help="Only list them.")]
 
-    Raises:
-        ConfigError: A team's lake was asked for.
-        InputError: There is no such anomaly.
-        StoppedHalfway: An anomaly went by with its guard on, or did not happen without it; the error is
-            `AuditFailed`.
+
+def anomalies(
+    context: typer.Context, only: Only = None, list_: OnlyList = False, json: Json = False
+) -> Result:
+    """Show what each guard stops, on scratch repositories.
+
+    Each anomaly is played without its guard first, then with it. Exit code 41: a guard does not do its work.
     """
+    session: Session = context.obj
     settings = session.settings
     if settings.lake == "external":
         raise ConfigError("the gallery always uses a scratch store of its own", where="--lake external")
-    session.tell("loading libraries")
+    session.report("loading libraries")
     from mlops.anomalies.gallery import chosen, gallery
 
-    wanted = chosen(only)
-    if only_list:
+    wanted = chosen(only or [])
+    if list_:
         return _listed(wanted)
     started, shown = time.perf_counter(), []
     with closing(gallery(wanted, settings.state_dir / "anomalies", settings.lake)) as plays:
         for place, anomaly in enumerate(wanted, 1):
-            session.tell(f"{place} of {len(wanted)}  {anomaly.name}: {anomaly.story}")
+            session.report(f"{place} of {len(wanted)}  {anomaly.name}: {anomaly.story}")
             shown.append(next(plays))
-            session.tell(f"        {_line(shown[-1])}")
-    return _told(shown, time.perf_counter() - started)
+            session.report(f"        {_line(shown[-1])}")
+    return _result(shown, time.perf_counter() - started)
 
 
 def _line(one: Shown) -> str:
@@ -63,7 +72,7 @@ def _described(anomaly: Anomaly) -> dict[str, Any]:
     return {"name": anomaly.name, "story": anomaly.story, "guard": anomaly.guard.name}
 
 
-def _told(shown: Sequence[Shown], elapsed_s: float) -> Result:
+def _result(shown: Sequence[Shown], elapsed_s: float) -> Result:
     document = {"anomalies": [_row(one) for one in shown], "elapsed_s": round(elapsed_s, 1)}
     failed = [one for one in shown if one.complaint]
     stopped = sum(one.guarded.stopped is not None for one in shown)

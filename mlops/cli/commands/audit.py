@@ -1,76 +1,100 @@
-"""``audit``: what main's history, its tags and MLflow prove, and what is wrong with them."""
+"""Declare and run ``mlops audit``."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from mlops.cli.options import Json, Pipeline
 from mlops.cli.output.failures import interrupted
-from mlops.cli.output.results import Result, StoppedHalfway
+from mlops.cli.output.results import Result, StoppedHalfway, place_of
 from mlops.cli.output.text import count, short
 from mlops.cli.session import Session
 from mlops.runs import names
 from mlops.runs.errors import MlopsError, bounded
-from mlops.runs.promotion.lookup import resolved
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlops.runs.audit.audit import Audited, AuditFinding, Depth
 
-#: A line of progress is shown this often at most, seconds; a commit with findings is always shown.
-_TELL_EVERY_S = 1.0
-#: Longest line about a finding.
+#: Most frequent line of progress, seconds; a commit with findings is always reported.
+_REPORT_EVERY_S = 1.0
+#: Longest line about a finding, characters.
 _LINE = 600
 
+Since = Annotated[
+    str,
+    typer.Option(
+        "--since",
+        metavar="REF",
+        help="Audit only what came after this: number, tag or commit.",
+        show_default=False,
+    ),
+]
+Rescore = Annotated[
+    bool, typer.Option("--rescore", help="Load the models, predict again and compare with the record.")
+]
+Rebuild = Annotated[
+    bool,
+    typer.Option(
+        "--rebuild", help="Make the rows again from raw data and run the suites again, of ingests too."
+    ),
+]
+Refit = Annotated[
+    bool, typer.Option("--refit", help="Train the models again and compare their predictions; slow.")
+]
+FromStart = Annotated[bool, typer.Option("--from-start", help="Ask again what an earlier audit found clean.")]
 
-@dataclass(frozen=True)
-class Asked:
-    """How far back and how deep an audit goes.
 
-    Attributes:
-        since: Only what came after this ref; empty for everything.
-        rescore: Whether models predict again.
-        rebuild: Whether rows are made again and suites run again.
-        refit: Whether models are trained again.
-        from_start: Whether what an earlier audit found clean is asked again.
+def audit(
+    context: typer.Context,
+    pipeline: Pipeline,
+    since: Since = "",
+    rescore: Rescore = False,
+    rebuild: Rebuild = False,
+    refit: Refit = False,
+    from_start: FromStart = False,
+    json: Json = False,
+) -> Result:
+    """Prove that all on main passed the gate.
+
+    Goes on where the last audit from here ended. Exit code 41: something does not hold, one line for each.
+    Exit code 43: nothing is wrong as far as can be told, but something could not be proved.
+    What differs when it is computed again is not proved to be wrong where other code or libraries made it.
     """
+    from mlops.runs.promotion.lookup import resolved
 
-    since: str = ""
-    rescore: bool = False
-    rebuild: bool = False
-    refit: bool = False
-    from_start: bool = False
-
-
-def audit(session: Session, pipeline: str, asked: Asked) -> Result:
-    """Prove what is on main, commit by commit; what cannot be proved is named.
-
-    Raises:
-        StoppedHalfway: Something does not hold (then the error is `AuditFailed`), or the audit could not go
-            on; what was found so far is shown.
-    """
+    session: Session = context.obj
     workspace = session.workspace(pipeline)
-    start = resolved(workspace.lake, asked.since) if asked.since else ""
-    session.tell(f"auditing repository {workspace.lake.repository} at {workspace.lake.endpoint}")
-    session.tell("loading libraries")
-    from mlops.steps.audit.audit import Depth, audit_pipeline, failure
+    start = resolved(workspace.lake, since) if since else ""
+    session.report(f"auditing repository {workspace.lake.repository} at {workspace.lake.endpoint}")
+    session.report("loading libraries")
+    from mlops.steps.audit.audit import Depth, audit_pipeline
 
-    depth = Depth(rescore=asked.rescore, rebuild=asked.rebuild, refit=asked.refit)
+    depth = Depth(rescore=rescore, rebuild=rebuild, refit=refit)
     document = {
-        "pipeline": pipeline,
-        "repository": workspace.lake.repository,
-        "endpoint": workspace.lake.endpoint,
+        **place_of(workspace),
         "since": start or None,
-        "rescored": depth.rescore,
-        "rebuilt": depth.rebuild,
-        "refitted": depth.refit,
+        "rescored": rescore,
+        "rebuilt": rebuild,
+        "refitted": refit,
     }
-    report = _Report(session, document, depth)
+    state_dir = session.settings.state_dir
+    steps = audit_pipeline(workspace, state_dir, since=start, depth=depth, from_start=from_start)
+    return _collected(_Report(session, document, depth), steps)
+
+
+def _collected(report: _Report, steps: Iterator[Audited]) -> Result:
+    """Carry an audit out and return its result; a finding or an error stops the command with it."""
+    from mlops.steps.audit.audit import failure
+
     try:
-        for step in audit_pipeline(
-            workspace, session.settings.state_dir, since=start, depth=depth, from_start=asked.from_start
-        ):
+        for step in steps:
             report.add(step)
     except MlopsError as error:
         raise StoppedHalfway(error, report.result()) from error
@@ -84,14 +108,14 @@ def audit(session: Session, pipeline: str, asked: Asked) -> Result:
 
 @dataclass
 class _Report:
-    """What an audit has told so far.
+    """The report of an audit while it grows.
 
     Attributes:
         session: Where progress goes.
-        document: What is known before it begins.
+        document: The keys of the JSON document that are known from the start.
         depth: How much is computed again.
-        findings: What was found.
-        audited: Commits that were audited.
+        findings: The findings so far.
+        audited: Number of commits audited so far.
         finished: Whether tags, protection and MLflow were audited too, which comes last.
     """
 
@@ -101,22 +125,22 @@ class _Report:
     findings: list[AuditFinding] = field(default_factory=list)
     audited: int = 0
     finished: bool = False
-    _told_at: float = 0.0
+    _reported_at: float = 0.0
 
     def add(self, step: Audited) -> None:
-        """Take up the next step."""
+        """Add a step, and report progress now and then."""
         self.findings += step.findings
         if step.commit is None:
             self.finished = True
         else:
             self.audited += 1
         now = time.monotonic()
-        if step.findings or step.commit is None or now - self._told_at >= _TELL_EVERY_S:
-            self._told_at = now
-            self.session.tell(_progress(step))
+        if step.findings or step.commit is None or now - self._reported_at >= _REPORT_EVERY_S:
+            self._reported_at = now
+            self.session.report(_progress(step))
 
     def result(self) -> Result:
-        """Return what was found, one line each, and what no audit of this kind proves."""
+        """Return the findings, one line each, and the limits of this kind of audit."""
         from mlops.steps.audit.audit import limits
 
         proved = sum(finding.proved for finding in self.findings)

@@ -1,20 +1,27 @@
-"""Shell completion: the script that a shell loads, and what answers it."""
+"""Declare and run ``mlops completion``, and answer a shell that asks for completions."""
 
 from __future__ import annotations
 
 import os
+from typing import Annotated, Literal
 
+import typer
+
+from mlops.cli.options import Json
 from mlops.cli.output.results import Result
 
 #: Set by the script when a shell asks what can follow.
 VARIABLE = "_MLOPS_COMPLETE"
 
 
-def completion(shell: str) -> Result:
-    """Return the script that makes a shell complete commands and options.
+Shell = Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", show_default=False)]
 
-    Args:
-        shell: ``bash``, ``zsh`` or ``fish``.
+
+def completion(context: typer.Context, shell: Shell, json: Json = False) -> Result:
+    """Print a completion script for bash, zsh or fish.
+
+    For bash: `source <(mlops completion bash)`. For zsh the same, after `compinit`. For fish:
+    `mlops completion fish | source`.
     """
     # The module is where Typer documents completion, although it marks nothing as exported.
     from typer.completion import get_completion_script  # pyright: ignore[reportPrivateImportUsage]

@@ -1,9 +1,12 @@
-"""``demo``: the main job on real data, told as it happens."""
+"""Declare and run ``mlops demo``."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from mlops.cli.options import Json
 from mlops.cli.output.results import Result
 from mlops.cli.output.text import columns, metrics, short
 from mlops.cli.session import Session
@@ -11,23 +14,27 @@ from mlops.cli.session import Session
 _HEADINGS = ("no.", "kind", "run", "commit", "where", "metrics")
 
 
-def demo(session: Session, months: int) -> Result:
-    """Tell the story in a scratch store below the state folder; its lake goes on, so that the links open."""
+Months = Annotated[int, typer.Option("--months", min=3, max=12, help="How many months arrive.")]
+
+
+def demo(context: typer.Context, months: Months = 5, json: Json = False) -> Result:
+    """Run the main job on real data in a scratch store."""
     from mlops.demo import show
 
+    session: Session = context.obj
     settings = session.settings
     folder = settings.state_dir / "demo"
     # With --json standard output is the document's alone, and what is printed here goes to standard error.
-    told = show.demo(_say, folder, months=months, lake=settings.lake)
-    lines = ["", *columns([_HEADINGS, *map(_row, told["promotions"])], right=(0,), indent=""), ""]
-    lines += [f"{label}: {address}" for label, address in told["links"].items()]
+    facts = show.demo(_say, folder, months=months, lake=settings.lake)
+    lines = ["", *columns([_HEADINGS, *map(_row, facts["promotions"])], right=(0,), indent=""), ""]
+    lines += [f"{label}: {address}" for label, address in facts["links"].items()]
     lines += [
         f"log in there with the key in {settings.lakectl_file.name} in {folder}",
-        f"{told['elapsed_s_total']:.0f} s; everything is in {folder}",
+        f"{facts['elapsed_s_total']:.0f} s; everything is in {folder}",
         f"look around: mlops --state-dir {folder} status flights  (or log, diff, up)",
         f"stop the lake server: mlops --state-dir {folder} down",
     ]
-    return Result(told, lines)
+    return Result(facts, lines)
 
 
 def _say(line: str) -> None:

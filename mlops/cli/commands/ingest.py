@@ -1,12 +1,15 @@
-"""``ingest``."""
+"""Declare and run ``mlops ingest``."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from mlops.cli.options import Json, Pipeline
 from mlops.cli.output.failures import interrupted
 from mlops.cli.output.results import Result, StoppedHalfway
 from mlops.cli.output.text import short
@@ -19,38 +22,58 @@ if TYPE_CHECKING:
 
 _RANGE = ".."
 
+Arrivals = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ARRIVAL...", help="Arrivals, or ranges such as 2013-01..2013-06.", show_default=False
+    ),
+]
+TableFile = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--file", metavar="TABLE=PATH", help="Take a table from this CSV or Parquet file, not the source."
+    ),
+]
+Again = Annotated[bool, typer.Option("--again", help="Let what a rollback dropped return.")]
+
 
 def ingest(
-    session: Session, pipeline: str, wanted: Sequence[str], files: Sequence[str], *, again: bool
+    context: typer.Context,
+    pipeline: Pipeline,
+    arrivals: Arrivals,
+    file: TableFile = None,
+    again: Again = False,
+    json: Json = False,
 ) -> Result:
-    """Bring arrivals to main one after the other; the first that fails stops the rest.
-
-    Raises:
-        StoppedHalfway: One failed; those before it are on main.
-    """
-    tables = _tables_of(files)
+    """Bring arrivals to main, if the suites there pass them."""
+    session: Session = context.obj
+    tables = _tables_of(file or [])
     _check_files(tables)
-    if tables and (len(wanted) != 1 or _RANGE in wanted[0]):
-        raise InputError("files make up one arrival", where=" ".join(wanted), todo="name exactly one arrival")
+    if tables and (len(arrivals) != 1 or _RANGE in arrivals[0]):
+        raise InputError(
+            "files make up one arrival", where=" ".join(arrivals), todo="name exactly one arrival"
+        )
     workspace = session.workspace(pipeline)
-    arrivals = [name for text in wanted for name in _expanded(text, workspace.spec.arrivals)]
+    wanted = [name for text in arrivals for name in _expanded(text, workspace.spec.arrivals)]
+    return _ingest_each(session, workspace, wanted, tables, again=again)
+
+
+def _ingest_each(
+    session: Session, workspace: Workspace, arrivals: Sequence[str], files: dict[str, Path], *, again: bool
+) -> Result:
+    """Ingest one arrival after the other; the first that fails stops the rest, those before stay on main."""
+    from mlops.steps.ingest import ingest_arrival
+
     done: list[Ingested] = []
     for position, arrival in enumerate(arrivals, 1):
-        session.tell(f"{arrival}: reading, validating, publishing ({position} of {len(arrivals)})")
+        session.report(f"{arrival}: reading, validating, publishing ({position} of {len(arrivals)})")
         try:
-            done.append(_one(workspace, arrival, tables, again=again))
+            done.append(ingest_arrival(workspace, arrival, files, again=again))
         except MlopsError as error:
             raise StoppedHalfway(error, _result(workspace, done)) from error
         except KeyboardInterrupt as stopped:
             raise StoppedHalfway(interrupted(), _result(workspace, done)) from stopped
     return _result(workspace, done)
-
-
-def _one(workspace: Workspace, arrival: str, files: dict[str, Path], *, again: bool) -> Ingested:
-    from mlops.steps.ingest import deliver, from_files, from_source
-
-    source, frames = from_files(workspace, files) if files else from_source(workspace, arrival)
-    return deliver(workspace, arrival, source, frames, again=again)
 
 
 def _result(workspace: Workspace, done: Sequence[Ingested]) -> Result:

@@ -1,131 +1,75 @@
-"""``rollback`` and ``resume``."""
+"""Declare and run ``mlops rollback``."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from mlops.cli.output.results import Result, StoppedHalfway
+import typer
+
+from mlops.cli.options import Json, Pipeline, Reason, Target, checked_reason
+from mlops.cli.output.results import Result, StoppedHalfway, place_of
 from mlops.cli.output.text import count, short
-from mlops.cli.reasons import checked_reason
 from mlops.cli.session import Session
 from mlops.runs.errors import TrackerUnavailable
 
 if TYPE_CHECKING:
     from mlops.runs.records import RollbackRecord
-    from mlops.runs.rollback.rollback import RollbackPlan
+    from mlops.runs.rollback.plan import RollbackPlan
+    from mlops.steps.roll_back import RolledBack
     from mlops.steps.workspace import Workspace
+
+Forward = Annotated[
+    bool, typer.Option("--forward", help="By a new commit with the old content, rather than a reset.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")]
 
 
 def rollback(
-    session: Session, pipeline: str, reason: str, target: str, *, forward: bool, dry_run: bool
+    context: typer.Context,
+    pipeline: Pipeline,
+    reason: Reason = "",
+    to: Target = "",
+    forward: Forward = False,
+    dry_run: DryRun = False,
+    json: Json = False,
 ) -> Result:
-    """Return main to an earlier promotion, with tags and MLflow; main itself waits for nobody.
+    """Return main to an earlier promotion.
 
-    Raises:
-        StoppedHalfway: Main is back, and MLflow could not follow.
+    Data, model and metrics together, nothing recomputed. Promotions are on hold afterwards.
     """
-    from mlops.runs.rollback.rollback import rollback as go_back
     from mlops.runs.rollback.target import target_number
-    from mlops.runs.upkeep.reconcile import reconcile
+    from mlops.steps.roll_back import roll_back
 
-    if not dry_run:
-        reason = checked_reason(reason)
+    session: Session = context.obj
+    reason = reason if dry_run else checked_reason(reason)
     workspace = session.workspace(pipeline)
-    to = target_number(workspace.lake, target) if target else None
+    number = target_number(workspace.lake, to) if to else None
     if dry_run:
-        return _planned(session, workspace, reason, to, forward=forward)
-    session.tell(f"rolling back repository {workspace.lake.repository} at {workspace.lake.endpoint}")
-    earlier = _finish_earlier(session, workspace)
-    begun = time.monotonic()
-    record = go_back(workspace.ports, reason, to, forward=forward) or earlier
-    if record is None:
-        return _nothing(workspace, to)
-    result = _done(workspace, record, time.monotonic() - begun)
-    try:
-        # lakeFS heeds the protection of main some seconds late: the next command settles the rollback.
-        reconcile(workspace.ports, patience_s=0)
-    except TrackerUnavailable as error:
-        late = TrackerUnavailable(
-            f"main is back at promotion {record.to_number}, but MLflow could not follow: {error.what}",
-            where=error.where,
-            todo=f"run `mlops reconcile {pipeline}` once it answers",
-        )
-        raise StoppedHalfway(late, result) from error
-    return result
+        return _planned(workspace, reason, number, forward=forward)
+    session.report(f"rolling back repository {workspace.lake.repository} at {workspace.lake.endpoint}")
+    # lakeFS heeds the protection of main some seconds late: the next command completes the rollback.
+    done = roll_back(workspace.ports, reason, number, forward=forward, patience_s=0)
+    return _done(workspace, done) if done is not None else _nothing(workspace, number)
 
 
-def _finish_earlier(session: Session, workspace: Workspace) -> RollbackRecord | None:
-    """Bring everything in line; return the rollback that another process had left under way, if any."""
-    from mlops.runs.upkeep.reconcile import reconcile
+def _planned(workspace: Workspace, reason: str, to: int | None, *, forward: bool) -> Result:
+    from mlops.cli.output import rollback_impacts
+    from mlops.runs.rollback.plan import plan_rollback
+    from mlops.steps.roll_back import unfinished_rollback
+    from mlops.steps.rollback_impact import impact_of
 
-    under_way = _under_way(workspace)
-    try:
-        reconcile(workspace.ports)
-    except TrackerUnavailable as error:
-        # What the lake itself was owed comes first and is done; a rollback must not wait for MLflow.
-        session.tell(f"MLflow cannot be reached and will have to follow later: {error.what}")
-    return under_way
-
-
-def _under_way(workspace: Workspace) -> RollbackRecord | None:
-    """Return a rollback that was begun and not finished."""
-    from mlops.runs.main.state import read_main
-    from mlops.runs.rollback.forward import announced
-
-    state = read_main(workspace.lake)
-    owed = (entry.record for entry in announced(workspace.lake, state) if entry.owed)
-    return state.rollback or next(owed, None)
-
-
-def resume(session: Session, pipeline: str, reason: str) -> Result:
-    """Lift the hold that a rollback left."""
-    from mlops.runs.rollback.rollback import resume as lift
-    from mlops.runs.upkeep.reconcile import reconcile
-
-    reason = checked_reason(reason)
-    workspace = session.workspace(pipeline)
-    session.tell(
-        f"resuming promotions of repository {workspace.lake.repository} at {workspace.lake.endpoint}"
-    )
-    reconcile(workspace.ports)
-    lifted = lift(workspace.ports, reason)
-    document = {**_place(workspace), "resumed": lifted, "reason": reason}
-    said = "promotions resumed" if lifted else "nothing to do: promotions are not on hold"
-    return Result(document, [said])
-
-
-def _place(workspace: Workspace) -> dict[str, Any]:
-    return {
-        "pipeline": workspace.spec.name,
-        "repository": workspace.lake.repository,
-        "endpoint": workspace.lake.endpoint,
-    }
-
-
-def _planned(session: Session, workspace: Workspace, reason: str, to: int | None, *, forward: bool) -> Result:
-    from mlops.cli.commands import rehearsals
-    from mlops.runs.rollback.rollback import plan_rollback
-
-    begun = _under_way(workspace)
+    document = {**place_of(workspace), "dry_run": True, "changed": False}
+    begun = unfinished_rollback(workspace.lake)
     if begun is not None:
         under_way = f"rollback {begun.number} to promotion {begun.to_number} is under way"
-        document = {**_place(workspace), "dry_run": True, "changed": False, "why": under_way}
-        return Result(document, [f"{under_way}; it would be finished first"])
+        return Result({**document, "why": under_way}, [f"{under_way}; it would be finished first"])
     plan = plan_rollback(workspace.ports, reason, to, forward=forward)
     if plan is None:
         return _nothing(workspace, to, dry_run=True)
-    radius = rehearsals.blast_radius(session, workspace, plan)
-    document = {
-        **_place(workspace),
-        "dry_run": True,
-        "changed": False,
-        **_fields(plan.record),
-        "objects": [{"type": change.type, "path": change.path} for change in plan.changes],
-        **radius,
-    }
-    lines = [*_plan_lines(plan), *rehearsals.lines_of(radius, workspace.spec.unit)]
-    return Result(document, lines)
+    impact = rollback_impacts.document_of(impact_of(workspace, plan), workspace.lake.repository)
+    objects = [{"type": change.type, "path": change.path} for change in plan.changes]
+    document |= {**_fields(plan.record), "objects": objects, **impact}
+    return Result(document, [*_plan_lines(plan), *rollback_impacts.lines_of(impact, workspace.spec.unit)])
 
 
 def _plan_lines(plan: RollbackPlan) -> list[str]:
@@ -137,22 +81,35 @@ def _plan_lines(plan: RollbackPlan) -> list[str]:
     ]
 
 
-def _done(workspace: Workspace, record: RollbackRecord, seconds: float) -> Result:
+def _done(workspace: Workspace, done: RolledBack) -> Result:
+    """Return the result of a rollback; it stops the command halfway if MLflow could not follow."""
+    record, pipeline = done.record, workspace.spec.name
     document = {
-        **_place(workspace),
+        **place_of(workspace),
         "dry_run": False,
         "changed": True,
         **_fields(record),
-        "seconds": round(seconds, 3),
+        "seconds": round(done.reset_s, 3),
     }
     how = f"({short(record.to_commit)}){', by a new commit,' if record.forward else ''}"
     lines = [
-        f"main is back at promotion {record.to_number} {how} after {seconds:.1f} s",
+        f"main is back at promotion {record.to_number} {how} after {done.reset_s:.1f} s",
         *_drops(record, ""),
         "promotions are on hold",
-        f"next: mlops resume {workspace.spec.name} --reason TEXT",
+        f"next: mlops resume {pipeline} --reason TEXT",
     ]
-    return Result(document, lines)
+    result = Result(document, lines)
+    if done.tracker_error is not None:
+        raise StoppedHalfway(_late(done.tracker_error, record, pipeline), result) from done.tracker_error
+    return result
+
+
+def _late(error: TrackerUnavailable, record: RollbackRecord, pipeline: str) -> TrackerUnavailable:
+    return TrackerUnavailable(
+        f"main is back at promotion {record.to_number}, but MLflow could not follow: {error.what}",
+        where=error.where,
+        todo=f"run `mlops reconcile {pipeline}` once it answers",
+    )
 
 
 def _fields(record: RollbackRecord) -> dict[str, Any]:
@@ -191,5 +148,5 @@ def _nothing(workspace: Workspace, to: int | None, *, dry_run: bool = False) -> 
         why = "nothing has been promoted yet"
     else:
         why = f"promotion {state.champion.number} is the first"
-    document = {**_place(workspace), "dry_run": dry_run, "changed": False, "why": why}
+    document = {**place_of(workspace), "dry_run": dry_run, "changed": False, "why": why}
     return Result(document, [f"nothing to go back to: {why}"])

@@ -1,11 +1,14 @@
-"""``status``: what stands on main, what is under way, which servers run."""
+"""Declare and run ``mlops status``."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from mlops.cli.output.results import Result
+import typer
+
+from mlops.cli.options import Json
+from mlops.cli.output.results import Result, place_of
 from mlops.cli.output.text import at, columns, metrics, short
 from mlops.cli.session import Session
 from mlops.runs import names
@@ -17,15 +20,23 @@ if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
 
-def status(session: Session, pipeline: str | None) -> Result:
-    """Show one pipeline, or all that are set up; without a name, no server is started to ask it."""
+OptionalPipeline = Annotated[
+    str | None,
+    typer.Argument(metavar="[PIPELINE]", help="By default all that are set up.", show_default=False),
+]
+
+
+def status(context: typer.Context, pipeline: OptionalPipeline = None, json: Json = False) -> Result:
+    """Show head, champion, hold, unfinished runs, servers."""
     from mlops.servers.pages import listing
 
+    session: Session = context.obj
     if pipeline is not None:
         found = [_of(session.workspace(pipeline))]
     else:
+        # Nobody named a pipeline, so no server is started to ask it about one.
         found = [
-            _of(session.outside.open_workspace(session.settings, name, session.tell))
+            _of(session.dependencies.open_workspace(session.settings, name, session.report))
             for name in _set_up(session)
         ]
     servers = listing(session.settings)
@@ -36,7 +47,7 @@ def status(session: Session, pipeline: str | None) -> Result:
 
 
 def _nothing_found(session: Session) -> str:
-    if session.settings.lakectl_file.is_file() and session.outside.find_lake(session.settings) is None:
+    if session.settings.lakectl_file.is_file() and session.dependencies.find_lake(session.settings) is None:
         return "the lake server is down, so what stands on main is not known; next: mlops up"
     return "no pipeline is set up here; next: mlops init PIPELINE"
 
@@ -44,10 +55,10 @@ def _nothing_found(session: Session) -> str:
 def _set_up(session: Session) -> list[str]:
     from mlops.pipelines import PIPELINES
 
-    credentials = session.outside.find_lake(session.settings)
+    credentials = session.dependencies.find_lake(session.settings)
     if credentials is None:
         return []
-    there = session.outside.repositories(session.settings, credentials)
+    there = session.dependencies.repositories(session.settings, credentials)
     return [name for name in sorted(PIPELINES) if name in there]
 
 
@@ -57,9 +68,7 @@ def _of(workspace: Workspace) -> dict[str, Any]:
     state = read_main(workspace.lake)
     head = workspace.lake.commit_of(state.head)
     return {
-        "pipeline": workspace.spec.name,
-        "repository": workspace.lake.repository,
-        "endpoint": workspace.lake.endpoint,
+        **place_of(workspace),
         "head": {"commit": head.id, "kind": head.metadata.get("kind", ""), "at": at(head.created_at_s)},
         "champion": _champion(workspace, state),
         "on_hold": state.on_hold,
@@ -104,7 +113,7 @@ def _run(ports: Ports, run: Run) -> dict[str, Any]:
 
 
 def _dropped(workspace: Workspace, state: MainState) -> list[dict[str, Any]]:
-    """Return what rollbacks dropped and nobody has brought again or written off since."""
+    """Return what rollbacks dropped and nobody has re-ingested or written off since."""
     from mlops.runs.arrivals.dropped import outstanding_arrivals
 
     outstanding = outstanding_arrivals(workspace.lake, state)

@@ -1,48 +1,49 @@
-"""``reconcile``, ``sweep`` and ``forget``."""
+"""Declare and run ``mlops sweep``."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from mlops.cli.output.results import Result
-from mlops.cli.output.text import columns, count, short
-from mlops.cli.reasons import checked_reason
+import typer
+
+from mlops.cli.options import Json, Pipeline
+from mlops.cli.output.results import Result, place_of
+from mlops.cli.output.text import columns, count
 from mlops.cli.session import Session
 
 if TYPE_CHECKING:
     from mlops.runs.upkeep.garbage import Collectable
+    from mlops.runs.upkeep.sweep import Sweepable
+    from mlops.steps.workspace import Workspace
+
+Yes = Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed.")]
 
 
-def reconcile(session: Session, pipeline: str) -> Result:
-    """Finish what was left undone and bring every cache in line with main."""
-    from mlops.runs.upkeep.reconcile import reconcile as bring_in_line
-    from mlops.runs.upkeep.tracker_repair import restore_tracker
-
-    workspace = session.workspace(pipeline)
-    done = bring_in_line(workspace.ports) + restore_tracker(workspace.ports)
-    return Result({"pipeline": pipeline, "done": done}, done or ["nothing to do: all follows from main"])
-
-
-def sweep(session: Session, pipeline: str, *, yes: bool) -> Result:
-    """List the branches that are over and, with ``yes``, remove them."""
+def sweep(context: typer.Context, pipeline: Pipeline, yes: Yes = False, json: Json = False) -> Result:
+    """Remove branches of runs that are over."""
     from mlops.runs.upkeep.garbage import becoming_collectable
-    from mlops.runs.upkeep.reconcile import reconcile as bring_in_line
+    from mlops.runs.upkeep.reconcile import reconcile
     from mlops.runs.upkeep.sweep import survey
-    from mlops.runs.upkeep.sweep import sweep as remove
+    from mlops.runs.upkeep.sweep import sweep as sweep_branches
 
+    session: Session = context.obj
     workspace = session.workspace(pipeline)
     if yes:
-        session.tell(f"sweeping repository {workspace.lake.repository} at {workspace.lake.endpoint}")
-        bring_in_line(workspace.ports)
+        session.report(f"sweeping repository {workspace.lake.repository} at {workspace.lake.endpoint}")
+        reconcile(workspace.ports)
     freed = becoming_collectable(workspace.lake, survey(workspace.ports))
-    found = remove(workspace.ports, dry_run=not yes)
+    found = sweep_branches(workspace.ports, dry_run=not yes)
+    return _result(workspace, found, freed, yes=yes)
+
+
+def _result(
+    workspace: Workspace, found: list[Sweepable], freed: dict[str, Collectable], *, yes: bool
+) -> Result:
     over = [entry for entry in found if entry.over]
     document = {
-        "pipeline": pipeline,
-        "repository": workspace.lake.repository,
-        "endpoint": workspace.lake.endpoint,
+        **place_of(workspace),
         "dry_run": not yes,
         "branches": [dataclasses.asdict(entry) for entry in found],
         "collectable": {branch: dataclasses.asdict(one) for branch, one in freed.items()},
@@ -50,7 +51,7 @@ def sweep(session: Session, pipeline: str, *, yes: bool) -> Result:
     word = "removed" if yes else "would go"
     rows = [(word if entry.over else "stays", entry.branch, entry.why) for entry in found]
     total = f"{count(len(over), 'branch')} {word}, {len(found) - len(over)} stay"
-    hint = [f"next: mlops sweep {pipeline} --yes"] if over and not yes else []
+    hint = [f"next: mlops sweep {workspace.spec.name} --yes"] if over and not yes else []
     return Result(document, [*columns(rows, indent=""), total, *_freed(freed.values()), *hint])
 
 
@@ -64,24 +65,3 @@ def _freed(freed: Iterable[Collectable]) -> list[str]:
         f"nothing else leads to {count(objects, 'object')} of {size_bytes:,} bytes there, at most (less if "
         "the server keeps equal content once); they go when it collects its garbage"
     ]
-
-
-def forget(session: Session, pipeline: str, run_id: str, reason: str) -> Result:
-    """Let nothing on record lead to a run's rows, and list what still refers to them."""
-    from mlops.runs.upkeep.forget import forget as forget_run
-    from mlops.runs.upkeep.reconcile import reconcile as bring_in_line
-
-    reason = checked_reason(reason)
-    workspace = session.workspace(pipeline)
-    session.tell(f"forgetting run {run_id} of {workspace.lake.repository} at {workspace.lake.endpoint}")
-    bring_in_line(workspace.ports)
-    done = forget_run(workspace.ports, run_id, reason)
-    document = {"pipeline": pipeline, "endpoint": workspace.lake.endpoint, **dataclasses.asdict(done)}
-    lines = [
-        f"run {run_id} is forgotten; the request is kept at {short(done.commit)}",
-        *(f"moved there: {tag}" for tag in done.tags),
-        *(f"removed: {branch}" for branch in done.branches),
-        *(f"still there: {kept}" for kept in done.kept),
-        "commits stay readable by their id until the server collects its garbage",
-    ]
-    return Result(document, lines)

@@ -1,4 +1,4 @@
-"""Whatever a command raises becomes one line that names the thing and the next step; never a traceback."""
+"""Translate every exception into an error of one line that names its subject and the next step."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from mlops.runs.errors import MlopsError, ProtocolMisuse, bounded
+from mlops.runs.errors import INTERRUPTED, ConfigError, MlopsError, ProtocolMisuse, bounded
 
-#: What the local machine refuses, and what helps.
+#: Error of the operating system to what the user can do about it.
 _LOCAL = {
     errno.ENOSPC: "free disk space, then run the same command again",
     errno.EDQUOT: "free disk space, then run the same command again",
@@ -24,7 +24,7 @@ _LOCAL = {
     errno.EEXIST: "name another folder in MLOPS_STATE_DIR",
 }
 
-#: What SQLite says below the orchestrator's tables, and what the system would have called it.
+#: Message of SQLite below the orchestrator's tables to the system error that causes it.
 _DATABASES = {
     "database or disk is full": errno.ENOSPC,
     "attempt to write a readonly database": errno.EROFS,
@@ -33,9 +33,9 @@ _DATABASES = {
 
 
 class UsageFailure(MlopsError):
-    """The command was not typed as it must be."""
+    """The command line has a wrong option or argument."""
 
-    exit_code: ClassVar[int] = 2
+    exit_code: ClassVar[int] = ConfigError.exit_code
 
 
 class LocalFailure(MlopsError):
@@ -43,13 +43,13 @@ class LocalFailure(MlopsError):
 
 
 class Unexpected(MlopsError):
-    """A defect: nothing in the project expected this exception."""
+    """An exception that nothing in the project expected: a defect."""
 
 
 class Interrupted(MlopsError):
     """The user stopped the command."""
 
-    exit_code: ClassVar[int] = 130
+    exit_code: ClassVar[int] = INTERRUPTED
 
 
 def failure_of(error: BaseException, command: str, state_dir: Path) -> MlopsError:
@@ -72,7 +72,7 @@ def failure_of(error: BaseException, command: str, state_dir: Path) -> MlopsErro
 
 
 def _local(error: BaseException, state_dir: Path) -> LocalFailure | None:
-    """Return what this machine refused, or None where it is something else that failed."""
+    """Return an error if the local file system refused something, else None."""
     if isinstance(error, OSError) and error.errno is not None:
         where = str(error.filename or state_dir)
         known = _LOCAL.get(error.errno)
@@ -87,12 +87,12 @@ def _local(error: BaseException, state_dir: Path) -> LocalFailure | None:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Tell whether the user stopped the command; Dagster has an exception of its own for that."""
+    """Return whether the user stopped the command; Dagster has an exception of its own for that."""
     return isinstance(error, KeyboardInterrupt) or type(error).__name__ == "DagsterExecutionInterruptedError"
 
 
 def interrupted() -> Interrupted:
-    """Return what is shown where the user stopped a command."""
+    """Return the error that is shown if the user stopped a command."""
     return Interrupted("interrupted", todo="run the same command again to go on")
 
 
@@ -106,7 +106,7 @@ def _usage(error: BaseException, command: str) -> UsageFailure | None:
 
 
 def _plain(text: str) -> str:
-    """Return what a library says of a value, without its words for programmers."""
+    """Return a library's message about a value, without its words for programmers."""
     return (
         text.partition(", unable to parse")[0]
         .replace("Input should be a valid integer", "must be a whole number")
@@ -136,7 +136,7 @@ def _see(log: str) -> str:
 
 
 def _write_log(error: BaseException, state_dir: Path) -> str:
-    """Write a traceback that only its owner may read; return its path, or nothing where no disk takes it."""
+    """Write a traceback that only its owner may read; return its path, or "" if no folder takes it."""
     text = "".join(traceback.format_exception(error))
     name = f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{os.getpid()}.log"
     for folder in (state_dir / "logs", Path(tempfile.gettempdir())):

@@ -1,4 +1,4 @@
-"""Progress on standard error: plain lines, and on a terminal a running clock under them."""
+"""Print progress on standard error: plain lines, and on a terminal a spinner with the seconds elapsed."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ if TYPE_CHECKING:
 
 
 class Progress:
-    """Shows one line at a time; the one shown last is what is being worked on.
+    """Prints lines of progress; the newest one says what the command is doing now.
 
-    On a terminal the line in work has a spinner and the seconds it has taken so far.
+    On a terminal the newest line has a spinner and the seconds it has taken so far.
     """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._live = _Live(stream) if stream.isatty() else None
 
-    def tell(self, line: str) -> None:
-        """Show a line."""
+    def report(self, line: str) -> None:
+        """Print a line."""
         if self._live is not None:
-            self._live.tell(line)
+            self._live.report(line)
         else:
             print(line, file=self._stream, flush=True)
 
     def close(self) -> None:
-        """Leave the lines as they are and stop moving."""
+        """Stop the spinner and leave the lines as they are."""
         if self._live is not None:
             self._live.close()
 
@@ -37,9 +37,9 @@ class _Live:
         self._display: rich.progress.Progress | None = None
         self._line = ""
 
-    def tell(self, line: str) -> None:
+    def report(self, line: str) -> None:
         display = self._started()
-        self._settle(display)
+        self._keep_line(display)
         self._line = line
         for task in list(display.task_ids):
             display.remove_task(task)
@@ -53,7 +53,7 @@ class _Live:
             print(self._line, file=self._stream, flush=True)
             self._line = ""
 
-    def _settle(self, display: rich.progress.Progress) -> None:
+    def _keep_line(self, display: rich.progress.Progress) -> None:
         if self._line:
             display.console.print(self._line, markup=False, highlight=False)
 

@@ -1,17 +1,17 @@
-"""What a command hands back, and how it is printed: lines for people, or one JSON document."""
+"""Print the result of a command: lines for people, or one JSON document."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from mlops.runs.errors import MlopsError
+from mlops.runs.errors import SUCCESS, MlopsError
 from mlops.runs.json_values import nulled
 
-#: The gate decided against a candidate: an answer, not an error, and still not success.
-REFUSED = 5
+if TYPE_CHECKING:
+    from mlops.steps.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -21,16 +21,17 @@ class Result:
     Attributes:
         document: Plain values for ``--json``.
         lines: The same for people.
-        exit_code: 0, or `REFUSED`.
+        exit_code: Code of the process; `NotPromoted.exit_code` if the gate refused a candidate, which is an
+            answer and not an error.
     """
 
     document: Mapping[str, Any]
     lines: Sequence[str] = field(default_factory=tuple)
-    exit_code: int = 0
+    exit_code: int = SUCCESS
 
 
 class StoppedHalfway(Exception):
-    """A command failed after a part of it was done: the error, and what is done and stays."""
+    """A command failed halfway; it carries the error and the result of what was done before and stays."""
 
     def __init__(self, error: MlopsError, done: Result) -> None:
         super().__init__(str(error))
@@ -38,8 +39,17 @@ class StoppedHalfway(Exception):
         self.done = done
 
 
+def place_of(workspace: Workspace) -> dict[str, Any]:
+    """Return the keys of a document that say which repository on which server a command worked on."""
+    return {
+        "pipeline": workspace.spec.name,
+        "repository": workspace.lake.repository,
+        "endpoint": workspace.lake.endpoint,
+    }
+
+
 def print_result(result: Result, command: str, *, as_json: bool, stdout: IO[str]) -> None:
-    """Print what a command found or did."""
+    """Print the result of a command on standard output."""
     if as_json:
         _print_document({"command": command, "exit_code": result.exit_code, **result.document}, stdout)
         return
@@ -56,7 +66,7 @@ def print_failure(
     stderr: IO[str],
     done: Result | None = None,
 ) -> None:
-    """Print why a command failed, one line on standard error, after whatever it had done before."""
+    """Print why a command failed: first what it did before, then the error as one line on standard error."""
     document = dict(done.document) if done else {}
     if as_json:
         _print_document({"command": command, **document, **error.fields()}, stdout)

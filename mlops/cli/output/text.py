@@ -1,4 +1,4 @@
-"""Words and columns for people."""
+"""Format ids, times, numbers and columns for people."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 ID_DIGITS = 12
-#: Characters of a line on the terminals that everybody has.
+#: Characters in a line of the narrowest terminal in common use.
 WIDTH = 80
 _LEAST = 24
 _OTHERS = ("baseline_", "champion_")
 
 
 def short(commit: str) -> str:
-    """Return as much of a commit id as tells it apart."""
+    """Return a commit id shortened to the digits that people need."""
     return commit[:ID_DIGITS]
 
 
@@ -30,12 +30,12 @@ def count(number: int, noun: str) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent: str = "  ") -> list[str]:
-    """Return rows as lines whose cells stand under each other; long texts in the last column go on below.
+    """Return rows as lines with aligned columns; long texts in the last column are wrapped.
 
     Args:
         rows: Cells; the first row may be a heading.
         right: Positions of the columns that are aligned to the right.
-        indent: What every line starts with.
+        indent: Text at the start of every line.
     """
     if not rows:
         return []
@@ -51,7 +51,7 @@ def columns(rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), indent:
 
 
 def paragraph(text: str, indent: str) -> list[str]:
-    """Return a text as lines that fit a terminal, each after the indent; an address is not broken."""
+    """Wrap a text into indented lines that fit a terminal, without breaking addresses."""
     return textwrap.wrap(
         text,
         WIDTH,
@@ -67,7 +67,7 @@ def _cell(text: str, width: int, right: bool) -> str:
 
 
 def metrics(values: Mapping[str, float]) -> str:
-    """Return the model's own metrics in one line; those of the baseline and the champion are left out."""
+    """Return the model's own metrics in one line, without those of baseline and champion."""
     own = {name: value for name, value in sorted(values.items()) if not name.startswith(_OTHERS)}
     return ", ".join(f"{name} {value:.4g}" for name, value in own.items() if not name.endswith("_rows"))
 

@@ -1,12 +1,14 @@
-"""A verdict, for people and as plain values."""
+"""Format a verdict, for people and as plain values."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlops.cli.output.text import columns, paragraph
-from mlops.runs.evidence import Interval, Verdict
+
+if TYPE_CHECKING:
+    from mlops.runs.evidence import Interval, Verdict
 
 _HEADINGS = ("compared", "against", "candidate", "other", "interval", "bound", "holds")
 
@@ -24,9 +26,9 @@ def document_of(verdict: Verdict) -> dict[str, Any]:
 
 
 def lines_of(verdict: Verdict) -> list[str]:
-    """Return why, one line each, and a table of what was compared."""
-    told = [f"{finding.reason}: {finding.sentence}" for finding in verdict.findings]
-    why = [line for text in told for line in _hanging(text)]
+    """Return one line per reason, and a table of the comparisons."""
+    said = [f"{finding.reason}: {finding.sentence}" for finding in verdict.findings]
+    why = [line for text in said for line in _hanging(text)]
     if not verdict.intervals:
         return why
     return [*why, *columns([_HEADINGS, *map(_row, verdict.intervals)], right=(2, 3, 5))]

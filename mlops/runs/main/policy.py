@@ -9,7 +9,7 @@ from mlops.runs.digest import sha256
 from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved
 from mlops.runs.main.merge import Proposal, merge_into_main
 from mlops.runs.main.state import read_main, read_optional
-from mlops.runs.ports import Ports
+from mlops.runs.ports import Lake, Ports
 from mlops.runs.records import Kind, lawful
 
 
@@ -41,7 +41,7 @@ def apply_policy(
         state = read_main(ports.lake)
         if state.rollback is not None:
             raise Frozen("a rollback is under way", where=names.MAIN, todo="run `mlops reconcile` first")
-        changed = tuple(p for p, data in files.items() if read_optional(ports.lake, state.head, p) != data)
+        changed = differing_files(ports.lake, state.head, files)
         if not changed:
             return "", ()
         branch = names.policy_branch(ports.nonce())
@@ -61,3 +61,8 @@ def apply_policy(
     raise MainMoved(
         f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run the same command again"
     )
+
+
+def differing_files(lake: Lake, ref: str, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the paths of these files whose content at a commit is another one, or missing."""
+    return tuple(path for path, data in files.items() if read_optional(lake, ref, path) != data)

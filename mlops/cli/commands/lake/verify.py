@@ -1,34 +1,25 @@
-"""``lake verify`` and ``lake gc``."""
+"""Declare and run ``mlops lake verify``."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import typer
 
+from mlops.cli.options import Json, StoreFolder
 from mlops.cli.output.results import Result
 from mlops.cli.output.text import count
 from mlops.cli.session import Session
+from mlops.runs.errors import SUCCESS, MlopsError
 
 
-def verify(session: Session, data: Path | None) -> Result:
-    """Look at everything the store holds."""
-    from mlops.servers.store_upkeep import verify as look
+def verify(context: typer.Context, data: StoreFolder = None, json: Json = False) -> Result:
+    """Check every hash and reference of the store.
 
-    problems = look(session.settings, data)
+    Exit code 1: something is wrong, and named.
+    """
+    from mlops.servers.store_upkeep import verify as verify_store
+
+    session: Session = context.obj
+    problems = verify_store(session.settings, data)
     total = f"{count(len(problems), 'problem')} found" if problems else "every hash and every reference holds"
-    return Result({"problems": problems}, [*problems, total], exit_code=1 if problems else 0)
-
-
-def collect(session: Session, data: Path | None, *, dry_run: bool) -> Result:
-    """Remove what nothing refers to."""
-    from mlops.servers.store_upkeep import collect as remove
-
-    found = remove(session.settings, data, dry_run=dry_run)
-    parts = [
-        count(found["commits"], "commit"),
-        count(found["nodes"], "tree node"),
-        count(found["objects"], "object"),
-        count(found["files"], "file"),
-    ]
-    word = "would go" if dry_run else "removed"
-    line = f"{', '.join(parts)} {word}, {found['size_bytes'] / 1_000_000:.1f} MB"
-    return Result({"dry_run": dry_run, **found}, [line])
+    exit_code = MlopsError.exit_code if problems else SUCCESS
+    return Result({"problems": problems}, [*problems, total], exit_code)

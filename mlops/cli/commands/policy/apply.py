@@ -1,0 +1,49 @@
+"""Declare and run ``mlops policy apply``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlops.cli.options import Json, Pipeline, Reason, checked_reason
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import short
+from mlops.cli.session import Session, check_pipeline
+from mlops.runs import names
+
+_SAME = "nothing to do: main has exactly this gate already"
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+
+
+def apply(
+    context: typer.Context,
+    pipeline: Pipeline,
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> Result:
+    """Bring policy, suites and enforcer to main.
+
+    They are taken from the code; this is the one way to change them on main.
+    """
+    from mlops.runs.main.policy import apply_policy, differing_files
+    from mlops.runs.upkeep.reconcile import reconcile
+    from mlops.steps.init_repository import checked_gate_files
+
+    session: Session = context.obj
+    text = "" if dry_run else checked_reason(reason)
+    check_pipeline(pipeline)
+    files = checked_gate_files(pipeline)
+    workspace = session.workspace(pipeline)
+    document = {"pipeline": pipeline, "repository": pipeline, "endpoint": workspace.lake.endpoint}
+    if dry_run:
+        changed = differing_files(workspace.lake, workspace.lake.head(names.MAIN), files)
+        lines = [f"{path} would change" for path in changed] or [_SAME]
+        return Result({**document, "dry_run": True, "commit": None, "changed": list(changed)}, lines)
+    session.report(f"changing the gate of repository {pipeline} at {workspace.lake.endpoint}")
+    reconcile(workspace.ports)
+    commit, changed = apply_policy(workspace.ports, files, text)
+    lines = [f"main: {short(commit)} changes {', '.join(changed)}"] if commit else [_SAME]
+    return Result({**document, "dry_run": False, "commit": commit or None, "changed": list(changed)}, lines)

@@ -1,0 +1,44 @@
+"""Declare and run ``mlops promote``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mlops.cli.options import Json, Pipeline, Reason, RunId, TakeOver, checked_reason
+from mlops.cli.output.ended_runs import ended_result
+from mlops.cli.output.results import Result
+from mlops.cli.session import Session
+from mlops.runs.errors import InputError
+
+ReplaceUnscorable = Annotated[
+    bool,
+    typer.Option("--replace-unscorable", help="Even if the champion cannot be scored; needs --reason."),
+]
+
+
+def promote(
+    context: typer.Context,
+    pipeline: Pipeline,
+    run: RunId,
+    reason: Reason = "",
+    replace_unscorable: ReplaceUnscorable = False,
+    take_over: TakeOver = False,
+    json: Json = False,
+) -> Result:
+    """Bring a decided run to its end.
+
+    One that waited for a hold, or that was refused for nothing but a champion that cannot be scored.
+    """
+    session: Session = context.obj
+    if reason and not replace_unscorable:
+        raise InputError("a reason is for --replace-unscorable alone", where="--reason")
+    reason = checked_reason(reason) if replace_unscorable else ""
+    workspace = session.workspace_for(f"promoting run {run}", pipeline)
+    from mlops.steps.restore import promote as promote_run
+
+    ended = promote_run(workspace, run, replace_unscorable=reason, take_over=take_over)
+    result = ended_result(workspace, ended)
+    document = {**result.document, "replace_unscorable": ended.decision.replace_unscorable}
+    return Result(document, result.lines, result.exit_code)

@@ -1,0 +1,31 @@
+"""Declare and run ``mlops signing show``."""
+
+from __future__ import annotations
+
+import typer
+
+from mlops.cli.options import Json
+from mlops.cli.output.results import Result
+from mlops.cli.session import Session
+
+
+def show(context: typer.Context, json: Json = False) -> Result:
+    """Show the key that signs and the keys that are trusted."""
+    from mlops.adapters.record.signing import load_trusted
+    from mlops.steps.opening import signer_of
+
+    session: Session = context.obj
+    settings = session.settings
+    signs, trusted = signer_of(settings).key_id, load_trusted(settings.trusted_folder).key_ids
+    public = settings.trusted_folder / f"{signs}.pub"
+    where = settings.signer_command or str(settings.key_file)
+    document = {"signs": signs, "with": where, "public_key": str(public), "trusted": list(trusted)}
+    unknown = [] if signs in trusted else ["its own signatures are not trusted: put its public key there"]
+    lines = [
+        f"signs:      {signs}",
+        f"with:       {where}",
+        f"public key: {public}",
+        *(f"trusted:    {key}" for key in trusted),
+        *unknown,
+    ]
+    return Result(document, lines)

@@ -1,0 +1,57 @@
+"""Format the end of a run: promoted or refused, with its verdict and the pages that show it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mlops.cli.output.results import Result
+from mlops.cli.output.text import short
+from mlops.cli.output.verdicts import document_of, lines_of
+from mlops.runs import names
+from mlops.runs.errors import SUCCESS, NotPromoted
+
+if TYPE_CHECKING:
+    from mlops.runs.promotion.promote import Promotion
+    from mlops.steps.workspace import Workspace
+
+
+def ended_result(workspace: Workspace, ended: Promotion, dagster_run_id: str = "") -> Result:
+    """Return the result of a command that brought a run to its end."""
+    decision, promoted = ended.decision, bool(ended.merge_commit)
+    document = {
+        "pipeline": workspace.spec.name,
+        "run_id": ended.run.run_id,
+        "branch": ended.run.branch,
+        "promoted": promoted,
+        "number": ended.number or None,
+        "merge_commit": ended.merge_commit or None,
+        "evidence_commit": ended.evidence_commit,
+        "compared_to": decision.compared_to.number or None,
+        "decided_again": ended.decided_again,
+        "metrics": dict(decision.metrics),
+        "unit": workspace.spec.unit,
+        "verdict": document_of(decision.verdict),
+        "links": _links(workspace, ended, dagster_run_id),
+    }
+    return Result(document, _lines(document, ended), SUCCESS if promoted else NotPromoted.exit_code)
+
+
+def _links(workspace: Workspace, ended: Promotion, dagster_run_id: str) -> dict[str, str]:
+    links = workspace.links
+    before = ended.decision.compared_to.commit or names.MAIN
+    pages = {
+        "compare": links.compare(before, ended.merge_commit or ended.evidence_commit),
+        "report": links.report(ended.evidence_commit),
+        "model": links.mlflow_model(workspace.lake.repository) if ended.merge_commit else "",
+        "dagster": links.dagster_run(dagster_run_id) if dagster_run_id else "",
+    }
+    return {name: address for name, address in pages.items() if address}
+
+
+def _lines(document: dict[str, Any], ended: Promotion) -> list[str]:
+    if ended.merge_commit:
+        head = f"run {ended.run.run_id} is promotion {ended.number} ({short(ended.merge_commit)})"
+    else:
+        head = f"run {ended.run.run_id} was refused; its evidence is at {short(ended.evidence_commit)}"
+    links = [f"{name}: {url}" for name, url in document["links"].items()]
+    return [head, *lines_of(ended.decision.verdict), *links]
