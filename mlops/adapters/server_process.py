@@ -54,7 +54,7 @@ class ServerProcess:
     folder: str = ""
 
     def alive(self) -> bool:
-        """Tell whether this very process still runs."""
+        """Return whether this very process still runs."""
         _reap(self.pid)
         return processes.is_alive(self.pid, self.started)
 
@@ -147,7 +147,7 @@ def stop(name: str, state_dir: Path, *, grace_s: float = STOP_S) -> bool:
 
 
 def answers(address: str, path: str, *, timeout_s: float = 2.0) -> bool:
-    """Tell whether a GET of a path is answered with 2xx."""
+    """Return whether a GET of a path is answered with 2xx."""
     connection = _connection(address, timeout_s)
     try:
         connection.request("GET", path)

@@ -31,7 +31,7 @@ def mode(state_dir: Path) -> str:
 
 
 def is_copy(state_dir: Path) -> bool:
-    """Tell whether what the folder says of a lake server is about another folder, of which it is a copy."""
+    """Return whether what the folder says of a lake server is about another folder, of which it is a copy."""
     folder = _noted(state_dir)[1]
     return bool(folder) and folder != folder_id(state_dir)
 

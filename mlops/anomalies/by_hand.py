@@ -57,7 +57,7 @@ def promote_by_hand(ports: Ports, run: Run, edit: Edit = unchanged) -> str:
     """Lay a decided run on `main`'s head and merge it, asking none of what our commands ask.
 
     Args:
-        ports: The outside.
+        ports: Dependencies.
         run: The run; its decision is taken as it is.
         edit: Changes something more on the branch that is merged.
 

@@ -61,7 +61,7 @@ class Guard:
 
     @property
     def audits(self) -> bool:
-        """Whether it finds what has happened, rather than stops it."""
+        """Return whether it finds what has happened, rather than stops it."""
         return bool(self.invariant or self.again)
 
     def depth(self, *, disabled: bool) -> Depth:

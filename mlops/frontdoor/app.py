@@ -136,7 +136,7 @@ class FrontDoor:
         return session
 
     async def _is_open(self, scope: Scope, service: Service) -> bool:
-        """Tell whether a request without a session may pass: with a key, or where the lake checks it."""
+        """Return whether a request without a session may pass: with a key, or where the lake checks it."""
         if not service.name and not service.elsewhere:
             if scope["raw_path"].startswith(_LAKE_OPEN):
                 return True

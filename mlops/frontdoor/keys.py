@@ -37,7 +37,7 @@ class LakeKeys:
         self._right_until: dict[bytes, float] = {}
 
     async def check(self, access_key_id: str, secret_access_key: str) -> bool:
-        """Tell whether a key is right now.
+        """Return whether a key is right now.
 
         Raises:
             LakeUnreachable: The lake does not say.
@@ -61,7 +61,7 @@ class LakeKeys:
         return bool(isinstance(user, dict) and user.get("id"))
 
     async def check_recent(self, access_key_id: str, secret_access_key: str) -> bool:
-        """Tell whether a key is right, or was within the last half minute.
+        """Return whether a key is right, or was within the last half minute.
 
         Raises:
             LakeUnreachable: The lake does not say.

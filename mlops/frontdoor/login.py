@@ -75,7 +75,7 @@ class Login:
         return None
 
     async def key_is_right(self, headers: list[tuple[bytes, bytes]]) -> bool:
-        """Tell whether a request carries a right key itself.
+        """Return whether a request carries a right key itself.
 
         Raises:
             Throttled: Too many have been wrong lately.

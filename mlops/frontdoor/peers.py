@@ -39,6 +39,6 @@ def user_of(client_port: int, door_port: int) -> int | None:
 
 
 def _is_loopback(address: str) -> bool:
-    """Tell whether an address is in 127.0.0.0/8; the system writes its four bytes in its own order."""
+    """Return whether an address is in 127.0.0.0/8; the system writes its four bytes in its own order."""
     digits = address.partition(":")[0][-8:]
     return (digits[-2:] if sys.byteorder == "little" else digits[:2]) == "7F"

@@ -89,7 +89,7 @@ class Door:
 
     @property
     def ready(self) -> bool:
-        """Whether it answers."""
+        """Return whether it answers."""
         return self._server.started
 
     def run(self) -> None:

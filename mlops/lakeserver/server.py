@@ -171,7 +171,7 @@ class Server:
 
     @property
     def ready(self) -> bool:
-        """Whether it answers."""
+        """Return whether it answers."""
         return self._uvicorn.started
 
     def stop(self) -> None:

@@ -54,7 +54,7 @@ def open_instance(state_dir: Path) -> Iterator[dg.DagsterInstance]:
 
 
 def daemon_has_reported(state_dir: Path) -> bool:
-    """Tell whether Dagster's daemon has said in the last half minute that it is at work."""
+    """Return whether Dagster's daemon has said in the last half minute that it is at work."""
     import time
 
     with open_instance(state_dir) as instance:

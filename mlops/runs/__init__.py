@@ -1,4 +1,4 @@
-"""The core: what a run, a verdict, a promotion and a rollback are, and the order in which they may happen.
+"""The core: runs, verdicts, promotions and rollbacks, and the protocol that orders them.
 
 It imports the standard library alone (and ``scipy.special`` for quantiles in the gate), talks to its
 dependencies through the protocols in `mlops.runs.ports`, and may be imported by everything but the embedded

@@ -1,4 +1,4 @@
-"""Canonical JSON and digests: equal values have equal bytes, whoever writes them and whenever."""
+"""Canonical JSON and digests: equal values always have equal bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def canonical(value: Any) -> bytes:
 
 
 def document(value: Any) -> bytes:
-    """Return ``value`` as JSON for people: sorted keys, indented, ending in a newline; deterministic too."""
+    """Return ``value`` as readable, deterministic JSON: sorted keys, indented, ending in a newline."""
     return (json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -34,6 +34,6 @@ def digest_of(value: Any) -> str:
 
 
 def tree_digest(objects: Iterable[tuple[str, str]]) -> str:
-    """Return the digest of a tree given as (path, checksum) pairs, whatever their order."""
+    """Return the digest of a tree given as (path, checksum) pairs in any order."""
     listing: Mapping[str, str] = dict(objects)
     return digest_of(listing)

@@ -1,4 +1,4 @@
-"""Every error a user can meet, in one tree.
+"""The tree of errors of the product.
 
 ::
 
@@ -45,7 +45,7 @@ SUCCESS, INTERRUPTED, BROKEN_PIPE = 0, 130, 141
 def bounded(text: str, limit: int = MAX_TEXT) -> str:
     """Return ``text`` on one line and at most ``limit`` characters long, with its end marked if cut.
 
-    What a terminal would obey rather than show, and what cannot be encoded, is replaced.
+    Control characters, and characters that cannot be encoded, are replaced.
     """
     line = " ".join(str(text).split())
     if not line.isprintable():
@@ -54,7 +54,7 @@ def bounded(text: str, limit: int = MAX_TEXT) -> str:
 
 
 class MlopsError(Exception):
-    """What went wrong, where, and what to do about it, in bounded text.
+    """Base of all errors: what went wrong, where, and what to do about it, in bounded text.
 
     Attributes:
         what: What happened, a sentence without its full stop.
@@ -108,7 +108,7 @@ class InputError(MlopsError):
 
 
 class ModelRefused(InputError):
-    """A model file holds what no pipeline saves: it could run code, or crash whoever predicts."""
+    """A model file holds something that no pipeline saves: it could run code, or crash a prediction."""
 
     exit_code = 6
 
@@ -151,7 +151,7 @@ class NotFound(LakeError):
 
 
 class Conflict(LakeError):
-    """A name is taken already, or both sides of a merge changed the same object."""
+    """A name is already taken, or both sides of a merge changed the same object."""
 
     exit_code = 14
 
@@ -183,7 +183,7 @@ class TrackerUnavailable(MlopsError):
 
 
 class TrackerDamaged(TrackerUnavailable):
-    """What should be MLflow's database is none, or is damaged: trying again does not help."""
+    """MLflow's database is damaged or is not a database; trying again does not help."""
 
     exit_code = 21
     retryable = False
@@ -215,7 +215,7 @@ class Frozen(MlopsError):
 
 
 class Corrupt(MlopsError):
-    """Bytes are not the ones that were recorded."""
+    """Content differs from what was recorded."""
 
     exit_code = 40
 
@@ -227,13 +227,13 @@ class Untrusted(Corrupt):
 
 
 class AuditFailed(MlopsError):
-    """The audit found something that the protocol would not have left so."""
+    """The audit found a deviation from the protocol."""
 
     exit_code = 41
 
 
 class NotProved(MlopsError):
-    """The audit found nothing wrong, but what proves it is not all there."""
+    """The audit found nothing wrong, but part of the evidence is missing."""
 
     exit_code = 43
 
@@ -245,5 +245,5 @@ class ProtocolMisuse(MlopsError):
 
 
 def system_reason(error: OSError) -> str:
-    """Return why the operating system refused, in its own words and without a number or a path."""
+    """Return the operating system's reason for an error, without number and path."""
     return error.strerror or type(error).__name__

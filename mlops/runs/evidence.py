@@ -297,7 +297,7 @@ class Verdict:
 
     @property
     def promotes(self) -> bool:
-        """Whether the candidate may be promoted on the strength of this verdict."""
+        """Return whether the candidate may be promoted on the strength of this verdict."""
         return self.outcome is Outcome.PROMOTE and not self.what_if
 
     @property

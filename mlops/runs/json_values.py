@@ -1,7 +1,7 @@
-"""JSON read strictly, and numbers that JSON cannot hold: what was written is what is read, or it is an error.
+"""Strict reading of JSON, and the representation of numbers that JSON cannot hold.
 
 JSON has no NaN and no infinity. They are written as ``null`` and read back as NaN, so that evidence with
-numbers that are not finite can be kept, and refused for what it is.
+such numbers can be stored and then refused by the gate.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _MARK = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[{\]}]', re.DOTALL)
 
 
 def parse(data: bytes | str) -> Any:
-    """Return the value of a JSON text that somebody else may have written.
+    """Return the value of a JSON text from an untrusted source.
 
-    It is bounded before the parser, which recurses, sees it.
+    Its size and depth are checked before the recursive parser runs.
 
     Raises:
         ValueError: It is not JSON, larger than `MAX_BYTES` or nested more than `MAX_DEPTH` levels deep.

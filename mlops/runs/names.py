@@ -117,7 +117,7 @@ def check_arrival(name: str) -> str:
 
 
 def is_commit_id(text: str) -> bool:
-    """Tell whether ``text`` is a whole commit id (64 hexadecimal digits), not a name that may move."""
+    """Return whether ``text`` is a whole commit id (64 hexadecimal digits), not a name that may move."""
     return _COMMIT.fullmatch(text) is not None
 
 
@@ -267,12 +267,12 @@ def settled_number(tag: str) -> int | None:
 
 
 def is_promotion_tag(tag: str) -> bool:
-    """Tell whether ``tag`` records a promotion."""
+    """Return whether ``tag`` records a promotion."""
     return _PROMOTION_TAG.fullmatch(tag) is not None
 
 
 def is_rollback_tag(tag: str) -> bool:
-    """Tell whether ``tag`` records a rollback."""
+    """Return whether ``tag`` records a rollback."""
     return _ROLLBACK_TAG.fullmatch(tag) is not None
 
 

@@ -307,7 +307,7 @@ class Processes(Protocol):
         ...
 
     def alive(self, owner: str) -> bool | None:
-        """Tell whether an owner still lives; None where that cannot be seen from here (another host)."""
+        """Return whether an owner still lives; None where that cannot be seen from here (another host)."""
         ...
 
 

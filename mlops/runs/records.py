@@ -1,4 +1,4 @@
-"""What a run, its inputs, a champion and a change of `main` are: frozen values, and their JSON."""
+"""Records: runs, inputs, champions and changes of `main` as frozen values, with their JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mlops.runs.errors import Corrupt
 
 
 class Kind(StrEnum):
-    """The five lawful kinds of commit on `main`; a merge carries its kind in the metadata key ``kind``."""
+    """The five allowed kinds of commit on `main`; a merge carries its kind in the metadata key ``kind``."""
 
     SETUP = "setup"
     INGEST = "ingest"
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 class Step(StrEnum):
-    """How far an attempt is: the ``step`` in the metadata of its branch's head commit."""
+    """The last finished step of an attempt: ``step`` in the metadata of its branch's head commit."""
 
     OPENED = "opened"
     PROCESSED = "processed"
@@ -50,7 +50,7 @@ LAWFUL_PATHS: Mapping[Kind, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class RunInputs:
-    """Everything that a run's outputs follow from; two runs with equal digests would compute the same.
+    """All inputs of a run; two runs with equal digests would compute the same outputs.
 
     Attributes:
         pipeline: Name of the pipeline, which is also its repository.
@@ -70,18 +70,18 @@ class RunInputs:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over all inputs, in hexadecimal."""
+        """Return the SHA-256 over all inputs, in hexadecimal."""
         return digest_of(dataclasses.asdict(self))
 
 
 @dataclass(frozen=True)
 class HoldoutRule:
-    """``gate/holdout.yaml``: which of the joined rows judge, and are in no training set.
+    """``gate/holdout.yaml``: the rule that selects the holdout rows, which are in no training set.
 
     Attributes:
         kind: ``newest_period``: all rows of the newest period of a time column; ``hash``: a stable share
             of the row keys.
-        column: Time column that ``newest_period`` looks at; empty for ``hash``.
+        column: Time column of ``newest_period``; empty for ``hash``.
         period: Length of the period, ``day``, ``week`` or ``month``; empty for ``hash``.
         fraction: Share of the row keys that ``hash`` holds out, in (0, 0.5]; 0 for ``newest_period``.
     """
@@ -94,7 +94,7 @@ class HoldoutRule:
 
 @dataclass(frozen=True)
 class Lease:
-    """Who works on an attempt and until when (Unix seconds) that is to be believed without asking."""
+    """The owner of an attempt and the end of its lease (Unix seconds)."""
 
     owner: str
     expires_at_s: int
@@ -102,20 +102,20 @@ class Lease:
 
 @dataclass(frozen=True)
 class Run:
-    """One attempt of a run: where it forked, what it reads, and how far it is.
+    """One attempt of a run: its fork, its inputs and its last finished step.
 
     Attributes:
         run_id: First twelve digits of the inputs digest, with ``n<k>`` for a deliberate repetition.
         attempt: From 1; a later attempt fences the earlier ones.
-        fork: The commit of `main` it branched from, and the raw data it reads.
+        fork: The commit of `main` that it branched from and whose raw data it reads.
         head: The commit its branch is at.
         step: The last step finished.
-        inputs: What its outputs follow from.
-        lease: Who works on it.
+        inputs: Its inputs.
+        lease: Its owner and the end of the lease.
         opened_at_s: When its first attempt was opened, Unix seconds.
-        restores: Number of the promotion whose outputs it brings back; 0 for a run that computes its own.
+        restores: Number of the promotion whose outputs it restores; 0 for a run that computes its own.
         statement: Hash of the signed statement about the last step; empty where none was read.
-        outputs: Path to SHA-256 of every object that its steps have written, as their statements say.
+        outputs: Path to SHA-256 of every object that its steps have written, from their statements.
     """
 
     run_id: str
@@ -132,17 +132,17 @@ class Run:
 
     @property
     def branch(self) -> str:
-        """The branch this attempt writes to."""
+        """Return the branch of this attempt."""
         return names.run_branch(self.run_id, self.attempt)
 
     def reached(self, step: Step) -> bool:
-        """Tell whether ``step`` is finished."""
+        """Return whether ``step`` is finished."""
         return self.step is not Step.FAILED and STEPS.index(self.step) >= STEPS.index(step)
 
 
 @dataclass(frozen=True)
 class ObjectRecord:
-    """One object of a promotion: enough to prove that bytes are the ones that were judged."""
+    """One object of a promotion, with the digests that identify its bytes."""
 
     path: str
     size_bytes: int
@@ -152,7 +152,7 @@ class ObjectRecord:
 
 @dataclass(frozen=True)
 class ComparedTo:
-    """The champion that a decision was made against, exactly.
+    """The champion that a decision compared the candidate with.
 
     Attributes:
         number: Its sequence number; 0 where there was none.
@@ -169,7 +169,7 @@ class ComparedTo:
 
 @dataclass(frozen=True)
 class Champion:
-    """``champion.json``: what was promoted, out of which evidence, over whom.
+    """``champion.json``: the promotion, its evidence, and the champion that it replaced.
 
     Attributes:
         number: Place in the one sequence of promotions and rollbacks, from 1.
@@ -182,8 +182,9 @@ class Champion:
         raw_commit: Commit of `main` whose ``raw/`` the run read.
         objects: Every object of the promotion but ``champion.json`` itself, sorted by path.
         metrics: Metric name to value of this model on its holdout.
-        restores: Number of the promotion whose outputs it brought back; 0 for outputs of its own. Training
-            rows and model are that promotion's then, and ``raw_commit`` is where they were judged again.
+        restores: Number of the promotion whose outputs it restored; 0 for its own outputs. Training rows
+            and model are then those of that promotion, and ``raw_commit`` is the commit at which they were
+            evaluated again.
     """
 
     number: int
@@ -220,19 +221,19 @@ class Champion:
 
 @dataclass(frozen=True)
 class RollbackRecord:
-    """``rollback.json``: a rollback, complete enough for anybody to finish it.
+    """``rollback.json``: a rollback, with everything that is needed to finish it.
 
     Attributes:
         number: Place in the sequence of promotions and rollbacks.
         from_commit: Head of `main` before the freeze.
         to_commit: Commit that `main` goes back to.
         to_number: Promotion at that commit.
-        reason: Why, in the words of whoever asked.
+        reason: The reason that the user gave.
         dropped_runs: Runs whose promotions are dropped, newest first.
-        dropped_arrivals: Path under ``raw/`` to lakeFS checksum, for what the old head holds and the target
-            does not, or not with this content.
-        requested_at_s: When, Unix seconds.
-        forward: Whether the old content comes as a new commit, rather than `main` being reset.
+        dropped_arrivals: Path under ``raw/`` to lakeFS checksum, for objects of the old head that the
+            target lacks or holds with other content.
+        requested_at_s: Time of the request, Unix seconds.
+        forward: Whether it is a new commit with the old content, rather than a reset.
     """
 
     number: int
@@ -266,5 +267,5 @@ class RollbackRecord:
 
 
 def lawful(kind: Kind, path: str) -> bool:
-    """Tell whether a commit of this kind may change ``path``."""
+    """Return whether a commit of this kind may change ``path``."""
     return any(path.startswith(p) if p.endswith("/") else path == p for p in LAWFUL_PATHS[kind])

@@ -1,4 +1,4 @@
-"""The types that a saved model may hold: exact names with the way each is restored, listed in code."""
+"""The types that a saved model may contain: exact names, each with the loader that restores it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 
 class SavedType(NamedTuple):
-    """One entry of a pipeline's list: a class or function, and the only way in which it may be restored.
+    """One entry of a pipeline's list: a class or function, and the only loader that may restore it.
 
-    The way is part of the entry. A class that is harmless while its attributes are set may run code when it
-    is called with arguments from a file.
+    The loader is part of the entry, because a class that is harmless when its attributes are set may run
+    code when it is called with arguments from a file.
 
     Attributes:
         loader: Name of the skops loader that restores it.
@@ -23,7 +23,7 @@ class SavedType(NamedTuple):
 
     @property
     def path(self) -> str:
-        """Module and name, joined by a dot."""
+        """Return module and name, joined by a dot."""
         return f"{self.module}.{self.name}"
 
 

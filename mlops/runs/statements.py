@@ -1,6 +1,6 @@
 """Signed statements: in-toto Statement v1 in a DSSE v1 envelope, as text that fits into commit metadata.
 
-A statement names objects by path and SHA-256 (its subjects) and says something about them (its predicate).
+A statement names objects by path and SHA-256 (its subjects) and states facts about them (its predicate).
 The formats are the published ones: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md and
 https://github.com/secure-systems-lab/dsse/blob/master/protocol.md, so that other tools can read and verify
 what this project writes. "The hash of a statement" is the SHA-256 of the envelope's payload everywhere: it
@@ -27,11 +27,11 @@ MAX_ENVELOPE_BYTES = 1 << 20
 
 
 class Signer(Protocol):
-    """Signs with one private key: from a file, or one that never leaves a key management service."""
+    """A signer with one private key: from a file, or in a key management service."""
 
     @property
     def key_id(self) -> str:
-        """Name of the key: SHA-256 of the raw public key, in hexadecimal."""
+        """Return the id of the key: SHA-256 of the raw public key, in hexadecimal."""
         ...
 
     def sign(self, data: bytes) -> bytes:
@@ -62,7 +62,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Statement:
-    """What is said about some objects.
+    """A statement about some objects.
 
     Attributes:
         predicate_type: URI of the kind of statement; it defines the keys of the predicate.
@@ -88,12 +88,12 @@ class Statement:
 
 @dataclass(frozen=True)
 class Sealed:
-    """A statement that was taken out of its envelope.
+    """A statement read from its envelope.
 
     Attributes:
         statement: The statement.
         payload_sha256: Its hash, by which the next statement of a chain names it.
-        key_id: The trusted key whose signature it bears; empty where no signature was asked for.
+        key_id: The trusted key that signed it; empty where no signature was required.
     """
 
     statement: Statement
@@ -116,7 +116,7 @@ def seal(signer: Signer | None, statement: Statement) -> str:
     """Return a statement in its envelope, as one line of JSON.
 
     Args:
-        signer: Signs it; without one the envelope bears no signature.
+        signer: Signs it; without one the envelope has no signature.
         statement: The statement.
     """
     payload = statement.payload()
@@ -133,12 +133,12 @@ def seal(signer: Signer | None, statement: Statement) -> str:
 
 
 def open_envelope(envelope: str, trust: Trust | None, *, where: str = "") -> Sealed:
-    """Return the statement in an envelope.
+    """Return the statement in an envelope, after checking its signature.
 
     Args:
         envelope: What `seal` returned.
         trust: The keys of which at least one must have signed it; None accepts it unsigned.
-        where: Where it was found, for errors.
+        where: The place where it was found, for errors.
 
     Raises:
         Corrupt: It is not an in-toto statement in a DSSE envelope.

@@ -141,7 +141,7 @@ def _start(settings: Settings, tell: Tell) -> Credentials:
 
 
 def _answers_to_our_key(settings: Settings) -> bool:
-    """Tell whether a server that was not started in the background answers at our address, to our key."""
+    """Return whether a server that was not started in the background answers at our address, to our key."""
     from mlops.adapters.lake.connection import connect
 
     if not settings.lakectl_file.is_file() or state_folder.is_copy(settings.state_dir):

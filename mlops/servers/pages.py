@@ -197,7 +197,7 @@ def _door_options(settings: Settings, lake: Credentials, port: int) -> DoorOptio
 
 
 def _is_elsewhere(settings: Settings) -> bool:
-    """Tell whether MLflow is a server of somebody else's."""
+    """Return whether MLflow is a server of somebody else's."""
     return settings.tracking_uri.partition("://")[0] in {"http", "https"}
 
 

@@ -150,7 +150,7 @@ class CommittedJudge:
 
 
 def _seen_by(champion: Champion, times: Any) -> bool:
-    """Tell whether a champion may have been trained on rows of these times."""
+    """Return whether a champion may have been trained on rows of these times."""
     return bool(pd.Timestamp(champion.trained_until) >= times.min())
 
 

@@ -167,7 +167,7 @@ def reloaded(workspace: Workspace, run: Run) -> Run:
 
 
 def _has_branch(workspace: Workspace, run: Run) -> bool:
-    """Tell whether the attempt has a branch; one that was decided on may be over, and its branch gone."""
+    """Return whether the attempt has a branch; one that was decided on may be over, and its branch gone."""
     return not run.reached(Step.DECIDED) or run.branch in workspace.lake.branches(run.branch)
 
 

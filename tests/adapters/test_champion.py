@@ -196,7 +196,7 @@ def test_loads_nothing_whose_signature_is_missing_or_not_its_own(
     lake: LakeFSLake, where: Settings, saved: dict[str, bytes]
 ) -> None:
     promote(lake, {**saved, "gate/policy.yaml": b"metric: mae\nsignatures: required\n"})
-    with pytest.raises(Corrupt, match="bears no signed statement"):
+    with pytest.raises(Corrupt, match="has no signed statement"):
         mlops.load_champion("flights", settings=where)
     metadata = {**lake.commit_of("main").metadata, "statement": "{}"}
     lake.write("main", "reports/run.md", b"by hand")

@@ -233,7 +233,7 @@ class TestModels:
         policy = {"gate/policy.yaml": b"metric: mae\nsignatures: required\n"}
         commit = committed({**with_record(model_files), **policy})
         for load in loaders():
-            with pytest.raises(MlflowException, match="bears no signed statement"):
+            with pytest.raises(MlflowException, match="has no signed statement"):
                 load(f"lakefs://{lake.repository}/{commit}/model")
 
     def test_a_promotion_that_a_stranger_signed_is_not_loaded(

@@ -77,7 +77,7 @@ SQL: dict[str, tuple[str, str, str]] = {
     "source and storage": (
         "UPDATE model_versions SET source = 'file:///elsewhere/evil', storage_location = 'file:///elsewhere/evil'",
         "I15",
-        f"names '{ELSEWHERE}', which no promotion is",
+        f"names '{ELSEWHERE}', not a promotion",
     ),
     "storage alone": (
         "UPDATE model_versions SET storage_location = 'file:///elsewhere/evil' WHERE version = 2",
@@ -87,7 +87,7 @@ SQL: dict[str, tuple[str, str, str]] = {
     "source alone": (
         "UPDATE model_versions SET source = 'file:///elsewhere/evil' WHERE version = 1",
         "I15",
-        f"version 1 of flights names '{ELSEWHERE}', which no promotion is",
+        f"version 1 of flights names '{ELSEWHERE}', not a promotion",
     ),
     "a version deleted": ("DELETE FROM model_versions WHERE version = 1", "I15", "no registered version"),
     "a version's run": (
@@ -98,7 +98,7 @@ SQL: dict[str, tuple[str, str, str]] = {
     "a version's stage": (
         "UPDATE model_versions SET current_stage = 'Production' WHERE version = 1",
         "I15",
-        "stands at the stage Production",
+        "is at the stage Production",
     ),
     "a version's tag": (
         "UPDATE model_version_tags SET value = '9' WHERE key = 'mlops.number' AND version = 1",
@@ -108,12 +108,12 @@ SQL: dict[str, tuple[str, str, str]] = {
     "another alias": (
         "INSERT INTO registered_model_aliases (alias, version, name) VALUES ('production', 1, 'flights')",
         "I11",
-        "the alias production stands at version 1",
+        "the alias production names version 1",
     ),
     "the alias": (
         "UPDATE registered_model_aliases SET version = 1 WHERE alias = 'champion'",
         "I11",
-        "the alias champion stands at version 1",
+        "the alias champion names version 1",
     ),
     "a parameter": ("UPDATE params SET value = '8' WHERE key = 'seed'", "I15", "the parameter seed is '8'"),
     "a parameter gone": ("DELETE FROM params WHERE key = 'mae'", "I15", "the parameter mae is 'missing'"),

@@ -72,7 +72,10 @@ class TestTarget:
 
     def test_is_a_date(self, mlops: Desk) -> None:
         assert "promotion 2 already" in mlops("rollback", PIPELINE, "--to", "2030-01-01", "--reason", "x").out
-        assert "by then" in mlops("rollback", PIPELINE, "--to", "1969-01-01", "--reason", "x").error
+        assert (
+            "from that time or before"
+            in mlops("rollback", PIPELINE, "--to", "1969-01-01", "--reason", "x").error
+        )
 
     def test_is_nothing_else(self, mlops: Desk) -> None:
         answer = mlops("rollback", PIPELINE, "--to", "yesterday", "--reason", "x")

@@ -79,4 +79,4 @@ def test_main_changed_without_a_merge_is_found(
     in_time(lambda: lake.hard_reset(names.MAIN, first))
     reconcile(world.ports)
     found = findings(world)
-    assert any(f.invariant == "I12" and "no rollback took it off" in f.what for f in found), texts(found)
+    assert any(f.invariant == "I12" and "no rollback dropped it" in f.what for f in found), texts(found)

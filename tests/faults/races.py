@@ -22,7 +22,7 @@ LATEST_STEPS = 2500
 #: enforcer may be the first to see a hold or a revoked run, and then it is the one that says so.
 LAWFUL: dict[str, dict[str, tuple[str, ...]]] = {
     "promoter": {
-        "OnHold": ("promotions are stopped",),
+        "OnHold": ("promotions are on hold",),
         "Frozen": ("a rollback is under way",),
         "Unlawful": ("a rollback dropped", "promotions are stopped", "was rolled back"),
         "NotPromoted": ("was rolled back",),

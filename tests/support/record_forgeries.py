@@ -342,23 +342,24 @@ class Forgery:
     refused: str = ""
 
 
-_UNSIGNED = "I16: it bears no signed statement, but changes before it do"
+_UNSIGNED = "I16: it has no signed statement, but earlier changes have one"
 _ELSEWHERE = "I16: its statement was made for another place in the history"
 _REWORDED = "I16: its statement was made for another message or other metadata"
-_NOBODY = "I16: {} is a note that nobody signed: it bears no signed statement"
+_NOBODY = "I16: {} is a note without a valid signature: it has no signed statement"
 
 RECORD_FORGERIES: dict[str, Forgery] = {
     "an unsigned ingest": Forgery(unsigned_ingest, _UNSIGNED),
     "an unsigned promotion": Forgery(unsigned_promotion, _UNSIGNED),
     "an unsigned rollback": Forgery(
-        unsigned_rollback, "I16: rolledback-00000[0-9] names a rollback that nobody signed: it bears no .*"
+        unsigned_rollback,
+        "I16: rolledback-00000[0-9] names a rollback without a valid signature: it has no .*",
     ),
     "an unsigned rollback forward": Forgery(unsigned_rollback_forward, _UNSIGNED),
     "metadata of an old promotion": Forgery(copied_promotion, _ELSEWHERE),
     "metadata of an old ingest": Forgery(copied_ingest, _ELSEWHERE),
     "a change on another head": Forgery(another_head, _ELSEWHERE),
     "other content under a genuine statement": Forgery(
-        other_content, f"I16: not what its statement was signed for: {RAW}"
+        other_content, f"I16: differs from its signed statement: {RAW}"
     ),
     "a statement of another repository": Forgery(another_repository, "I16: a statement is not signed by .*"),
     "the signature of another statement": Forgery(
@@ -379,7 +380,7 @@ RECORD_FORGERIES: dict[str, Forgery] = {
     ),
     "a hold deleted": Forgery(
         hold_deleted,
-        "I16: the hold of rollback [0-9] is gone, and nobody lifted it on record",
+        "I16: the hold of rollback [0-9] is gone, and no signed note lifted it",
         "mlops resume",
     ),
     "a decision's tag deleted": Forgery(
@@ -389,7 +390,7 @@ RECORD_FORGERIES: dict[str, Forgery] = {
     ),
     "a resume deleted": Forgery(
         _delete(lambda _: "resumed-000003"),
-        "I16: promotion 4 followed rollback 3, whose hold nobody lifted on record",
+        "I16: promotion 4 followed rollback 3, but no signed note lifted its hold",
         "record",
     ),
     "a rollback's tag deleted": Forgery(
@@ -400,29 +401,29 @@ RECORD_FORGERIES: dict[str, Forgery] = {
     "a run forgotten by hand": Forgery(forgotten_by_hand, _NOBODY.format("forgotten-0{12}")),
     "a resume by hand": Forgery(
         _tag(lambda _: "resumed-000007", _head),
-        "I16: resumed-000007 is a note that nobody signed: its statement is about something else",
+        "I16: resumed-000007 is a note without a valid signature: its statement is about something else",
     ),
     "a resume that was copied": Forgery(
         _tag(lambda _: "resumed-000007", _copied_note),
-        "I16: resumed-000007 is a note that nobody signed: its statement is about resumed-000003",
+        "I16: resumed-000007 is a note without a valid signature: its statement is about resumed-000003",
     ),
     "a run barred by hand": Forgery(
         _tag(lambda w: names.revoked_tag(_newest_run(w)), _barred_by_hand),
-        "I16: revoked-[0-9a-f]{12} was set by no rollback that somebody signed: it bears no signed statement",
+        "I16: revoked-[0-9a-f]{12} was not set by a signed rollback: it has no signed statement",
     ),
     "a decision by hand": Forgery(
         _tag(
             lambda _: f"decision-{'a' * 12}-4", lambda w: made(w, {"decision_tag": f"decision-{'a' * 12}-4"})
         ),
-        "I16: decision-a{12}-4 is a decision that nobody signed: carries no signed statement",
+        "I16: decision-a{12}-4 is a decision without a valid signature: carries no signed statement",
     ),
     "a decision that was copied": Forgery(
         _tag(lambda _: f"decision-{'a' * 12}-4", _copied_decision),
-        "I16: decision-a{12}-4 is a decision that nobody signed: .*",
+        "I16: decision-a{12}-4 is a decision without a valid signature: .*",
     ),
     "a hold by hand": Forgery(
         _tag(lambda _: names.HOLD_TAG, _barred_by_hand),
-        "I16: hold was set by no rollback that somebody signed: it bears no signed statement",
+        "I16: hold was not set by a signed rollback: it has no signed statement",
     ),
     "a return asked for by hand": Forgery(
         _tag(lambda w: names.restored_tag(f"{_newest_run(w)}r1"), lambda w: made(w, {})),
@@ -434,7 +435,7 @@ RECORD_FORGERIES: dict[str, Forgery] = {
     ),
     "a rollback settled by hand": Forgery(
         _tag(lambda _: "settled-000009", _barred_by_hand),
-        "I12: settled-000009 says that a rollback is over which is not on record",
+        "I12: settled-000009 says that a rollback is completed which is not on record",
         "not on record",
     ),
     "the newest change cut off": Forgery(

@@ -54,7 +54,7 @@ def test_a_commit_on_main(world: World) -> None:
     lake.write(names.MAIN, "model/mae", b"1.0")
     lake.commit(names.MAIN, "by hand", {})
     reconcile(world.ports)
-    says(world, "I3", "no lawful change; it changed model/mae")
+    says(world, "I3", "not an allowed change; it changed model/mae")
     says(world, "I5", "no merge")
     says(world, "I6", "nothing")
 
@@ -109,7 +109,7 @@ def test_what_judges_changed_without_a_reason(world: World) -> None:
 
 def test_what_judges_changed_by_an_ingest(world: World) -> None:
     merged(world, {names.POLICY: b"alpha: 0.5\n"}, kind="ingest", arrival="2013-03")
-    says(world, "I10", "changed what judges: gate/policy.yaml")
+    says(world, "I10", "changed the gate configuration: gate/policy.yaml")
 
 
 def test_what_judges_is_gone(world: World) -> None:
@@ -134,7 +134,7 @@ def test_an_arrival_that_was_not_validated(world: World) -> None:
         evidence_commit=failed,
     )
     says(world, "I3", "did not pass")
-    says(world, "I3", "not what was validated")
+    says(world, "I3", "is not the validated data")
 
 
 def test_an_ingest_that_takes_others_along(world: World) -> None:
@@ -161,8 +161,8 @@ def test_bytes_that_were_changed_in_the_store(world: World) -> None:
 def test_main_moved_back_by_hand(world: World) -> None:
     lake = unprotected(world)
     lake.hard_reset(names.MAIN, lake.tags()["promotion-000001"])
-    says(world, "I12", "promotion-000002 is not on main, and no rollback took it off")
-    says(world, "I11", "the tag champion stands at")
+    says(world, "I12", "promotion-000002 is not on main, and no rollback dropped it")
+    says(world, "I11", "the tag champion names")
     says(world, "I11", "the alias champion")
     says(world, "I3", "not protected")
 
@@ -185,7 +185,7 @@ def test_what_was_rolled_back_brought_back_by_hand(world: World) -> None:
     lake = unprotected(world)
     lake.hard_reset(names.MAIN, bad)
     reconcile(world.ports)
-    says(world, "I7", "was rolled back, and main stands on it")
+    says(world, "I7", "was rolled back, and main is based on it")
     says(world, "I7", "which rollback 3 dropped")
 
 
@@ -214,7 +214,7 @@ def test_a_rollback_that_hides_what_it_dropped(world: World) -> None:
     carry_out(world.ports, frozen, record)
     reconcile(world.ports)
     says(world, "I12", "does not record the runs it dropped")
-    says(world, "I7", "not barred from coming back")
+    says(world, "I7", "not marked as revoked")
 
 
 def test_a_rollback_made_forward_with_other_content(world: World) -> None:
@@ -267,7 +267,7 @@ def test_a_number_nobody_has(world: World) -> None:
 def test_a_number_that_was_taken_twice(world: World) -> None:
     lake_of(world).create_tag("rolledback-000002", world.lake.head(names.MAIN))
     says(world, "I12", "number 2 is taken twice")
-    says(world, "I12", "rollback 2 has no record")
+    says(world, "I12", "rollback 2 has no readable record")
 
 
 def test_a_bar_that_was_lifted(world: World) -> None:
@@ -275,7 +275,7 @@ def test_a_bar_that_was_lifted(world: World) -> None:
     assert dropped is not None
     world.roll_back()
     lake_of(world).delete_tag(names.revoked_tag(dropped.run_id))
-    says(world, "I7", f"dropped run {dropped.run_id}, which is not barred")
+    says(world, "I7", f"dropped run {dropped.run_id}, which is not marked as revoked")
 
 
 def test_a_look_that_was_taken_off_the_record(world: World) -> None:
@@ -325,9 +325,9 @@ def run_of_tag(world: World, at: str) -> str:
 def test_a_champion_tag_that_was_moved(world: World) -> None:
     lake = lake_of(world)
     lake.delete_tag(names.CHAMPION_TAG)
-    says(world, "I11", "the tag champion stands nowhere")
+    says(world, "I11", "the tag champion is missing")
     lake.create_tag(names.CHAMPION_TAG, lake.tags()["promotion-000001"])
-    says(world, "I11", "the tag champion stands at")
+    says(world, "I11", "the tag champion names")
 
 
 def test_protection_that_was_lifted_and_changes_that_are_staged(world: World) -> None:
@@ -366,12 +366,12 @@ def _version_of_nothing(world: World) -> None:
 
 
 TRACKER: dict[str, tuple[Callable[[World], None], str, str]] = {
-    "the alias moved": (_alias_moved, "I11", "the alias champion stands at version 1"),
-    "no alias": (_alias_gone, "I11", "the alias champion stands nowhere"),
+    "the alias moved": (_alias_moved, "I11", "the alias champion names version 1"),
+    "no alias": (_alias_gone, "I11", "the alias champion names no version"),
     "no run": (_run_gone, "I15", "the tracker has no run"),
     "a run with another commit": (_run_renamed, "I15", "does not name the commit that promoted it"),
     "no version": (_version_gone, "I15", "has no registered version"),
-    "a version of a commit nobody knows": (_version_of_nothing, "I12", "which no rollback took off it"),
+    "a version of a commit nobody knows": (_version_of_nothing, "I12", "which no rollback dropped"),
 }
 
 
@@ -404,7 +404,7 @@ def test_a_rollback_that_nobody_carried_out(world: World, forward: bool) -> None
         world, to_commit=head, from_commit=head, dropped_runs=(), dropped_arrivals={}, forward=forward
     )
     lake_of(world).create_tag(names.rollback_tag(3), at)
-    says(world, "I12", "rolledback-000003 names a commit by which main was not rolled back")
+    says(world, "I12", "rolledback-000003 names a commit that did not roll back main")
 
 
 def test_a_promotion_tag_at_another_commit_of_main(world: World) -> None:
@@ -414,12 +414,12 @@ def test_a_promotion_tag_at_another_commit_of_main(world: World) -> None:
 
 def test_a_run_that_nobody_dropped_is_barred(world: World) -> None:
     lake_of(world).create_tag(names.revoked_tag("0" * 12), world.lake.head(names.MAIN))
-    says(world, "I7", "which no rollback dropped")
+    says(world, "I7", "that no rollback dropped")
 
 
 def test_a_hold_that_no_rollback_set(world: World) -> None:
     lake_of(world).create_tag(names.HOLD_TAG, world.lake.head(names.MAIN))
-    says(world, "I12", "on hold, which no rollback set")
+    says(world, "I12", "on hold, although no rollback placed the hold")
 
 
 def test_a_look_that_nobody_took(world: World) -> None:
@@ -433,7 +433,7 @@ def test_a_look_that_nobody_took(world: World) -> None:
 
 def test_a_return_that_no_run_asked_for(world: World) -> None:
     lake_of(world).create_tag(names.restored_tag("0" * 12 + "r1"), world.lake.head(names.MAIN))
-    says(world, "I7", "names no run that brings old outputs back")
+    says(world, "I7", "names no run that restores old outputs")
 
 
 def test_what_two_rollbacks_took_off_one_after_the_other_is_explained(world: World) -> None:

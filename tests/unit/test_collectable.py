@@ -93,7 +93,7 @@ def test_the_branch_of_an_arrival_that_was_dropped_goes_and_its_data_stays(
     world.arrive("2013-03")
     rollback(world.ports, "it was wrong", 1, forward=forward)
     entry = next(e for e in survey(world.ports) if e.branch.startswith("ingest-2013_03"))
-    assert (entry.over, entry.why) == (True, "its arrival went to main, its evidence is tagged")
+    assert (entry.over, entry.why) == (True, "its arrival is on main, its evidence is tagged")
     assert found(world)[entry.branch] == NOTHING
 
 

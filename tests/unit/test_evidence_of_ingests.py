@@ -109,4 +109,4 @@ def test_a_tag_that_keeps_another_commit_is_found(world: World) -> None:
     world.lake.create_tag(names.validated_tag("0" * 64), world.lake.head("main"))
     (found,) = findings(world)
     assert (found.invariant, found.proved) == ("I14", True)
-    assert "names another commit" in found.what
+    assert "names a commit that does not match its name" in found.what

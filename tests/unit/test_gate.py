@@ -493,7 +493,7 @@ def test_a_sentence_has_the_numbers_it_rests_on() -> None:
     paired = replace(evidence(), rows=sum(n), series=(series,))
     assert sentences(paired, Policy()) == (
         "MAE 12.31 against the champion's 12.60 on 27,120 rows of 30 clusters: gain 0.29, "
-        "97.5 % interval 0.18 to 0.40, at look 1 at this holdout.\n"
+        "97.5 % interval 0.18 to 0.40, in evaluation 1 on this holdout.\n"
         "MAE 12.31 against the baseline's 14.00 on 27,120 rows of 30 clusters: gain 1.69, "
         "97.5 % interval 1.55 to 1.83."
     )

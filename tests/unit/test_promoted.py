@@ -88,7 +88,7 @@ def test_a_record_that_somebody_edited_on_main_is_not_followed(lake: MemoryLake)
     lake.write(names.MAIN, names.CHAMPION, document(record))
     lake.write(names.MAIN, "model/model.skops", b"evil")
     lake.commit(names.MAIN, "a quick fix", {"kind": "ingest"})
-    with pytest.raises(Corrupt, match="is not the record that promotion 1 brought"):
+    with pytest.raises(Corrupt, match="is not the record of promotion 1"):
         current(lake)
     assert PromotedBytes(lake).holder(sha256(b"evil")) is None
 

@@ -375,7 +375,7 @@ def test_an_attempt_stays_while_it_fences_one_at_work(world: World) -> None:
     promote(other, world.judge, decide(other, world.judge, taken).run)
     entries = {entry.branch: entry for entry in survey(other)}
     assert not entries[taken.branch].over
-    assert entries[taken.branch].why == f"it fences {slow.lease.owner}, who works on an earlier attempt"
+    assert entries[taken.branch].why == f"it fences {slow.lease.owner}, which works on an earlier attempt"
     later = dataclasses.replace(world.ports, processes=FakeProcesses("third:3:3"))
     assert {entry.branch for entry in survey(later) if entry.over} >= {slow.branch, taken.branch}
 

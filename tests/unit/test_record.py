@@ -129,7 +129,7 @@ def test_after_the_first_signed_change_every_other_must_be_signed(world: World) 
     head = world.lake.head(names.MAIN)
     found = proved(world)
     assert [(f.invariant, f.commit) for f in found] == [("I16", head)]
-    assert found[0].what == "it bears no signed statement, but changes before it do"
+    assert found[0].what == "it has no signed statement, but earlier changes have one"
 
 
 def test_the_chain_goes_on_past_a_forged_statement_once_it_is_rolled_back(world: World) -> None:
@@ -160,7 +160,7 @@ def test_a_link_is_read_without_trust_too(world: World) -> None:
 def test_nobody_goes_back_to_a_promotion_that_nobody_signed(world: World) -> None:
     unsigned(world).run(mae=13.0)
     world.run(mae=12.0)
-    with pytest.raises(Corrupt, match=r"bears no signed statement") as stopped:
+    with pytest.raises(Corrupt, match=r"has no signed statement") as stopped:
         rollback(world.ports, "back", 2)
     assert stopped.value.where.startswith("promotion 2 at ")
 
@@ -168,7 +168,7 @@ def test_nobody_goes_back_to_a_promotion_that_nobody_signed(world: World) -> Non
 def test_nobody_restores_a_promotion_that_nobody_signed(world: World) -> None:
     unsigned(world).run(mae=13.0)
     world.run(mae=12.0)
-    with pytest.raises(Corrupt, match=r"bears no signed statement"):
+    with pytest.raises(Corrupt, match=r"has no signed statement"):
         restored(world, 2)
 
 

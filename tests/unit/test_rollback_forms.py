@@ -295,7 +295,7 @@ class TestTarget:
         assert target_number(two.lake, _time(first)) == 1
         assert target_number(two.lake, _time(second - 1)) == 1
         assert target_number(two.lake, _time(second).replace("+00:00", "")) == 2
-        with pytest.raises(InputError, match="by then"):
+        with pytest.raises(InputError, match="from that time or before"):
             target_number(two.lake, _time(first - 1))
 
     def test_a_date_skips_what_was_dropped(self, two: World) -> None:

@@ -90,7 +90,7 @@ def test_the_audit_says_that_it_is_not_settled_and_nothing_else(late: World) -> 
     reconcile(late.ports, patience_s=0)
     found = findings(late)
     assert [(f.invariant, f.todo) for f in found] == [("I13", RECONCILE)]
-    assert "rollback 3 is not settled yet" in found[0].what
+    assert "rollback 3 is not completed yet" in found[0].what
     lake_of(late).late = False
     reconcile(late.ports)
     assert findings(late) == []

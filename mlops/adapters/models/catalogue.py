@@ -82,7 +82,7 @@ _LOOKED_AT = ("sklearn", "scipy", "numpy", "pandas")
 
 
 def is_known(path: str) -> bool:
-    """Tell whether a type may be in a model, as far as its arrays are concerned."""
+    """Return whether a type may be in a model, as far as its arrays are concerned."""
     return path in KNOWN or path.partition(".")[0] not in _LOOKED_AT
 
 

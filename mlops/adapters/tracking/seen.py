@@ -16,7 +16,7 @@ _DAMAGED = ("file is not a database", "database disk image is malformed", "malfo
 
 
 def is_damage(error: Exception) -> bool:
-    """Tell whether a call failed because the store is damaged, so that trying again cannot help."""
+    """Return whether a call failed because the store is damaged, so that trying again cannot help."""
     text = str(error)
     return any(words in text for words in _DAMAGED)
 

@@ -84,7 +84,7 @@ class ValidationReport:
 
     @property
     def success(self) -> bool:
-        """Whether nothing blocks; warnings do not."""
+        """Return whether nothing blocks; warnings do not."""
         return not any(check.severity == "error" for check in self.failures)
 
     @property

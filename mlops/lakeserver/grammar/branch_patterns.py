@@ -28,7 +28,7 @@ class Pattern:
     ends: tuple[str, str] | None
 
     def matches(self, name: str) -> bool:
-        """Tell whether the whole name matches."""
+        """Return whether the whole name matches."""
         if self.ends is not None:
             # As in lakeFS, both may be the same characters of the name: `a*a` names the branch `a`, too.
             return name.startswith(self.ends[0]) and name.endswith(self.ends[1])
@@ -40,7 +40,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Tell whether the whole name matches.
+    """Return whether the whole name matches.
 
     Raises:
         BadPattern: a class is empty, open or no class, or the pattern is too long.

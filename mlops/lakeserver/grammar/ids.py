@@ -35,5 +35,5 @@ class NewestFirstIds:
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` can be such an id."""
+    """Return whether `text` can be such an id."""
     return bool(_ID.fullmatch(text))

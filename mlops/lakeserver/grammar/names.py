@@ -40,7 +40,7 @@ def check_namespace(address: str) -> str:
 
 
 def is_branch(name: str) -> bool:
-    """Whether `name` can name a branch."""
+    """Return whether `name` can name a branch."""
     return bool(_BRANCH.fullmatch(name))
 
 

@@ -38,12 +38,12 @@ class RefExpression:
 
     @property
     def staging_only(self) -> bool:
-        """Whether it names a branch's staging area (`branch$`)."""
+        """Return whether it names a branch's staging area (`branch$`)."""
         return any(modifier.kind == "$" for modifier in self.modifiers)
 
     @property
     def committed_only(self) -> bool:
-        """Whether a branch's staging area is left out (`branch@`, or any step)."""
+        """Return whether a branch's staging area is left out (`branch@`, or any step)."""
         return bool(self.modifiers) and not self.staging_only
 
 
@@ -86,10 +86,10 @@ def check_ref(text: str, argument: str = "ref") -> str:
 
 
 def is_hash(text: str) -> bool:
-    """Whether `text` can be a commit id or the beginning of one."""
+    """Return whether `text` can be a commit id or the beginning of one."""
     return bool(_HASH.fullmatch(text))
 
 
 def is_full_hash(text: str) -> bool:
-    """Whether `text` can be a whole commit id."""
+    """Return whether `text` can be a whole commit id."""
     return len(text) == 64 and is_hash(text)

@@ -88,7 +88,7 @@ class Automaton:
         self._free[at] = (start, branches | self._last)
 
     def matches(self, name: str) -> bool:
-        """Tell whether the whole name matches."""
+        """Return whether the whole name matches."""
         steps: dict[str, int] = {}
         states, loops, free = self._closed(1), self._loops, self._free
         for char in name:

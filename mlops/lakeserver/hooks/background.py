@@ -37,7 +37,7 @@ class Background:
             self._changed.notify_all()
 
     def drain(self, timeout_s: float) -> bool:
-        """Whether nothing waits or runs any more, within `timeout_s`."""
+        """Return whether nothing waits or runs any more, within `timeout_s`."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout_s)
 

@@ -36,7 +36,7 @@ class BadCondition(ValueError):
 
 
 def holds(expression: str, *, failed: bool) -> bool:
-    """Whether a hook runs after hooks of its action that succeeded, or of which one `failed`.
+    """Return whether a hook runs after hooks of its action that succeeded, or of which one `failed`.
 
     Raises:
         BadCondition: the expression is not of the grammar above, or not a condition.

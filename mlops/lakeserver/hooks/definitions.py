@@ -52,7 +52,7 @@ class Action:
     hooks: tuple[Hook, ...] = ()
 
     def matches(self, event_type: str, branch_id: str) -> bool:
-        """Whether this action runs for the event.
+        """Return whether this action runs for the event.
 
         Raises:
             ActionFileInvalid: a branch pattern is malformed.

@@ -100,7 +100,7 @@ class HookEngine:
         return run_id
 
     def concerns(self, event: Event, actions_ref: str) -> bool:
-        """Whether `run` would have anything to do, or to refuse."""
+        """Return whether `run` would have anything to do, or to refuse."""
         try:
             actions = self._source.actions(event.repository_id, actions_ref)
         except ActionFileInvalid:
@@ -112,7 +112,7 @@ class HookEngine:
         self._background.put(event, actions_ref, self._depth())
 
     def drain(self, timeout_s: float = 60.0) -> bool:
-        """Whether every submitted event has been run within `timeout_s`."""
+        """Return whether every submitted event has been run within `timeout_s`."""
         return self._background.drain(timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> None:

@@ -17,7 +17,7 @@ class BadPattern(wildcards.BadPattern):
 
 
 def match(pattern: str, name: str) -> bool:
-    """Whether the whole `name` matches: `*` and `?` stop at `/`, `[a-z]`, `[^a-z]`, backslash escapes.
+    """Return whether the whole `name` matches: `*` and `?` stop at `/`, `[a-z]`, `[^a-z]`, backslash escapes.
 
     Raises:
         BadPattern: a class is empty, open or has a bare `-`, or a backslash stands last.

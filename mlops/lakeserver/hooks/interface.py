@@ -114,7 +114,7 @@ class HookRun:
 
     @property
     def skipped(self) -> bool:
-        """Whether the hook did not run because of how the hooks before it ended."""
+        """Return whether the hook did not run because of how the hooks before it ended."""
         return self.start_time is None
 
 

@@ -189,7 +189,7 @@ class Authenticator:
 
 
 def same_origin(headers: Headers, *, navigating: bool = False) -> bool:
-    """Tell whether a browser sent a request from a page of this site; what is no browser says nothing of it.
+    """Return whether a request comes from a page of this site, or from a client that is not a browser.
 
     Args:
         headers: of the request.

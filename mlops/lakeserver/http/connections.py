@@ -66,7 +66,7 @@ class Connection(Protocol):
     body_bytes: int
 
     def waits_for_us(self) -> bool:
-        """Tell whether it is the server that does not read at the moment."""
+        """Return whether it is the server that does not read at the moment."""
         ...
 
     def unsent_bytes(self) -> int:
@@ -166,7 +166,7 @@ class Connections:
         return late_s * self.limits.body_bytes_per_s > one.body_bytes
 
     def _is_stalled(self, one: Connection, progress: int, now: float, *, busy: bool) -> bool:
-        """Tell whether `progress` has long been the same, while it was not the server that was busy."""
+        """Return whether `progress` has long been the same, while it was not the server that was busy."""
         seen, since = self._progress.get(one, (-1, now))
         if busy or progress != seen:
             self._progress[one] = progress, now

@@ -115,7 +115,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._connections.trust(self)
 
     def waits_for_us(self) -> bool:
-        """Tell whether it is the server that does not read at the moment."""
+        """Return whether it is the server that does not read at the moment."""
         return self.flow.read_paused
 
     def unsent_bytes(self) -> int:

@@ -59,7 +59,7 @@ class Route:
 
     @property
     def on_loop(self) -> bool:
-        """Whether the handler runs on the event loop."""
+        """Return whether the handler runs on the event loop."""
         return inspect.iscoroutinefunction(self.handler)
 
 

@@ -56,7 +56,7 @@ class Sessions:
         return session_id, expires
 
     def is_open(self, session_id: str) -> bool:
-        """Tell whether a session has begun and neither ended nor expired."""
+        """Return whether a session has begun and neither ended nor expired."""
         return self._expires.get(_hash(session_id), 0) > self._clock()
 
     def end(self, session_id: str) -> None:

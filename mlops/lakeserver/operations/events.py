@@ -69,7 +69,7 @@ def _commit(commit: Commit) -> dict[str, object]:
 
 
 def concern(lake: Lake, repo: Repository, event: Event) -> bool:
-    """Whether hooks would see the event."""
+    """Return whether hooks would see the event."""
     return lake.hooks is not None and not repo.read_only and lake.hooks.concerns(event, event.source_ref)
 
 

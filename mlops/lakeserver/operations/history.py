@@ -115,7 +115,7 @@ def _commit_named(execute: Execute, repo: Repository, text: str, what: str) -> b
 def _touches(
     lake: Lake, execute: Execute, repo: Repository, item: Commit, objects: list[bytes], prefixes: list[bytes]
 ) -> bool:
-    """Whether a commit with one parent changed one of the objects, or something below one of the prefixes."""
+    """Return whether a commit with one parent changed one of the objects or anything below a prefix."""
     if len(item.parents) > 1:
         return False
     parent_tree = commit(execute, repo, item.parents[0]).tree if item.parents else EMPTY_ID

@@ -34,7 +34,7 @@ def _is_named(rules: str, branch: str) -> bool:
 
 
 def is_protected(repo: Repository, branch: str) -> bool:
-    """Whether a rule names the branch.
+    """Return whether a rule names the branch.
 
     Raises:
         MalformedRule: no rule does, but one is malformed.

@@ -54,7 +54,7 @@ class Upload:
 
     @property
     def in_memory(self) -> bool:
-        """Whether `write` does not touch the disk yet."""
+        """Return whether `write` does not touch the disk yet."""
         return self._file is None
 
     def write(self, data: bytes) -> None:

@@ -202,7 +202,7 @@ def commits_by_prefix(execute: Execute, rid: int, prefix: str) -> list[bytes]:
 
 
 def has_tree(execute: Execute, rid: int, tree: bytes) -> bool:
-    """Whether a commit of the repository has that tree."""
+    """Return whether a commit of the repository has that tree."""
     return (
         execute("SELECT 1 FROM commits WHERE rid = ? AND tree = ? LIMIT 1", (rid, tree)).fetchone()
         is not None

@@ -100,7 +100,7 @@ class _Check:
                     yield f"commit {commit_id.hex()}: its parent {parent.hex()} is missing"
 
     def _is_whole(self, rid: int, commit_id: bytes) -> bool:
-        """Whether the commit's id is the hash of what it says."""
+        """Return whether the commit's id is the hash of what it says."""
         try:
             found = commit(self._connection.execute, rid, commit_id)
         except (ValueError, TypeError, AttributeError):

@@ -96,7 +96,7 @@ class _Merging:
         return [(index, merged, self._draft.get(merged).object_count.to_bytes(8, "big"))]
 
     def _takes(self, key: bytes, was: bytes, theirs: bytes, ours: bytes) -> bool:
-        """Whether the source's object goes into the merged tree, where it is not the base's."""
+        """Return whether the source's object goes into the merged tree, where it is not the base's."""
         return theirs != ours and (was == ours or self._wins(key))
 
     def _wins(self, key: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Arrivals that a rollback dropped: outstanding until they are ingested again, or written off for good."""
+"""Arrivals that a rollback dropped: outstanding until they are re-ingested or written off."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class DroppedArrival:
     """A delivery that a rollback took off `main`.
 
     Attributes:
-        path: Where it lay.
+        path: Its path on `main`.
         checksum: lakeFS's checksum of its content.
         number: The rollback that dropped it.
     """
@@ -28,13 +28,13 @@ class DroppedArrival:
 
     @property
     def arrival(self) -> str:
-        """The arrival's name; empty where the path is not that of one."""
+        """Return the arrival's name; empty where the path is not that of one."""
         parsed = names.parse_raw_path(self.path)
         return parsed.arrival if parsed else ""
 
 
 def dropped_arrivals(lake: Lake, state: MainState) -> list[DroppedArrival]:
-    """Return every delivery that a rollback dropped, by rollback and path, whether or not it came back."""
+    """Return every delivery that a rollback dropped, re-ingested or not, by rollback and path."""
     return [entry for record in rollbacks(lake, state) for entry in _dropped(record)]
 
 
@@ -44,9 +44,9 @@ def _dropped(record: RollbackRecord) -> list[DroppedArrival]:
 
 
 def outstanding_arrivals(lake: Lake, state: MainState) -> list[DroppedArrival]:
-    """Return the deliveries that rollbacks dropped and that were neither ingested again nor written off.
+    """Return the deliveries that rollbacks dropped and that were neither re-ingested nor written off.
 
-    Any delivery of the same name after the rollback counts, whatever its content: it is the one to go by.
+    Any delivery of the same name after the rollback counts as re-ingested, whatever its content.
     """
     records = rollbacks(lake, state)
     if not any(record.dropped_arrivals for record in records):
@@ -68,10 +68,10 @@ def _written_off(state: MainState, number: int, arrival: str) -> bool:
 
 
 def _brought_since(history: list[Commit], record: RollbackRecord, last: RollbackRecord) -> set[str]:
-    """Return the arrivals that came to `main` after a rollback.
+    """Return the arrivals that were ingested to `main` after a rollback.
 
-    `main` grew on from where the rollback went back to. Where it does not stand on that any more, a later
-    rollback went further back, and nothing is left of what came between the two.
+    `main` continued from the commit that the rollback went back to. If that commit is no longer in its
+    history, a later rollback went further back, and dropped everything that was ingested in between.
     """
     ids = [commit.id for commit in history]
     start = record.to_commit if record.to_commit in ids else last.to_commit
@@ -80,12 +80,13 @@ def _brought_since(history: list[Commit], record: RollbackRecord, last: Rollback
 
 
 def write_off(ports: Ports, arrival: str, reason: str) -> list[DroppedArrival]:
-    """Write off for good what rollbacks dropped of an arrival, on record; return what that was.
+    """Write off the deliveries of an arrival that rollbacks dropped; return them.
 
-    It can still be ingested with ``again``. Given again, it does nothing and returns nothing.
+    The decision is kept as a record tag. The arrival can still be ingested with ``again``. A repeated call
+    does nothing and returns nothing.
 
     Raises:
-        InputError: No rollback dropped such an arrival, or it came back.
+        InputError: No rollback dropped such an arrival, or it was re-ingested.
     """
     names.check_arrival(arrival)
     state = read_main(ports.lake)
@@ -95,7 +96,7 @@ def write_off(ports: Ports, arrival: str, reason: str) -> list[DroppedArrival]:
     if not outstanding and not done:
         known = sorted({entry.arrival for entry in every})
         raise InputError(
-            "no rollback dropped such an arrival, or it came back",
+            "no rollback dropped such an arrival, or it was ingested again",
             where=arrival,
             todo=f"outstanding: {', '.join(known) or 'none'}",
         )

@@ -1,4 +1,4 @@
-"""Ingesting: an arrival is written to its own branch, validated there, and only then merged into `main`."""
+"""Ingest: write an arrival to its own branch, validate it there, and merge it into `main` if it passes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mlops.runs.records import Kind
 
 @dataclass(frozen=True)
 class Delivery:
-    """One arrival as it was handed over.
+    """One arrival as the caller delivered it.
 
     Attributes:
         arrival: Its name, e.g. ``2013-07``.
@@ -33,10 +33,10 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Validated:
-    """What the suites said about a delivery.
+    """The validation result of a delivery.
 
     Attributes:
-        passed: Whether it may go to `main`.
+        passed: Whether it may be merged into `main`.
         summary: One line, e.g. ``flights 14 of 14, weather 9 of 9``.
         reports: Path to content, to be kept on the branch.
         made_by: Further metadata for the commit with the results: digests of the code and libraries.
@@ -50,14 +50,14 @@ class Validated:
 
 @dataclass(frozen=True)
 class Ingested:
-    """How an ingest ended.
+    """The result of an ingest.
 
     Attributes:
         arrival: The arrival.
         commit: The commit of `main` that holds it.
         branch: The branch it was validated on; empty where nothing had to be done.
         replaced: Paths that held another content before.
-        summary: What the suites said.
+        summary: Summary of the validation.
         unchanged: Whether `main` held exactly this content already.
     """
 
@@ -77,20 +77,20 @@ def ingest(
     again: bool = False,
     rounds: int = 20,
 ) -> Ingested:
-    """Bring an arrival to `main` if the suites pass it.
+    """Validate an arrival on its own branch and merge it into `main` if it passes.
 
     Args:
-        ports: The outside.
-        delivery: What arrived.
-        validate: Judges the tables of a commit by the suites of another: ``validate(suites_ref, data_ref)``.
-        again: Whether a delivery that a rollback dropped may return.
+        ports: Dependencies.
+        delivery: The arrival.
+        validate: Runs the suites of one commit on the tables of another: ``validate(suites_ref, data_ref)``.
+        again: Whether a delivery that a rollback dropped may be re-ingested.
         rounds: How often a moved `main` is tried again.
 
     Returns:
-        The commit of `main` that holds it; the same again if the same delivery comes twice.
+        The commit of `main` that holds it. Idempotent: the same delivery again returns the same commit.
 
     Raises:
-        ValidationFailed: The suites do not pass it; it stays on its branch with the results.
+        ValidationFailed: It does not pass the suites; it stays on its branch with the results.
         InputError: A rollback dropped this very delivery.
         Frozen: A rollback is under way.
         MainMoved: `main` moved in every round.
@@ -135,7 +135,7 @@ def _write(ports: Ports, branch: str, delivery: Delivery) -> list[ObjectStat]:
 
 
 def _replaced(lake: Lake, state: MainState, written: list[ObjectStat]) -> tuple[str, ...] | None:
-    """Return the paths whose content on `main` is another; None where all are there with this content."""
+    """Return the paths whose content on `main` differs; None where `main` holds all of it already."""
     present = {stat.path: stat.checksum for stat in lake.list(state.head, names.RAW)}
     if all(present.get(stat.path) == stat.checksum for stat in written):
         return None
@@ -149,7 +149,7 @@ def _refuse_dropped(lake: Lake, state: MainState, written: list[ObjectStat]) -> 
             raise InputError(
                 f"rollback {dropped.number} dropped this very delivery",
                 where=dropped.path,
-                todo="if it is to return, ingest it with --again",
+                todo="to re-ingest it, use --again",
             )
 
 
@@ -161,7 +161,7 @@ def _judge(
     delivery: Delivery,
     validate: Callable[[str, str], Validated],
 ) -> tuple[Validated, str]:
-    """Run the suites of `main` on the committed tables; the results are the next commit of the branch."""
+    """Run the suites of `main` on the committed tables and commit the results to the branch."""
     result = validate(state.head, data)
     for path, content in result.reports.items():
         ports.lake.write(branch, path, content)
@@ -192,7 +192,7 @@ def _publish(
     replaced: tuple[str, ...],
     rounds: int,
 ) -> str:
-    """Merge the validated data; return the commit of `main`, or nothing where it must be judged anew."""
+    """Merge the validated data; return the commit of `main`, or None where it must be validated again."""
     metadata = {
         "arrival": delivery.arrival,
         "source": delivery.source[:500],

@@ -1,15 +1,16 @@
-"""Proving what is on `main`: every commit of its history, from the objects themselves.
+"""The audit of `main`: every commit of its history is verified from the stored objects.
 
-The enforcer judges a merge while it is made, by rules that the source of the merge brings. Whoever brings
-none, or has the server's only key, gets past it. So nothing is believed here that a commit says of itself:
-kinds, paths, heads, records, checksums and verdicts are derived again, oldest commit first. What may change
-later (tags, protection, the tracker) is in `mlops.runs.audit.record`, and is asked anew every time.
+The enforcer checks a merge while it is made, but lakeFS reads its rules from the source branch of the merge.
+A branch without rules, or an administrator, can bypass it. The audit therefore trusts no claim of a commit
+about itself: it derives kinds, paths, heads, records, checksums and verdicts again, from the oldest commit
+on. State that can change later (tags, protection, the tracker) is checked by `mlops.runs.audit.record`, in
+every audit.
 
-Numbers on record must agree with each other in every audit. Whether they are what the code computes is asked
-by request: models are loaded and predict again (``rescore``), rows are made again from raw data and the
-suites run on them again (``rebuild``), models are trained again (``refit``). Nothing recorded is re-used.
-What no audit of the objects can prove: that raw data is true, and that a server's administrator has not
-rewritten history together with every tag and the tracker.
+Every audit checks that recorded numbers agree with each other. On request it also computes them again: it
+loads the models and predicts (``rescore``), makes the rows from raw data and validates them (``rebuild``),
+and trains the models (``refit``), without re-using anything recorded. No audit can prove that raw data is
+true, or that an administrator of the server has not rewritten history together with every tag and the
+tracker.
 """
 
 from __future__ import annotations
@@ -63,12 +64,12 @@ _ROUNDS = 20
 
 @dataclass(frozen=True)
 class Mark:
-    """How far a history was found clean.
+    """A position up to which a history was found clean.
 
     Attributes:
         commit: The last commit that was audited.
         digest: Digest over the rules of the audit and every commit id up to it, oldest first.
-        depth: How much was computed again.
+        depth: The depth of the audit that found it clean.
     """
 
     commit: str
@@ -83,9 +84,9 @@ class Audited:
     Attributes:
         position: Its place, from 1.
         total: How many there are.
-        commit: The commit that was audited; None for the record: tags, protection, tracker.
+        commit: The audited commit; None for the step that audits tags, protection and tracker.
         findings: What was found.
-        mark: Up to where everything is clean; None where it is not, or not everything was asked.
+        mark: The position up to which everything is clean; None after a finding or an incomplete check.
     """
 
     position: int
@@ -104,15 +105,15 @@ def audit(
     depth: Depth = SHALLOW,
     known: Mark | None = None,
 ) -> Iterator[Audited]:
-    """Audit `main` as it is now, one commit after the other, oldest first, and the record last.
+    """Audit `main` commit by commit, oldest first, then its tags, protection and tracker.
 
     Args:
-        ports: The outside.
-        prover: The proofs that need tables and models; what they prove is left open without one.
-        witness: What the tracker has seen of `main`; links with it are left open without one.
-        since: A ref in the history of `main`: only what came after it is audited, beside the record.
-        depth: How much is computed again.
-        known: How far an earlier audit found everything clean; what it covers is not asked again.
+        ports: Dependencies.
+        prover: The proofs that need tables and models; without it those are reported as not proved.
+        witness: Reads the tracker; without it links with the tracker are reported as not proved.
+        since: A ref in the history of `main`; only later commits are audited, and the record.
+        depth: Selects what is computed again.
+        known: Position up to which an earlier audit found everything clean; commits before it are skipped.
 
     Raises:
         InputError: ``since`` is not in the history of `main`.
@@ -160,20 +161,20 @@ _DEEPER = {
 
 
 def limits(depth: Depth = SHALLOW) -> tuple[str, ...]:
-    """Return what an audit that found nothing has still not proved, a sentence each."""
+    """Return the limits of an audit without findings, a sentence each."""
     return (
         *(sentence for name, sentence in _DEEPER.items() if not getattr(depth, name)),
         "Raw data is taken as it was delivered.",
-        "An arrival that somebody took off main by hand is missed only if a promotion followed it.",
-        "Whoever holds the signing key can sign what did not happen; --rescore, --rebuild and --refit "
-        "compute it again.",
+        "An arrival that was removed from main by hand is noticed only if a promotion followed it.",
+        "The holder of a signing key can sign false statements; --rescore, --rebuild and --refit "
+        "compute them again.",
         "A server's administrator could remove the newest changes with all their traces before a witness "
         "outside the lake has seen them.",
     )
 
 
 def failure(findings: Sequence[AuditFinding]) -> AuditFailed | NotProved | None:
-    """Return the error that findings amount to; None where there are none."""
+    """Return the error for the findings; None where there are none."""
     wrong = [finding for finding in findings if finding.proved]
     told = wrong or list(findings)
     if not told:
@@ -186,7 +187,7 @@ def failure(findings: Sequence[AuditFinding]) -> AuditFailed | NotProved | None:
 
 
 def _first(lake: Lake, history: list[Commit], since: str, known: Mark | None, depth: Depth) -> int:
-    """Return the place of the first commit to audit."""
+    """Return the index of the first commit to audit."""
     if since:
         start = lake.commit_of(since).id
         places = [place for place, commit in enumerate(history) if commit.id == start]
@@ -212,7 +213,7 @@ def _chained(digest: str, commit: Commit) -> str:
 
 
 class _Walk:
-    """Goes through a history from its oldest commit on and knows what `main` held before each."""
+    """A walk through a history from its oldest commit, with the state of `main` before each commit."""
 
     def __init__(self, ports: Ports, history: list[Commit], first: int) -> None:
         self._lake = lake = ports.lake
@@ -230,7 +231,7 @@ class _Walk:
         self._by_identity = counts_by_identity(lake, at) if at else False
 
     def findings(self, commit: Commit, checks: Mapping[Kind, tuple[Check, ...]]) -> Iterator[AuditFinding]:
-        """Yield what is wrong with the next commit."""
+        """Yield the findings about the next commit."""
         if not commit.parents:
             yield from self._root(commit)
         else:
@@ -262,7 +263,7 @@ class _Walk:
         )
 
     def _read(self, subject: PromotionSubject) -> None:
-        """Take over what a commit left, reading what it changed."""
+        """Update the state of `main` with the changes of a commit."""
         changed = {change.path for change in subject.changes}
         if names.CHAMPION in changed:
             self._champion = subject.read_optional(names.CHAMPION)

@@ -1,4 +1,4 @@
-"""What is asked of every commit of `main`, and of each kind of change but promotions."""
+"""Checks of every commit of `main`, and of each kind of change except promotions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _JUDGES = (names.GATE, names.ACTIONS)
 GO_BACK = "roll back to a promotion before it (`mlops rollback --to N --reason …`)"
 DELIVER_AGAIN = "deliver the arrival again, or roll back to a promotion before it"
 BY_HAND = f"find out who changed main by hand; {GO_BACK}"
-BY_POLICY = "look at what judges now, and put it right by `mlops policy apply --reason …`"
+BY_POLICY = "check the gate configuration, and correct it with `mlops policy apply --reason …`"
 
 
 def shown(things: list[str]) -> str:
-    """Return the first few of a list of things, and how many more there are."""
+    """Return the first few items as text, and the number of the others."""
     more = f" and {len(things) - _SHOWN} more" if len(things) > _SHOWN else ""
     return ", ".join(things[:_SHOWN]) + more
 
@@ -34,7 +34,8 @@ def _lawful_kind(subject: PromotionSubject) -> Iterator[str]:
     if subject.kind is None:
         paths = shown([change.path for change in subject.changes]) or "nothing"
         kind = subject.meta.get("kind")
-        yield f"it is {f'of the kind {kind}' if kind else 'of no kind'}, no lawful change; it changed {paths}"
+        sort = f"of the kind {kind}" if kind else "of no kind"
+        yield f"it is {sort}, not an allowed change; it changed {paths}"
 
 
 def _no_strategy(subject: PromotionSubject) -> Iterator[str]:
@@ -52,7 +53,7 @@ def _expected_head(subject: PromotionSubject) -> Iterator[str]:
 
 
 def _own_paths(subject: PromotionSubject) -> Iterator[str]:
-    """Yield what a commit changed outside what its kind may; what judges is asked for separately."""
+    """Yield paths that a commit of this kind may not change; the gate configuration is checked separately."""
     foreign = [
         change.path
         for change in subject.changes
@@ -73,7 +74,7 @@ def _judges_unchanged(subject: PromotionSubject) -> Iterator[str]:
         return
     changed = [change.path for change in subject.changes if change.path.startswith(_JUDGES)]
     if changed:
-        yield f"it changed what judges: {shown(changed)}"
+        yield f"it changed the gate configuration: {shown(changed)}"
 
 
 #: Asked of every commit.
@@ -89,12 +90,12 @@ COMMON = (
 
 def _set_up_once(subject: PromotionSubject) -> Iterator[str]:
     if subject.before.enforced:
-        yield "main was set up already, and what judges changes only by a policy commit"
+        yield "main was set up already; the gate configuration changes only by a policy commit"
 
 
 def _policy_with_reason(subject: PromotionSubject) -> Iterator[str]:
     if not subject.meta.get("reason", "").strip():
-        yield "what judges was changed without a reason"
+        yield "the gate configuration was changed without a reason"
 
 
 def _judges_left(subject: PromotionSubject) -> Iterator[str]:
@@ -106,7 +107,7 @@ def _judges_left(subject: PromotionSubject) -> Iterator[str]:
 
 
 def _guards_left(subject: PromotionSubject) -> Iterator[str]:
-    """Yield the actions that guard tags and `main` itself, where a change removed them."""
+    """Yield the actions protecting tags and `main` that a change removed."""
     kept = {f"{names.ACTIONS}direct.yaml", f"{names.ACTIONS}tags.yaml"}
     for change in subject.changes:
         if change.type == "removed" and change.path in kept:
@@ -122,7 +123,7 @@ def _own_arrival(subject: PromotionSubject) -> Iterator[str]:
 
 
 def _validated(subject: PromotionSubject) -> Iterator[str]:
-    """Prove that what came is what the suites passed."""
+    """Prove that the ingested data is the data that passed the suites."""
     evidence = subject.meta.get("evidence_commit", "")
     if not names.is_commit_id(evidence):
         yield "it names no commit with the results of its validation"
@@ -139,22 +140,22 @@ def _validated(subject: PromotionSubject) -> Iterator[str]:
     came = {change.path for change in subject.changes}
     other = [c.path for c in subject.lake.diff(evidence, subject.commit.id, names.RAW) if c.path in came]
     if other:
-        yield f"what came is not what was validated: {shown(other)}"
+        yield f"the ingested data is not the validated data: {shown(other)}"
 
 
 def _no_freeze(subject: PromotionSubject) -> Iterator[str]:
-    """A freeze is the head of a frozen `main`, or gone; nothing ever follows it."""
+    """Prove that no commit follows a freeze: a reset replaces it."""
     if not is_forward(subject.commit) and subject.commit.id != subject.before.head:
         yield "changes were merged on top of a rollback under way"
 
 
 def _forward(subject: PromotionSubject) -> Iterator[str]:
-    """Prove that a rollback made forward brought the content of the promotion it names."""
+    """Prove that a forward rollback brought the content of the promotion that it names."""
     if not is_forward(subject.commit):
         return
     to = subject.meta.get("to_commit", "")
     if to not in subject.before.lineage:
-        yield f"it leads to {to[:12] or 'nothing'}, which main did not stand on"
+        yield f"it leads to {to[:12] or 'nothing'}, which was not in the history of main"
         return
     other = [
         change.path

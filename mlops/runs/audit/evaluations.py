@@ -1,4 +1,4 @@
-"""Audit of how often a holdout was evaluated: numbers from 1 on, each once, and none given again."""
+"""Audit of the numbers of evaluations of a holdout: from 1 on, each used once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOST = "find out who deleted the tag; the server's own rules keep it"
 def evaluation_findings(
     lake: Lake, tags: Mapping[str, str], requests: Mapping[str, Request]
 ) -> Iterator[AuditFinding]:
-    """Yield evaluations that are missing or were given again, and tags that free numbers for no request.
+    """Yield evaluation numbers that are missing or used twice, and erasure tags without a request.
 
     Args:
         lake: The repository.
@@ -65,7 +65,7 @@ def _given_again(tags: Mapping[str, str], freed: Mapping[str, Request]) -> Itera
 
 
 def _continues(lake: Lake, tags: Mapping[str, object], holdout: str, first: int) -> bool:
-    """Tell whether the first evaluation counted under an id goes on from one that was counted by bytes."""
+    """Return whether the first evaluation counted by identity continues one that was counted by bytes."""
     if first == 1:
         return True
     at = tags.get(names.decision_tag(holdout, first))

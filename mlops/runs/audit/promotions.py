@@ -1,4 +1,4 @@
-"""What is asked of a promotion: that its record is one, and that its verdict follows from the evidence."""
+"""Checks of a promotion: its record is complete, and its verdict follows from the evidence."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOLERANCE = 1e-9
 
 
 def agree(one: float, other: float) -> bool:
-    """Tell whether two numbers are the same but for rounding; NaN is NaN."""
+    """Return whether two numbers are equal up to rounding; NaN equals NaN."""
     return math.isclose(one, other, rel_tol=TOLERANCE) or (math.isnan(one) and math.isnan(other))
 
 
@@ -56,7 +56,7 @@ def _metrics(subject: PromotionSubject) -> Iterator[str]:
 
 
 def _finished_run(subject: PromotionSubject) -> Iterator[str]:
-    """Prove that the evidence commit is the decision of one run, which got that far by its steps."""
+    """Prove that the evidence commit is the decision of one run that finished all steps before."""
     champion = subject.champion
     run = run_of(subject.evidence)
     if run.step is not Step.DECIDED:
@@ -70,14 +70,15 @@ def _finished_run(subject: PromotionSubject) -> Iterator[str]:
 
 def _named_for_its_inputs(subject: PromotionSubject) -> Iterator[str]:
     if subject.champion.run_id[:12] != subject.champion.inputs_digest[:12]:
-        yield f"run {subject.champion.run_id} is not named for its inputs"
+        yield f"run {subject.champion.run_id} has an id that does not match its inputs"
 
 
 def _restored(subject: PromotionSubject) -> Iterator[str]:
-    """Prove that outputs which returned are those of the promotion they are said to be of."""
+    """Prove that restored outputs are those of the promotion that the record names."""
     champion, parts = subject.champion, names.parse_run_id(subject.champion.run_id)
     if bool(champion.restores) != bool(parts and parts.restored):
-        yield f"run {champion.run_id} is not named for it, but restores {champion.restores or 'nothing'}"
+        restored = f"promotion {champion.restores}" if champion.restores else "nothing"
+        yield f"the id of run {champion.run_id} does not match what it restores: {restored}"
     if not champion.restores:
         return
     if not subject.meta.get("reason", "").strip():
@@ -96,7 +97,7 @@ def _restored(subject: PromotionSubject) -> Iterator[str]:
 
 def _fork_stands(subject: PromotionSubject) -> Iterator[str]:
     if subject.champion.raw_commit not in subject.before.lineage:
-        yield f"its run forked from {subject.champion.raw_commit[:12]}, which main did not stand on any more"
+        yield f"its run forked from {subject.champion.raw_commit[:12]}, which had left the history of main"
 
 
 def _replaces(subject: PromotionSubject) -> Iterator[str]:
@@ -121,7 +122,7 @@ def _replaces(subject: PromotionSubject) -> Iterator[str]:
 
 
 def _objects(subject: PromotionSubject) -> Iterator[str]:
-    """Prove that the objects are the listed ones, byte for byte."""
+    """Prove that the objects are those listed in the record, byte for byte."""
     listed = {record.path: record for record in subject.champion.objects}
     if len(listed) != len(subject.champion.objects):
         yield "champion.json lists an object twice"
@@ -148,7 +149,7 @@ def _decided_on(subject: PromotionSubject) -> Iterator[str]:
 
 
 def _on_record(subject: PromotionSubject) -> Iterator[str]:
-    """Prove that what was promoted is what the evidence commit holds, under the tag of its look."""
+    """Prove that the promoted objects are those of the evidence commit, under its decision tag."""
     evidence = subject.evidence
     if subject.before.by_identity and not subject.paired.holdout_id:
         yield "its evaluation was counted by the bytes of the holdout, not by what the holdout is"
@@ -168,7 +169,7 @@ def _same_champion(subject: PromotionSubject) -> Iterator[str]:
     paired, replaced = subject.paired, subject.replaced
     on_purpose = subject.decision.replace_unscorable.strip()
     if subject.meta.get("replace_unscorable", "") != subject.decision.replace_unscorable:
-        yield "the reason to pass over a champion that cannot be scored is not the one of the decision"
+        yield "its reason for replacing a champion that cannot be scored is not that of the decision"
     if paired.has_champion != (replaced is not None) and not (replaced and on_purpose):
         yield "it was not compared with the champion that main held"
     if replaced and paired.has_champion and paired.champion_trained_until != replaced.trained_until:
@@ -177,7 +178,7 @@ def _same_champion(subject: PromotionSubject) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Proofs:
-    """The proofs that need the policy, tables or models; without a prover they are left open."""
+    """The proofs that need the policy, tables or models; without a prover they are reported as not proved."""
 
     prover: Prover | None
     depth: Depth
@@ -193,7 +194,7 @@ class _Proofs:
         if not derived.promotes:
             yield f"by its evidence it is refused: {derived.sentence}"
         if not agree(derived.level, stated.level):
-            yield f"look {stated.look} has the error level {derived.level:.6g}, not {stated.level:.6g}"
+            yield f"evaluation {stated.look} has the error level {derived.level:.6g}, not {stated.level:.6g}"
         if len(derived.intervals) != len(stated.intervals):
             yield f"the policy asks for {len(derived.intervals)} comparisons, it has {len(stated.intervals)}"
         for mine, theirs in zip(derived.intervals, stated.intervals, strict=False):
@@ -237,7 +238,7 @@ def _differences(derived: Interval, stated: Interval) -> Iterator[str]:
 def checks_by_kind(
     prover: Prover | None, depth: Depth, trust: Trust | None
 ) -> Mapping[Kind, tuple[Check, ...]]:
-    """Return what is asked of each kind of change; without a prover, what needs tables is left unproved."""
+    """Return the checks of each kind of change; without a prover, those that need tables are not proved."""
     proofs = _Proofs(prover, depth)
     ingest = Check("I3", DELIVER_AGAIN, proofs.ingest)
     return {

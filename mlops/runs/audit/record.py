@@ -1,6 +1,6 @@
-"""What is asked of the record: tags, the sequence, rollbacks, protection, and what the tracker has seen.
+"""Checks of the record: tags, the sequence of numbers, rollbacks, protection and the tracker.
 
-All of it can change without a commit, so it is asked anew by every audit.
+All of it can change without a commit, so every audit checks it again.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Record:
 
     @cached_property
     def lineage(self) -> Lineage:
-        """What `main` stands on."""
+        """Return the lineage of `main`: its history without dropped commits."""
         lineage = Lineage()
         for commit in self.history:
             lineage.add(commit)
@@ -57,29 +57,29 @@ class Record:
 
     @cached_property
     def events(self) -> list[tuple[Event, Commit]]:
-        """The promotions and the rollbacks made forward in the history of `main`, oldest first."""
+        """Return promotions and forward rollbacks in the history of `main`, oldest first."""
         return [(event, commit) for commit in self.history if (event := event_of(commit)) is not None]
 
     @cached_property
     def champion(self) -> Commit | None:
-        """The promotion that `main` stands on."""
+        """Return the promotion that `main` is based on."""
         standing = [c for c in self.history if c.id in self.lineage and kind_of(c) is Kind.PROMOTION]
         return standing[-1] if standing else None
 
     @cached_property
     def rollbacks(self) -> dict[int, Rollback]:
-        """Number to rollback on record."""
+        """Return number to rollback on record."""
         return rollbacks_on_record(self.lake, self.tags)
 
     @cached_property
     def known(self) -> dict[str, Commit]:
-        """The commits of the history of `main`, and those that a rollback on record dropped, by id."""
+        """Return the commits in the history of `main` and those that recorded rollbacks dropped, by id."""
         dropped = {commit.id: commit for rollback in self.rollbacks.values() for commit in rollback.dropped}
         return dropped | {commit.id: commit for commit in self.history}
 
     @cached_property
     def revoked_inputs(self) -> dict[str, int]:
-        """First digits of the inputs of dropped runs, to the first rollback that dropped such a run."""
+        """Return inputs digests (first digits) of dropped runs, each with its first rollback."""
         found: dict[str, int] = {}
         for number, rollback in self.rollbacks.items():
             for run_id in rollback.dropped_runs:
@@ -88,28 +88,28 @@ class Record:
 
     @cached_property
     def requests(self) -> dict[str, Request]:
-        """Run id to the request on record to forget it."""
+        """Return run id to the recorded erasure request."""
         return requests(self.lake, self.tags)
 
     @cached_property
     def moved(self) -> dict[str, str]:
-        """Record tags of runs that were forgotten, to the commit of the request that they lead to now."""
+        """Return record tags of forgotten runs, each with the commit of the request that they now name."""
         return {tag: request.commit for request in self.requests.values() for tag in request.tags}
 
     @cached_property
     def own_tags(self) -> dict[str, str]:
-        """The tags but for those that were moved to a request to forget."""
+        """Return the tags without those that were moved to an erasure request."""
         return {tag: at for tag, at in self.tags.items() if self.moved.get(tag) != at}
 
     def forgotten(self, run_id: str = "") -> bool:
-        """Tell whether a run, or any at all, was forgotten on request."""
+        """Return whether this run (or, without an argument, any run) was forgotten on request."""
         return run_id in self.requests if run_id else bool(self.requests)
 
 
 def record_findings(
     ports: Ports, history: Sequence[Commit], witness: Witness | None
 ) -> Iterator[AuditFinding]:
-    """Yield what is wrong with tags, protection and links; ``history`` is that of `main`, oldest first."""
+    """Yield findings about tags, protection and links; ``history`` is that of `main`, oldest first."""
     record = Record(ports.lake, history, ports.lake.tags())
     yield from _main_itself(record)
     yield from _sequence(record)
@@ -146,7 +146,7 @@ def _main_itself(record: Record) -> Iterator[AuditFinding]:
 
 
 def _sequence(record: Record) -> Iterator[AuditFinding]:
-    """Prove that promotions and rollbacks have the numbers from 1 on, each once."""
+    """Prove that promotions and rollbacks are numbered from 1 without gaps or repetitions."""
     tagged: dict[int, list[str]] = defaultdict(list)
     for tag in record.tags:
         number = names.event_number(tag)
@@ -168,7 +168,7 @@ def _sequence(record: Record) -> Iterator[AuditFinding]:
 
 
 def _promotions(record: Record) -> Iterator[AuditFinding]:
-    """Prove that record tags are where they belong."""
+    """Prove that record tags name the right commits."""
     for event, commit in record.events:
         at = record.tags.get(event.tag)
         if at is None:
@@ -178,33 +178,33 @@ def _promotions(record: Record) -> Iterator[AuditFinding]:
             yield AuditFinding(commit.id, "I12", f"{event.tag} names another commit, {at[:12]}", RESTORE)
     for tag, at in record.own_tags.items():
         if names.is_promotion_tag(tag) and at not in record.known:
-            what = f"{tag} is not on main, and no rollback took it off"
+            what = f"{tag} is not on main, and no rollback dropped it"
             yield AuditFinding(at, "I12", what, RESTORE)
 
 
 def _revoked(record: Record) -> Iterator[AuditFinding]:
-    """Prove that what was rolled back is barred, and is not on `main` again."""
+    """Prove that every dropped run is revoked and not on `main` again."""
     for commit in record.history:
         if commit.id in record.lineage and kind_of(commit) is Kind.PROMOTION:
             yield from _barred(record, commit)
     for number, rollback in record.rollbacks.items():
         for run_id in rollback.dropped_runs:
             if names.revoked_tag(run_id) not in record.tags and not record.forgotten(run_id):
-                what = f"rollback {number} dropped run {run_id}, which is not barred from coming back"
+                what = f"rollback {number} dropped run {run_id}, which is not marked as revoked"
                 todo = f"create the tag {names.revoked_tag(run_id)}"
                 yield AuditFinding(rollback.tagged, "I7", what, todo)
 
 
 def _barred(record: Record, commit: Commit) -> Iterator[AuditFinding]:
-    """Yield why a promotion that `main` stands on should not be there."""
+    """Yield reasons why a promotion in the lineage of `main` must not be there."""
     run_id, todo = commit.metadata.get("run_id", ""), "roll back to a promotion before it"
     if names.revoked_tag(run_id) in record.tags:
-        yield AuditFinding(commit.id, "I7", f"run {run_id} was rolled back, and main stands on it", todo)
+        yield AuditFinding(commit.id, "I7", f"run {run_id} was rolled back, and main is based on it", todo)
     parts = names.parse_run_id(run_id)
     if parts is None:
         return
     if parts.restored and names.restored_tag(run_id) not in record.tags and not record.forgotten(run_id):
-        what = f"nobody put on record that old outputs should return as {run_id}"
+        what = f"no request on record restores old outputs as run {run_id}"
         yield AuditFinding(commit.id, "I7", what, todo)
     event, since = event_of(commit), record.revoked_inputs.get(parts.inputs)
     if not parts.restored and event is not None and since is not None and event.number > since:
@@ -230,5 +230,5 @@ def _champion(record: Record) -> Iterator[AuditFinding]:
     at = record.tags.get(names.CHAMPION_TAG)
     expected = record.champion.id if record.champion else None
     if at != expected:
-        stands = f"at {at[:12]}" if at else "nowhere"
-        yield AuditFinding(at or "", "I11", f"the tag champion stands {stands}", RECONCILE)
+        state = f"names {at[:12]}" if at else "is missing"
+        yield AuditFinding(at or "", "I11", f"the tag champion {state}", RECONCILE)

@@ -1,4 +1,4 @@
-"""What is asked of rollbacks on record: that each says what it dropped, and that it stays dropped."""
+"""Checks of recorded rollbacks: each lists what it dropped, and that was not merged again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mlops.runs.ports import Commit, Lake
 from mlops.runs.records import Kind, RollbackRecord
 
 AGAIN = "roll back once more: what was dropped is on main again"
-UNREADABLE = "nobody can tell any more what this rollback dropped; note it"
+UNREADABLE = "it cannot be found out any more what this rollback dropped; note it"
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Rollback:
         tagged: The commit that its tag names.
         record: What it recorded; None where that cannot be read.
         dropped: The commits that it dropped, newest first.
-        reached: Whether the commit it went back to lies behind the one it left.
+        reached: Whether the target is an ancestor of the head that was left.
     """
 
     tagged: str
@@ -34,7 +34,7 @@ class Rollback:
 
     @property
     def dropped_runs(self) -> tuple[str, ...]:
-        """The runs whose promotions it dropped, newest first."""
+        """Return the runs whose promotions it dropped, newest first."""
         return tuple(c.metadata.get("run_id", "") for c in self.dropped if kind_of(c) is Kind.PROMOTION)
 
 
@@ -64,26 +64,28 @@ def _rollback(lake: Lake, at: str) -> Rollback:
 def rollback_findings(
     lake: Lake, rollbacks: Mapping[int, Rollback], standing: Lineage
 ) -> Iterator[AuditFinding]:
-    """Yield what is wrong with the rollbacks on record."""
+    """Yield findings about the rollbacks on record."""
     for number, rollback in rollbacks.items():
         at, record = rollback.tagged, rollback.record
         if record is None:
-            yield AuditFinding(at, "I12", f"rollback {number} has no record that can be read", UNREADABLE)
+            yield AuditFinding(at, "I12", f"rollback {number} has no readable record", UNREADABLE)
             continue
         if record.number != number:
-            yield AuditFinding(at, "I12", f"the record of rollback {number} is of another one", UNREADABLE)
+            yield AuditFinding(
+                at, "I12", f"the record of rollback {number} is that of another rollback", UNREADABLE
+            )
         if not rollback.reached:
-            what = f"rollback {number} went to {record.to_commit[:12]}, which main did not stand on"
+            what = f"rollback {number} went to {record.to_commit[:12]}, which was not in the history of main"
             yield AuditFinding(at, "I12", what, UNREADABLE)
         if record.dropped_runs != rollback.dropped_runs:
             what = f"rollback {number} does not record the runs it dropped"
             yield AuditFinding(at, "I12", what, UNREADABLE)
         again = [commit for commit in rollback.dropped if commit.id in standing]
         if again and not _is_frozen(lake, at):
-            what = f"main stands on {again[0].id[:12]}, which rollback {number} dropped"
+            what = f"main is based on {again[0].id[:12]}, which rollback {number} dropped"
             yield AuditFinding(again[0].id, "I7", what, AGAIN)
 
 
 def _is_frozen(lake: Lake, at: str) -> bool:
-    """Tell whether this rollback is the one that is under way."""
+    """Return whether this rollback is under way."""
     return lake.head(names.MAIN) == at

@@ -19,7 +19,7 @@ _TAKEN = (Step.OPENED, Step.PROCESSED, Step.VALIDATED, Step.TRAINED, Step.DECIDE
 
 @dataclass(frozen=True)
 class StepChain:
-    """Proves that the promoted objects are those that the signed steps of one run wrote.
+    """Check that the promoted objects are those that the signed steps of one run wrote.
 
     Attributes:
         trust: The keys of which one must have signed the steps of a promotion that is signed itself; None
@@ -29,7 +29,7 @@ class StepChain:
     trust: Trust | None
 
     def __call__(self, subject: PromotionSubject) -> Iterator[str]:
-        """Yield what the steps of a promotion's run do not prove."""
+        """Yield what the signed steps of a promotion's run fail to prove."""
         if names.STATEMENT_KEY not in subject.evidence.metadata:
             if names.STATEMENT_KEY in subject.meta:
                 yield "it is signed, but the steps of its run are not"
@@ -79,7 +79,7 @@ def _objects(subject: PromotionSubject, steps: list[Written]) -> Iterator[str]:
 
 
 def _materials(steps: list[tuple[str, Written]]) -> Iterator[str]:
-    """Yield what a step says that it read and no step before it wrote."""
+    """Yield objects that a step read although no step before it wrote them."""
     present: dict[str, str] = {}
     for step, written in steps:
         for path, digest in written.read.items():

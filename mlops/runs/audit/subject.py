@@ -1,4 +1,4 @@
-"""What an audit looks at: one commit of `main` with what was before it, and how findings are told."""
+"""The subject of an audit: one commit of `main` with the state before it, checks and findings."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from mlops.runs.records import Champion, Kind
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """One thing that is not as the protocol would have left it, or that cannot be proved.
+    """A deviation from the protocol, or something that cannot be proved.
 
     Attributes:
         commit: The commit it is about; empty where it is about tags, protection or the tracker.
         invariant: Which invariant does not hold, ``I3`` to ``I15``.
         what: What is wrong, a sentence without its full stop.
         todo: What to do about it.
-        proved: Whether it is certain; otherwise the proof is missing, not the lawfulness.
+        proved: Whether the deviation is certain; otherwise only its proof is missing.
     """
 
     commit: str
@@ -36,12 +36,12 @@ class AuditFinding:
 
 
 class Unprovable(Exception):
-    """Something that a proof needs is not there; nobody can tell whether the invariant holds."""
+    """Data that a proof needs is missing, so the invariant can be neither confirmed nor refuted."""
 
 
 @dataclass(frozen=True)
 class Depth:
-    """How much an audit computes again, beyond what the recorded numbers must agree on.
+    """The amount of work of an audit, beyond comparing recorded numbers with each other.
 
     Attributes:
         rescore: Loads both models of each promotion and predicts again.
@@ -54,7 +54,7 @@ class Depth:
     refit: bool = False
 
     def covers(self, other: Depth) -> bool:
-        """Tell whether an audit of this depth has asked all that one of the other depth asks."""
+        """Return whether an audit of this depth includes everything that the other depth includes."""
         pairs = (
             (self.rescore, other.rescore),
             (self.rebuild, other.rebuild),
@@ -70,15 +70,15 @@ SHALLOW = Depth()
 class Prover(Protocol):
     """The proofs that need tables and models.
 
-    Each yields what is wrong, a sentence each, and raises `Unprovable` where it cannot tell.
+    Each method yields a sentence for each deviation, and raises `Unprovable` where data is missing.
     """
 
     def policy(self, data: bytes) -> Policy:
-        """Return the policy that the content of ``gate/policy.yaml`` describes, or raise `ConfigError`."""
+        """Return the policy parsed from ``gate/policy.yaml``, or raise `ConfigError`."""
         ...
 
     def paired(self, subject: PromotionSubject) -> Iterator[str]:
-        """Derive the paired losses again from the committed predictions and holdout rows."""
+        """Compute the paired losses again from the committed predictions and holdout rows."""
         ...
 
     def holdout(self, subject: PromotionSubject) -> Iterator[str]:
@@ -90,7 +90,7 @@ class Prover(Protocol):
         ...
 
     def rebuild(self, subject: PromotionSubject) -> Iterator[str]:
-        """Make the rows again from the raw data and run the suites on them again."""
+        """Rebuild the rows from the raw data and run the suites on them."""
         ...
 
     def refit(self, subject: PromotionSubject) -> Iterator[str]:
@@ -98,14 +98,15 @@ class Prover(Protocol):
         ...
 
     def ingest(self, subject: PromotionSubject) -> Iterator[str]:
-        """Run the suites again on the tables that an ingest brought."""
+        """Run the suites again on the tables of an ingest."""
         ...
 
 
 class Lineage:
-    """The commits that a history stands on, as its commits are added from the oldest on.
+    """The lineage of a history: its commits, added from the oldest on, without dropped ones.
 
-    A rollback made forward leaves what it dropped among the ancestors of `main`; here it goes.
+    A forward rollback leaves the commits that it dropped among the ancestors of `main`; they are removed
+    here.
     """
 
     def __init__(self) -> None:
@@ -115,7 +116,7 @@ class Lineage:
         return commit in self._standing
 
     def add(self, commit: Commit) -> None:
-        """Take up the next commit."""
+        """Add the next commit."""
         to = commit.metadata.get("to_commit", "")
         if is_forward(commit) and to in self._standing:
             kept = list(self._standing)
@@ -125,16 +126,16 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Before:
-    """What was on `main` before a commit.
+    """The state of `main` before a commit.
 
     Attributes:
         commit: The first parent.
         champion: Content of ``champion.json``; None where there was none.
         policy: Content of ``gate/policy.yaml``; None before the set-up.
         enforced: Whether the enforcer was there.
-        lineage: The commits that `main` stood on, without what was dropped.
+        lineage: The history of `main` then, without dropped commits.
         head: The commit that `main` is at now.
-        signed: Whether a change before it bears a statement.
+        signed: Whether an earlier change carries a signed statement.
         by_identity: Whether the enforcer counted evaluations by the identity of the holdout.
     """
 
@@ -164,17 +165,17 @@ class Subject:
 
     @property
     def meta(self) -> Mapping[str, str]:
-        """The commit's metadata."""
+        """Return the commit's metadata."""
         return self.commit.metadata
 
     @property
     def kind(self) -> Kind | None:
-        """What kind of change it says it is; None where that is not a lawful one."""
+        """Return the kind of change from the metadata; None where it is not an allowed one."""
         return kind_of(self.commit)
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """What differs from the first parent, ascending by path."""
+        """Return the differences from the first parent, ascending by path."""
         return tuple(self.lake.diff(self.before.commit, self.commit.id))
 
     @cached_property
@@ -208,7 +209,7 @@ class Subject:
 
 
 class PromotionSubject(Subject):
-    """A promotion under audit; what it holds is read when it is first asked for."""
+    """A promotion under audit; its objects are read on first access."""
 
     @property
     def champion_data(self) -> bytes:
@@ -217,12 +218,12 @@ class PromotionSubject(Subject):
 
     @cached_property
     def champion(self) -> Champion:
-        """Its ``champion.json``."""
+        """Return its ``champion.json``."""
         return champion_of(self.champion_data, self.commit.id)
 
     @cached_property
     def replaced(self) -> Champion | None:
-        """The champion that it replaced."""
+        """Return the champion that it replaced."""
         data = self.before.champion
         return champion_of(data, self.before.commit) if data is not None else None
 
@@ -233,7 +234,7 @@ class PromotionSubject(Subject):
 
     @cached_property
     def decision(self) -> Decision:
-        """Its decision."""
+        """Return its decision."""
         return Decision.from_json(parse_json(self.decision_data, names.DECISION))
 
     @property
@@ -243,7 +244,7 @@ class PromotionSubject(Subject):
 
     @cached_property
     def paired(self) -> Paired:
-        """The paired losses that its verdict is computed from."""
+        """Return the paired losses from which its verdict was computed."""
         return Paired.from_json(parse_json(self.paired_data, names.PAIRED))
 
     @property
@@ -253,12 +254,12 @@ class PromotionSubject(Subject):
 
     @cached_property
     def outputs(self) -> dict[str, ObjectStat]:
-        """Every object that a promotion replaces, by path."""
+        """Return every object that a promotion replaces, by path."""
         return {s.path: s for p in names.OUTPUTS for s in self.lake.list(self.commit.id, p)}
 
     @cached_property
     def evidence(self) -> Commit:
-        """Its evidence commit; it may be gone where branches were removed and objects collected."""
+        """Return its evidence commit; it may be gone after a sweep and garbage collection."""
         try:
             return self.lake.commit_of(self.champion.evidence_commit)
         except NotFound as error:
@@ -267,12 +268,12 @@ class PromotionSubject(Subject):
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that is asked of a commit.
+    """One check of a commit.
 
     Attributes:
-        invariant: What it proves.
-        todo: What to do where it does not hold.
-        find: Yields what is wrong with a commit.
+        invariant: The invariant that it proves.
+        todo: The next command or correction if it does not hold.
+        find: Yields a sentence for each deviation.
     """
 
     invariant: str
@@ -285,7 +286,7 @@ _OUTSIDE = (LakeUnavailable, LakeDenied, TrackerUnavailable)
 
 
 def ask(check: Check, subject: PromotionSubject) -> Iterator[AuditFinding]:
-    """Yield what a check finds; what cannot be read is a finding too."""
+    """Yield the findings of a check; an unreadable object is a finding too."""
 
     def finding(what: str, *, proved: bool = True) -> AuditFinding:
         return AuditFinding(subject.commit.id, check.invariant, what, check.todo, proved)

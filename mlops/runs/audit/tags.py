@@ -1,7 +1,8 @@
-"""What is asked of every tag that looks like a record: that what it names is what it says.
+"""Checks of every record tag: the commit that it names is the event that its name claims.
 
-Tags cost nothing to make, and each of these is believed by somebody: a number that is taken stops the
-sequence, a look that nobody took raises the bar for the next, a run that nobody dropped cannot come back.
+Anybody with the key can create a tag, and the protocol relies on these: a taken number stops the sequence, a
+false decision tag lowers the error level of the next evaluation, a false revocation bars a run from
+promotion.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SQUATTED = "find out who made the tag; only the server's administrator can delet
 def squatted_numbers(
     lake: Lake, tags: Mapping[str, str], known: Mapping[str, Commit], rollbacks: Mapping[int, Rollback]
 ) -> Iterator[AuditFinding]:
-    """Yield the numbers that were taken by a tag of something else.
+    """Yield event tags whose number is taken by a commit that is not that event.
 
     Args:
         lake: The repository.
@@ -46,31 +47,31 @@ def squatted_numbers(
         record = rollback.record
         if record is not None and not _made(lake, lake.commit_of(rollback.tagged), record, known, rollbacks):
             tag = names.rollback_tag(number)
-            what = f"{tag} names a commit by which main was not rolled back"
+            what = f"{tag} names a commit that did not roll back main"
             yield AuditFinding(rollback.tagged, "I12", what, SQUATTED)
 
 
 def settling_findings(
     tags: Mapping[str, str], rollbacks: Mapping[int, Rollback], champion: int, head: str
 ) -> Iterator[AuditFinding]:
-    """Yield the rollbacks that stop every merge, and the tags that say of nothing that it is over.
+    """Yield rollbacks that block every merge, and completion tags without a completed rollback.
 
     Args:
         tags: Tag name to commit id.
         rollbacks: Number to rollback on record.
-        champion: Number of the promotion that `main` stands on; 0 without one.
+        champion: Number of the promotion that `main` is based on; 0 without one.
         head: Where `main` is.
     """
     for number, rollback in rollbacks.items():
         reset = rollback.record is not None and not rollback.record.forward
         if reset and number > champion and head != rollback.tagged and names.settled_tag(number) not in tags:
-            what = f"rollback {number} is not settled yet, which stops every merge"
+            what = f"rollback {number} is not completed yet, which stops every merge"
             yield AuditFinding(rollback.tagged, "I13", what, RECONCILE)
     for tag, at in tags.items():
         number = names.settled_number(tag)
         if number is not None and (number not in rollbacks or rollbacks[number].tagged != at):
             yield AuditFinding(
-                at, "I12", f"{tag} says that a rollback is over which is not on record", SQUATTED
+                at, "I12", f"{tag} says that a rollback is completed which is not on record", SQUATTED
             )
 
 
@@ -81,7 +82,7 @@ def _made(
     known: Mapping[str, Commit],
     rollbacks: Mapping[int, Rollback],
 ) -> bool:
-    """Tell whether a tagged commit froze `main` for a rollback, or recorded one that a new commit made."""
+    """Return whether a tagged commit is the freeze of a rollback or the record of a forward rollback."""
     if commit.parents != (record.from_commit,):
         return False
     if not record.forward:
@@ -103,17 +104,19 @@ def _carried_out(commit: Commit, recorded: str) -> bool:
 def squatted_bars(
     lake: Lake, tags: Mapping[str, str], rollbacks: Mapping[int, Rollback]
 ) -> Iterator[AuditFinding]:
-    """Yield runs and promotions that are stopped although no rollback stopped them."""
+    """Yield revoked runs and holds on promotions that no rollback caused."""
     dropped = {run_id for rollback in rollbacks.values() for run_id in rollback.dropped_runs}
     for tag, at in tags.items():
         run_id = names.parse_revoked_tag(tag)
         if run_id and run_id not in dropped:
             record = _record(lake, at)
             if record is None or run_id not in record.dropped_runs:
-                yield AuditFinding(at, "I7", f"{tag} bars a run which no rollback dropped", SQUATTED)
+                yield AuditFinding(at, "I7", f"{tag} revokes a run that no rollback dropped", SQUATTED)
         if tag == names.HOLD_TAG and _record(lake, at) is None:
-            todo = "find out who stops promotions; `mlops resume --reason …` lets them go on"
-            yield AuditFinding(at, "I12", "promotions are on hold, which no rollback set", todo)
+            todo = "find out who holds promotions; `mlops resume --reason …` lifts the hold"
+            yield AuditFinding(
+                at, "I12", "promotions are on hold, although no rollback placed the hold", todo
+            )
 
 
 def _record(lake: Lake, at: str) -> RollbackRecord | None:
@@ -124,13 +127,13 @@ def _record(lake: Lake, at: str) -> RollbackRecord | None:
 
 
 def decision_findings(lake: Lake, tag: str, at: str, *, promoted: bool) -> Iterator[AuditFinding]:
-    """Yield what is wrong with the tag of a decision.
+    """Yield findings about the tag of a decision.
 
     Args:
         lake: The repository.
         tag: The tag.
         at: The commit that it names.
-        promoted: Whether a promotion on `main` rests on that commit; then what it holds is proved there.
+        promoted: Whether a promotion on `main` is based on that commit; then its content is checked there.
     """
     try:
         commit = lake.commit_of(at)
@@ -142,7 +145,7 @@ def decision_findings(lake: Lake, tag: str, at: str, *, promoted: bool) -> Itera
 
 
 def _decides(lake: Lake, commit: Commit, tag: str) -> bool:
-    """Tell whether a commit is the decision of a run at the look that its tag names."""
+    """Return whether a commit is the decision of a run with the evaluation number of its tag."""
     try:
         run = run_of(commit)
         decision = Decision.from_json(read_json(lake, commit.id, names.DECISION))
@@ -156,9 +159,9 @@ def _decides(lake: Lake, commit: Commit, tag: str) -> bool:
 def validation_findings(
     lake: Lake, history: Sequence[Commit], tags: Mapping[str, str]
 ) -> Iterator[AuditFinding]:
-    """Yield the ingests whose evidence is kept by no tag, and the tags that keep another commit.
+    """Yield ingests whose evidence no tag keeps, and tags that keep another commit.
 
-    Evidence that is gone is told where the ingest itself is asked.
+    Missing evidence is reported by the check of the ingest itself.
     """
     owed = {tag for tag, _ in untagged(lake, history[-1].id, tags)}
     for commit in history:
@@ -169,11 +172,11 @@ def validation_findings(
             yield AuditFinding(commit.id, "I14", what, todo, proved=tag in owed)
     for tag, at in tags.items():
         if tag.startswith(names.VALIDATED_TAGS) and tag != names.validated_tag(at):
-            yield AuditFinding(at, "I14", f"{tag} names another commit than its name says", SQUATTED)
+            yield AuditFinding(at, "I14", f"{tag} names a commit that does not match its name", SQUATTED)
 
 
 def restored_findings(lake: Lake, tags: Mapping[str, str]) -> Iterator[AuditFinding]:
-    """Yield the requests to bring old outputs back that no run made."""
+    """Yield requests to restore old outputs that belong to no run."""
     for tag, at in tags.items():
         run_id = _restored(tag)
         if not run_id:
@@ -187,7 +190,7 @@ def restored_findings(lake: Lake, tags: Mapping[str, str]) -> Iterator[AuditFind
         except MlopsError:
             made = False
         if not made:
-            what = f"{tag} names no run that brings old outputs back"
+            what = f"{tag} names no run that restores old outputs"
             yield AuditFinding(at, "I7", what, SQUATTED)
 
 

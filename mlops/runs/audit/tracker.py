@@ -1,4 +1,4 @@
-"""Links between `main` and the tracker, in both directions, and what the tracker has seen of `main`."""
+"""Checks of the links between `main` and the tracker, in both directions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from mlops.runs.records import Kind
 from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri
 
 RECONCILE = "run `mlops reconcile`"
-RESTORE = "find out who moved main; tags and the tracker say what it held"
+RESTORE = "find out who moved main; tags and the tracker record its commits"
 
 
 @runtime_checkable
 class Witness(Protocol):
-    """What the tracker has seen; both raise `TrackerUnavailable`."""
+    """Read access to the tracker's runs and versions; both methods raise `TrackerUnavailable`."""
 
     def seen_runs(self) -> Mapping[str, Mapping[str, str]]:
         """Return run id to tags, for every run of the pipeline."""
@@ -36,16 +36,16 @@ def tracker_findings(
     explained: Collection[str],
     witness: Witness | None,
 ) -> Iterator[AuditFinding]:
-    """Yield what `main` and the tracker do not say alike.
+    """Yield contradictions between `main` and the tracker.
 
     Args:
-        ports: The outside.
-        standing: The commits that `main` stands on, oldest first.
-        explained: The commits of its whole history, and those that a rollback on record dropped.
-        witness: What the tracker has seen.
+        ports: Dependencies.
+        standing: The lineage of `main`, oldest first.
+        explained: The commits of its whole history and those that recorded rollbacks dropped.
+        witness: Reads the tracker.
     """
     if witness is None:
-        yield AuditFinding("", "I15", "links with the tracker were not looked at", "", proved=False)
+        yield AuditFinding("", "I15", "links with the tracker were not checked", "", proved=False)
         return
     model = ports.lake.repository
     try:
@@ -57,7 +57,7 @@ def tracker_findings(
         yield AuditFinding("", "I15", f"the tracker's store is damaged: {error}", error.todo)
         return
     except TrackerUnavailable as error:
-        yield AuditFinding("", "I15", f"the tracker cannot be asked: {error}", error.todo, proved=False)
+        yield AuditFinding("", "I15", f"the tracker cannot be reached: {error}", error.todo, proved=False)
         return
     by_uri: dict[str, Version] = {}
     for version in versions:  # two who register at once both go by the lower number
@@ -70,18 +70,18 @@ def tracker_findings(
     yield from _dangling(model, versions, runs, explained)
     yield from _extra(model, versions, explained)
     for other in sorted(aliases.keys() - {CHAMPION_ALIAS}):
-        what = f"the alias {other} stands at version {aliases[other]}; nothing keeps it in line with main"
+        what = f"the alias {other} names version {aliases[other]}; nothing keeps it in sync with main"
         yield AuditFinding("", "I11", what, RECONCILE)
     current = by_uri.get(model_uri(model, promotions[-1].id)) if promotions else None
     if alias != (current.version if current else None):
-        stands = f"at version {alias}" if alias else "nowhere"
-        yield AuditFinding("", "I11", f"the alias {CHAMPION_ALIAS} stands {stands}", RECONCILE)
+        named = f"version {alias}" if alias else "no version"
+        yield AuditFinding("", "I11", f"the alias {CHAMPION_ALIAS} names {named}", RECONCILE)
 
 
 def _linked(
     commit: Commit, uri: str, by_uri: Mapping[str, Version], runs: Mapping[str, Mapping[str, str]]
 ) -> Iterator[AuditFinding]:
-    """Yield what is missing on the way from a promotion to the tracker."""
+    """Yield links from a promotion to the tracker that are missing."""
     number, run_id = commit.metadata.get("number", ""), commit.metadata.get("run_id", "")
     if uri not in by_uri:
         yield AuditFinding(commit.id, "I15", f"promotion {number} has no registered version", RECONCILE)
@@ -96,7 +96,7 @@ def _linked(
 def _held(
     ports: Ports, commit: Commit, version: Version | None, held: Mapping[str, TrackedRun]
 ) -> Iterator[AuditFinding]:
-    """Yield what the tracker holds otherwise than the lake, of a promotion's run and registered version."""
+    """Yield differences between lake and tracker in a promotion's run and registered version."""
     number, run_id = commit.metadata.get("number", ""), commit.metadata.get("run_id", "")
     wanted, run = expected(ports.lake, commit), held.get(run_id)
     if wanted is None:
@@ -113,17 +113,17 @@ def _held(
 
 
 def is_explained(version: Version, model: str, known: Collection[str]) -> bool:
-    """Tell whether a registered version names the model of a commit that is or was lawfully on `main`."""
+    """Return whether a registered version names the model of a promotion that is or was on `main`."""
     prefix, suffix = model_uri(model, "\0").split("\0")
     commit = version.uri.removeprefix(prefix).removesuffix(suffix)
     return version.uri == model_uri(model, commit) and commit in known
 
 
 def _extra(model: str, versions: Sequence[Version], known: Collection[str]) -> Iterator[AuditFinding]:
-    """Yield versions that no promotion explains, and copies that are fetched from elsewhere."""
+    """Yield versions without a promotion, and copies whose source is elsewhere."""
     for version in versions:
         if version.stored_at is not None and not is_explained(version, model, known):
-            what = f"version {version.version} of {model} names {version.uri!r:.120}, which no promotion is"
+            what = f"version {version.version} of {model} names {version.uri!r:.120}, not a promotion"
             yield AuditFinding("", "I15", what, RECONCILE)
         elif version.stored_at not in (None, version.uri):
             what = f"version {version.version} of {model} is fetched from {version.stored_at!r:.120}"
@@ -136,7 +136,7 @@ def _dangling(
     runs: Mapping[str, Mapping[str, str]],
     known: Collection[str],
 ) -> Iterator[AuditFinding]:
-    """Yield what the tracker has seen on `main` and `main` has no record of, the newest first."""
+    """Yield commits that the tracker has seen on `main` and that `main` has no record of, newest first."""
     prefix, suffix = model_uri(model, "\0").split("\0")
     seen = {
         version.uri.removeprefix(prefix).removesuffix(suffix): version.tags.get("mlops.number", "")
@@ -149,7 +149,7 @@ def _dangling(
     }
     lost = {commit: number for commit, number in seen.items() if commit not in known}
     for commit, number in sorted(lost.items(), key=lambda entry: (-_whole(entry[1]), entry[0])):
-        what = f"the tracker saw promotion {number or '?'} on main, which no rollback took off it"
+        what = f"the tracker saw promotion {number or '?'} on main, which no rollback dropped"
         yield AuditFinding(commit, "I12", what, RESTORE)
 
 

@@ -1,7 +1,7 @@
-"""What the gate has to compare, and whether the evidence is good enough to compare it.
+"""The comparisons that the policy asks for, and checks that the evidence supports them.
 
-Nothing here looks at who is better: evidence that is missing, contradicts itself, is not finite, leaked into
-training or rests on too few clusters is refused before any statistics are done on it.
+No model is compared here. Evidence is refused before any statistics are computed if it is missing,
+contradicts itself, is not finite, leaked into training, or has too few clusters.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _SCORED = (Contender.CANDIDATE, Contender.CHAMPION, Contender.BASELINE)
 
 @dataclass(frozen=True)
 class Comparison:
-    """One thing that the policy asks about a candidate.
+    """One comparison that the policy asks for.
 
     Attributes:
-        metric: What is measured.
-        slice: On which rows, ``all`` or ``<column>=<value>``.
-        against: Whom the candidate is compared to.
-        bound: For a gain, what it must exceed; for a guard, what its increase must stay below.
-        guard: Whether an increase is guarded, rather than a gain asked for.
+        metric: The metric.
+        slice: The rows, ``all`` or ``<column>=<value>``.
+        against: The other model, the champion or the baseline.
+        bound: The lower bound of a gain, or the upper bound of a guard's increase.
+        guard: Whether it guards against an increase, rather than asks for a gain.
     """
 
     metric: Metric
@@ -53,12 +53,12 @@ class Comparison:
 
     @property
     def name(self) -> str:
-        """The name of the comparison's interval, e.g. ``mae`` or ``mae origin=JFK``."""
+        """Return the name of the comparison's interval, e.g. ``mae`` or ``mae origin=JFK``."""
         return str(self.metric) if self.slice == ALL_ROWS else f"{self.metric} {self.slice}"
 
 
 def plan(paired: Paired, policy: Policy) -> list[Comparison]:
-    """Return what has to be compared, the deciding comparison first, guards in the order of the policy."""
+    """Return the comparisons, the deciding one first, guards in the order of the policy."""
     comparisons: list[Comparison] = []
     if paired.has_champion:
         comparisons.append(Comparison(policy.metric, ALL_ROWS, Contender.CHAMPION, policy.min_gain))
@@ -74,7 +74,7 @@ def plan(paired: Paired, policy: Policy) -> list[Comparison]:
 
 
 def refusals(paired: Paired, policy: Policy, comparisons: Sequence[Comparison]) -> list[Finding]:
-    """Return every reason why ``comparisons`` cannot be made on this evidence; none if they can."""
+    """Return every reason against making ``comparisons`` on this evidence; none if they can be made."""
     found = [
         *((Reason.MISSING_EVIDENCE, s) for s in _contradictions(paired)),
         *((Reason.MISSING_EVIDENCE, s) for s in _gaps(paired, policy, comparisons)),
@@ -86,7 +86,7 @@ def refusals(paired: Paired, policy: Policy, comparisons: Sequence[Comparison]) 
 
 
 def _contradictions(paired: Paired) -> Iterator[str]:
-    """Yield what cannot be true of any holdout."""
+    """Yield properties that no holdout can have."""
     if paired.rows <= 0:
         yield f"The holdout has {_counted(paired.rows, 'row')}."
     seen: set[tuple[Loss, str]] = set()
@@ -98,7 +98,7 @@ def _contradictions(paired: Paired) -> Iterator[str]:
 
 
 def _flaws(series: Series, paired: Paired) -> Iterator[str]:
-    """Yield what is wrong with the form of a series."""
+    """Yield defects in the form of a series."""
     clusters = len(series.clusters)
     if len(series.n) != clusters:
         yield f"counts the rows of {len(series.n)} clusters, not of {clusters}"
@@ -119,7 +119,7 @@ def _flaws(series: Series, paired: Paired) -> Iterator[str]:
 
 
 def _gaps(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) -> Iterator[str]:
-    """Yield what the comparisons need and the evidence lacks."""
+    """Yield data that the comparisons need and the evidence lacks."""
     for comparison in comparisons:
         loss, slice_ = comparison.metric.loss, comparison.slice
         series = paired.get(loss, slice_)
@@ -137,7 +137,7 @@ def _gaps(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) -> 
 
 
 def _uncovered(paired: Paired, loss: Loss, column: str) -> Iterator[str]:
-    """Yield where the recorded values of a guarded column leave rows out."""
+    """Yield guarded columns whose recorded values do not cover all rows."""
     slices = paired.slices(column)
     if not slices:
         yield f"There is no {_words(loss)} by {bounded(column, 80)}."

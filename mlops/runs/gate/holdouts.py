@@ -30,11 +30,11 @@ _BY_IDENTITY = b"holdout_id"
 
 @dataclass(frozen=True)
 class Evaluations:
-    """What is on record about a holdout.
+    """The recorded evaluations of a holdout.
 
     Attributes:
         next: Number of the next evaluation, from 1.
-        continues: Record tag of the evaluation before it, where that has another id; else empty.
+        continues: Record tag of the previous evaluation if that was counted under another id; else empty.
     """
 
     next: int
@@ -42,7 +42,7 @@ class Evaluations:
 
 
 def identity_of(rule: HoldoutRule, paired: Paired) -> str:
-    """Return the identity of the holdout that evidence is about, by the rule that selected it.
+    """Return the identity of the holdout of the evidence, by the rule that selected it.
 
     Raises:
         Corrupt: The evidence does not say when the holdout begins.
@@ -54,7 +54,7 @@ def identity_of(rule: HoldoutRule, paired: Paired) -> str:
 
 
 def _period(begins: str, period: str) -> str:
-    """Return the first day of the period that a time is in, by the calendar that the time is written in."""
+    """Return the first day of the period that contains a time, in the time's own offset."""
     try:
         day = datetime.fromisoformat(begins).date()
     except ValueError as error:
@@ -64,15 +64,15 @@ def _period(begins: str, period: str) -> str:
 
 
 def counts_by_identity(lake: Lake, ref: str) -> bool:
-    """Tell whether the enforcer at a commit counts evaluations by identity rather than by bytes."""
+    """Return whether the enforcer at a commit counts evaluations by identity rather than by bytes."""
     return _BY_IDENTITY in (read_optional(lake, ref, names.ENFORCER) or b"")
 
 
 def evaluations(ports: Ports, judge: Judge, state: MainState, paired: Paired) -> Evaluations:
-    """Return which evaluation of its holdout the next decision is.
+    """Return the number of the next evaluation of a holdout.
 
-    The numbers of runs that were forgotten stay taken. Evaluations that an older version counted by bytes
-    count as well: the next one goes on from the highest of them.
+    Numbers of forgotten runs stay taken. Evaluations that an older version counted by bytes count as well:
+    the next number follows the highest of them.
     """
     tags = dict(state.tags) | dict.fromkeys(_freed(ports, state.tags), "")
     taken = dataclasses.replace(state, tags=tags)

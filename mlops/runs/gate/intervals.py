@@ -1,4 +1,4 @@
-"""The difference of two models on the same rows, with an interval that knows the rows come in clusters.
+"""The difference of two models on the same rows, with a cluster-robust interval.
 
 Rows of one cluster (a day, a user) are not independent, so clusters are what is counted. With the sums
 ``S_c`` of a loss over the ``n_c`` rows of cluster ``c``, ``C`` clusters and ``N`` rows, the mean loss
@@ -72,7 +72,7 @@ class Difference:
 
     @property
     def finite(self) -> bool:
-        """Whether every number could be computed."""
+        """Return whether every number is finite."""
         return all(map(math.isfinite, (self.left, self.right, self.std_error, self.lower, self.upper)))
 
 
@@ -82,9 +82,9 @@ def difference(series: Series, metric: Metric, left: Contender, right: Contender
     Args:
         series: Sums of the metric's loss, in any order; at least two clusters, every ``n`` positive, absolute
             and squared sums not negative.
-        metric: What is compared.
-        left: Whose metric it is subtracted from.
-        right: Whose metric is subtracted.
+        metric: The metric to compare.
+        left: The contender whose metric it is subtracted from.
+        right: The contender whose metric is subtracted.
         level: Two-sided error level of the interval.
     """
     order = sorted(range(len(series.clusters)), key=series.clusters.__getitem__)
@@ -109,7 +109,7 @@ def difference(series: Series, metric: Metric, left: Contender, right: Contender
 
 
 def critical_value(freedom: int, level: float) -> float:
-    """Return the t quantile that a two-sided interval at ``level`` reaches out to."""
+    """Return the t quantile of a two-sided interval at ``level``."""
     from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
 
     # The lower tail keeps its digits where 1 - level / 2 would lose them.

@@ -1,13 +1,13 @@
-"""The gate: whether a candidate is promoted, as a function of the paired losses and the policy alone.
+"""The verdict on a candidate, as a function of the paired losses and the policy alone.
 
-The same evidence, policy and look give the same verdict, so anybody can derive it again. Comparisons come in
-one order: the deciding metric against the champion; against the baseline, if the policy asks for that or
-there is no champion; then the guards as the policy lists them, values of a guarded column ascending. What
-makes evidence unfit is in `mlops.runs.gate.checks`, how intervals are computed in
+The same evidence, policy and evaluation number give the same verdict, so anybody can derive it again.
+Comparisons come in one order: the deciding metric against the champion; against the baseline, if the policy
+asks for that or there is no champion; then the guards as the policy lists them, values of a guarded column
+ascending. What makes evidence unfit is in `mlops.runs.gate.checks`, how intervals are computed in
 `mlops.runs.gate.intervals`.
 
-Every further look at a holdout gives chance another try. The k-th is made at the level
-``alpha / (k (k + 1))``, and these add up to ``alpha`` however many looks there will be.
+Every further evaluation on a holdout gives chance another try. The k-th is made at the level
+``alpha / (k (k + 1))``, and these levels add up to at most ``alpha`` for any number of evaluations.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_LOOK = 10**9
 
 
 def decide(paired: Paired, policy: Policy, *, look: int, what_if: bool = False) -> Verdict:
-    """Return the verdict on a candidate; whatever `Paired.from_json` accepts gets one.
+    """Return the verdict on a candidate; anything that `Paired.from_json` accepts gets one.
 
     A candidate is promoted if its gain over the champion exceeds ``min_gain`` and the gain's interval lies
     above zero; if its gain over the baseline does so too, with zero for ``min_gain``; and if the interval of
@@ -32,10 +32,10 @@ def decide(paired: Paired, policy: Policy, *, look: int, what_if: bool = False) 
     is refused itself is not compared, and leaves no intervals.
 
     Args:
-        paired: What was measured.
-        policy: What is asked for.
-        look: Which decision on this holdout it is, from 1 to `MAX_LOOK`.
-        what_if: Whether another policy than the one in force is asked; such a verdict promotes nothing.
+        paired: The measured losses.
+        policy: The policy.
+        look: Number of the evaluation on this holdout, from 1 to `MAX_LOOK`.
+        what_if: Whether the policy is not the one in force; such a verdict promotes nothing.
 
     Raises:
         ProtocolMisuse: ``look`` or the policy's ``alpha`` is out of range.
@@ -57,15 +57,15 @@ def decide(paired: Paired, policy: Policy, *, look: int, what_if: bool = False) 
 
 
 def level_of(alpha: float, look: int) -> float:
-    """Return the share of the error level ``alpha`` that the ``look``-th look may spend.
+    """Return the share of the error level ``alpha`` that the ``look``-th evaluation may spend.
 
     Raises:
         ProtocolMisuse: ``look`` is not between 1 and `MAX_LOOK`, or ``alpha`` not in (0, 0.5].
     """
     if not 0 < alpha <= 0.5:
-        raise ProtocolMisuse(f"an error level lies above 0 and at most at 0.5, not at {alpha}")
+        raise ProtocolMisuse(f"an error level is above 0 and at most 0.5, not {alpha}")
     if not 1 <= look <= MAX_LOOK:
-        raise ProtocolMisuse(f"looks at a holdout are counted from 1, not {look}")
+        raise ProtocolMisuse(f"evaluations on a holdout are counted from 1, not {look}")
     return alpha / (look * (look + 1))
 
 
@@ -99,7 +99,7 @@ def _compare(paired: Paired, comparison: Comparison, level: float) -> Interval |
 
 
 def _against(comparison: Comparison, interval: Interval | None) -> list[Finding]:
-    """Return what one comparison has against the candidate."""
+    """Return the reasons of one comparison to refuse the candidate."""
     if interval is None:
         return [Finding(Reason.NOT_FINITE, text.not_computable(comparison))]
     if interval.holds:
@@ -119,9 +119,11 @@ def _against(comparison: Comparison, interval: Interval | None) -> list[Finding]
 
 
 def _in_favour(results: list[tuple[Comparison, Interval | None]], look: int) -> list[Finding]:
-    """Return what speaks for a candidate that nothing speaks against."""
+    """Return the reasons to promote a candidate that no comparison refuses."""
     guards = sum(comparison.guard for comparison, _ in results)
-    remark = f", at look {look} at this holdout" + (f"; {guards} of {guards} guards hold" if guards else "")
+    remark = f", in evaluation {look} on this holdout" + (
+        f"; {guards} of {guards} guards hold" if guards else ""
+    )
     findings: list[Finding] = []
     for comparison, interval in results:
         if interval and not comparison.guard:

@@ -1,4 +1,4 @@
-"""A verdict in words: one sentence for each reason, with the numbers it rests on and without units."""
+"""The verdict in words: one sentence for each reason, with its numbers, without units."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TITLES = {Metric.MAE: "MAE", Metric.RMSE: "RMSE", Metric.BIAS: "Absolute bias"}
 
 
 def gain(comparison: Comparison, interval: Interval) -> str:
-    """Return a gain and its interval, a sentence without its full stop."""
+    """Return a gain and its interval as a sentence without its full stop."""
     return (
         f"{_measured(comparison, interval)}: gain {_number(interval.difference, interval)}, "
         f"{_percent(interval.level)} interval {_number(interval.lower, interval)} "
@@ -21,29 +21,29 @@ def gain(comparison: Comparison, interval: Interval) -> str:
 
 
 def no_gain(comparison: Comparison, interval: Interval) -> str:
-    """Return why a tie or a loss is refused."""
+    """Return the reason for refusing a tie or a loss."""
     return (
         f"{gain(comparison, interval)}; it must be better than the {interval.against}, a tie is not enough."
     )
 
 
 def gain_too_small(comparison: Comparison, interval: Interval) -> str:
-    """Return why a gain is refused that is not worth it."""
+    """Return the reason for refusing a gain below the least gain."""
     return f"{gain(comparison, interval)}; the gain must be above {interval.bound:g}."
 
 
 def not_significant(comparison: Comparison, interval: Interval) -> str:
-    """Return why a gain is refused that may be chance."""
+    """Return the reason for refusing a gain that may be chance."""
     return f"{gain(comparison, interval)}; the interval does not lie above zero, so the gain may be chance."
 
 
 def beats(comparison: Comparison, interval: Interval, remark: str) -> str:
-    """Return that a gain is enough."""
+    """Return the sentence for a sufficient gain."""
     return f"{gain(comparison, interval)}{remark}."
 
 
 def guard_failed(comparison: Comparison, interval: Interval) -> str:
-    """Return why an increase cannot be accepted."""
+    """Return the reason for refusing an increase."""
     increase, upper = _number(interval.difference, interval), _number(interval.upper, interval)
     return (
         f"{_measured(comparison, interval)}: increase {increase}, {_percent(interval.level)} interval up to "
@@ -52,7 +52,7 @@ def guard_failed(comparison: Comparison, interval: Interval) -> str:
 
 
 def not_computable(comparison: Comparison) -> str:
-    """Return that numbers left the range of floating point."""
+    """Return the reason for refusing numbers outside the range of floating point."""
     return (
         f"The interval of the {bounded(comparison.name, 80)} cannot be computed: its numbers are too large."
     )
@@ -79,6 +79,6 @@ def _number(value: float, interval: Interval) -> str:
 
 
 def _percent(level: float) -> str:
-    """Return the confidence that an error level leaves, with enough decimals not to read 100 %."""
+    """Return the confidence of an error level, with enough decimals not to read 100 %."""
     decimals = min(12, max(1, 1 - math.floor(math.log10(100 * level))))
     return f"{100 - 100 * level:.{decimals}f}".rstrip("0").rstrip(".") + " %"

@@ -1,4 +1,4 @@
-"""Merging into `main`, signed: on exactly the head that everything was checked against."""
+"""Signed merges into `main`, on exactly the head that everything was checked against."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ FROZEN_MARK = "frozen:"
 
 
 def merge_into_main(ports: Ports, state: MainState, proposal: Proposal) -> str:
-    """Sign a change and merge it into `main` if its head is still that of ``state``; return the merge's id.
+    """Sign a change and merge it if `main` is still at ``state.head``; return the merge commit's id.
 
-    Every change of `main` is made here. Its statement is in the merge's own metadata, so that change and
-    statement land together or not at all.
+    Every change of `main` is made here. Its signed statement is in the metadata of the merge commit, so
+    that either both are on `main` or neither.
 
-    The enforcer runs against the head that the server read at the start of an attempt, but sees tags as they
-    are: while another merge lands it may object to that one's number or hold before the server notices that
-    `main` has moved. Such an objection says no more than that, and the caller checks again. So it is where
-    the server finds that there is nothing to merge, because `main` holds that content by now.
+    The enforcer runs against the head that the server read when the merge began, but sees tags as they are
+    now. During a concurrent merge it may therefore object to that merge's number or hold before the server
+    notices that `main` has moved. So after an objection `main` is read again: if it has moved, `MainMoved`
+    is raised and the caller checks again. The same holds if the server finds nothing to merge because `main`
+    has that content by now.
 
     Raises:
-        Frozen: A rollback has put `main` where it is and is not settled yet.
+        Frozen: A rollback has moved `main` and is not completed yet.
         MainMoved: `main` is at another commit.
         Unlawful: The enforcer refused, and `main` has not moved.
         LakeError: The server refused, and `main` has not moved.

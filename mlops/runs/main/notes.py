@@ -1,4 +1,4 @@
-"""Notes: what somebody decided and main does not show: a signed commit that a tag of its own names."""
+"""Notes: signed commits, each named by a tag, that record decisions which change nothing on `main`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from mlops.runs.record.notes import note_metadata
 def keep_note(
     ports: Ports, state: MainState, tag: str, at: str, message: str, metadata: Mapping[str, str]
 ) -> bool:
-    """Make sure that a tag names a commit with this message and metadata; return whether it was made now.
+    """Create a note and its tag if the tag does not exist; return whether it was created now.
 
-    The commit follows the commit ``at`` and changes nothing. A note that is there already stays as it is.
+    The commit's parent is ``at`` and it changes nothing. An existing note stays as it is.
     """
     lake, message = ports.lake, message[:500]
     if tag in lake.tags(tag):

@@ -1,4 +1,4 @@
-"""Changing what judges: the one way in which ``gate/`` and the enforcer on `main` change, with a reason."""
+"""Changes of the gate configuration: the one way to change ``gate/`` and the enforcer on `main`."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mlops.runs.records import Kind, lawful
 def apply_policy(
     ports: Ports, files: Mapping[str, bytes], reason: str, *, rounds: int = 20
 ) -> tuple[str, tuple[str, ...]]:
-    """Put files below ``gate/`` and ``_lakefs_actions/`` on `main` as one commit of kind `policy`.
+    """Commit files below ``gate/`` and ``_lakefs_actions/`` to `main` as one commit of kind `policy`.
 
     Args:
-        ports: The outside.
-        files: Path to content; files that are on `main` with this content already are left out.
-        reason: Why, kept in the commit; not empty.
+        ports: Dependencies.
+        files: Path to content; files that `main` holds with this content already are left out.
+        reason: The reason, kept in the commit; not empty.
         rounds: How often a moved `main` is tried again.
 
     Returns:
         The commit of `main`, and the paths that changed; no commit and no paths where nothing differs.
 
     Raises:
-        InputError: A path is not one that judges, or there is no reason.
+        InputError: A path is not part of the gate configuration, or there is no reason.
         Frozen: A rollback is under way.
         MainMoved: `main` moved in every round.
     """

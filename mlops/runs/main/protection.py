@@ -1,4 +1,4 @@
-"""Protection of `main`, and what is staged there: nobody writes to `main` but by a merge."""
+"""Branch protection of `main`: it changes by merges only."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _RULE_ROUNDS = 20
 
 
 def protect_main(lake: Lake) -> bool:
-    """Make sure that `main` is protected; return whether it had to be.
+    """Protect `main` if it is not protected; return whether that was necessary.
 
     Raises:
-        Conflict: Others keep changing the rules.
+        Conflict: Other clients keep changing the rules.
     """
     for _ in range(_RULE_ROUNDS):
         rules = lake.protection()
@@ -37,12 +37,12 @@ _MARKER = re.compile(r"(?P<tag>rolledback-[0-9]{6,9})-[0-9a-z]{1,32}")
 
 
 def is_marker(pattern: str) -> bool:
-    """Tell whether a pattern protects no branch, but says which rollback has protected `main` last."""
+    """Return whether a pattern is a marker, which matches no branch and names the last rollback."""
     return _MARKER.fullmatch(pattern) is not None
 
 
 def is_marked(rules: Protection, number: int) -> bool:
-    """Tell whether rollback ``number`` was the last that protected `main`."""
+    """Return whether rollback ``number`` was the last one that protected `main`."""
     matches = filter(None, map(_MARKER.fullmatch, rules.patterns))
     return any(match["tag"] == names.rollback_tag(number) for match in matches)
 
@@ -56,8 +56,8 @@ def protect_marked(lake: Lake, rules: Protection, number: int, nonce: str) -> No
 def lift(lake: Lake, rules: Protection, number: int, nonce: str) -> bool:
     """Lift the protection of `main`, unless the rules have changed since; return whether it was done.
 
-    A marker is left here as well, of rollback 0 where it is for none: what replaces empty rules on lakeFS
-    replaces whatever rules there are by then.
+    A marker is left here as well, of rollback 0 outside a rollback: lakeFS accepts a replacement of empty
+    rules without comparing versions, so the rules must never be empty.
     """
     with suppress(Conflict):
         lake.protect([*_others(rules), f"{names.rollback_tag(number)}-{nonce}"], rules.version)

@@ -1,4 +1,4 @@
-"""Record tags: what an event, an ingest, a rollback and a hold leave behind, written once and kept."""
+"""Record tags: permanent tags for events, ingests, rollbacks and holds."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mlops.runs.records import Kind, RollbackRecord
 
 
 def ensure_tag(lake: Lake, tag: str, commit: str, *, anywhere: bool = False) -> bool:
-    """Make sure a tag exists at a commit (or, with ``anywhere``, at all); return whether it was created.
+    """Create a tag at a commit if it does not exist; return whether it was created.
 
     Raises:
-        Conflict: It exists at another commit.
+        Conflict: It exists at another commit, and ``anywhere`` is not set.
     """
     try:
         lake.create_tag(tag, commit)
@@ -28,9 +28,9 @@ def ensure_tag(lake: Lake, tag: str, commit: str, *, anywhere: bool = False) -> 
 
 
 def tag_events(lake: Lake, head: str, tags: Mapping[str, str]) -> list[str]:
-    """Tag the events and ingests in the history of ``head`` that are not tagged yet; return a line for each.
+    """Tag the untagged events and ingests in the history of ``head``; return a line for each.
 
-    The oldest comes first, so that whoever finds one tagged knows that those of its sort before it are.
+    The oldest is tagged first, so that if one is tagged, all earlier ones of its kind are.
     """
     return [
         f"tagged {commit[:12]} as {tag}"
@@ -40,7 +40,7 @@ def tag_events(lake: Lake, head: str, tags: Mapping[str, str]) -> list[str]:
 
 
 def untagged(lake: Lake, head: str, tags: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the record tags that the history of ``head`` lacks, with the commits to name, oldest first."""
+    """Return the missing record tags for the history of ``head``, with their commits, oldest first."""
     missing: list[tuple[str, str]] = []
     sought = {_event_tag, validation_tag}
     for commit in lake.log(head):
@@ -63,7 +63,7 @@ def _event_tag(commit: Commit) -> tuple[str, str] | None:
 
 
 def validation_tag(commit: Commit) -> tuple[str, str] | None:
-    """Return the tag that an ingest's evidence is kept by: else it is gone once its branch is."""
+    """Return the tag that keeps the evidence of an ingest after its branch is removed."""
     evidence = commit.metadata.get("evidence_commit", "")
     if kind_of(commit) is not Kind.INGEST or not names.is_commit_id(evidence):
         return None
@@ -71,7 +71,7 @@ def validation_tag(commit: Commit) -> tuple[str, str] | None:
 
 
 def is_gone(lake: Lake, commit: str) -> bool:
-    """Tell whether a commit was collected: older versions of this program kept no evidence of ingests."""
+    """Return whether a commit was collected as garbage: older versions kept no evidence of ingests."""
     try:
         lake.commit_of(commit)
     except NotFound:
@@ -80,7 +80,7 @@ def is_gone(lake: Lake, commit: str) -> bool:
 
 
 def tag_dropped(lake: Lake, at: str, record: RollbackRecord) -> None:
-    """Bar what a rollback drops from coming back, and stop promotions; the tags name the commit ``at``."""
+    """Revoke the runs that a rollback drops, and hold promotions; the tags name the commit ``at``."""
     for run_id in record.dropped_runs:
         ensure_tag(lake, names.revoked_tag(run_id), at, anywhere=True)
     ensure_tag(lake, names.HOLD_TAG, at, anywhere=True)

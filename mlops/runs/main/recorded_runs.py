@@ -1,7 +1,7 @@
-"""Runs as the record has them: from `main` and the record tags alone.
+"""Runs on record: read from `main` and the record tags alone.
 
-A branch may be removed as soon as its run is over, so it must not be asked whether there was such a run. What
-stays is the promotion on `main` and the tag of every decision, which keeps the commit with the evidence.
+The branch of a finished run may be removed, so branches cannot show if there was such a run. The promotion
+on `main` and the tag of every decision stay; the tag keeps the commit with the evidence.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from mlops.runs.ports import Commit, Lake
 
 @dataclass(frozen=True)
 class Recorded:
-    """What the record tells of runs; it is read when it is first asked for.
+    """The runs on record, read on first access.
 
     Attributes:
         lake: The repository.
@@ -28,16 +28,16 @@ class Recorded:
     state: MainState
 
     def evidence(self, run_id: str) -> Commit | None:
-        """Return the commit of the decision that counts for a run, or None where none is on record.
+        """Return the commit of the decision in force for a run, or None where none is on record.
 
-        It is the one by which `main` took the run's outputs, where it did; else the newest.
+        For a promoted run it is the decision of the promotion, else the newest one.
         """
         evidence = self._promoted.get(run_id)
         return self.lake.commit_of(evidence) if evidence is not None else self._decided.get(run_id)
 
     @cached_property
     def _promoted(self) -> Mapping[str, str]:
-        """Run to evidence commit, for the promotions that `main` stands on."""
+        """Return run to evidence commit, for the promotions that `main` is based on."""
         return {
             commit.metadata["run_id"]: commit.metadata["evidence_commit"]
             for commit in promotions(self.lake, self.state.head)
@@ -45,7 +45,7 @@ class Recorded:
 
     @cached_property
     def _decided(self) -> Mapping[str, Commit]:
-        """Run to its newest decision, for the runs that no promotion on `main` tells of."""
+        """Return run to its newest decision, for runs without a promotion on `main`."""
         tags = {commit: look for tag, commit in self.state.tags.items() if (look := _look(tag))}
         known = set(self._promoted.values())
         newest: dict[str, Commit] = {}

@@ -1,4 +1,4 @@
-"""Setting a repository up: what judges is on `main` from the first commit on, and proved to be alive."""
+"""Set-up of a repository: the gate configuration is on `main` from the first commit on, and is active."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from mlops.runs.records import Kind
 
 
 def set_up(ports: Ports, files: Mapping[str, bytes]) -> bool:
-    """Put the gate and the enforcer on an empty `main`, prove the enforcer alive, protect `main`.
+    """Commit the gate configuration to an empty `main`, prove that the enforcer is active, protect `main`.
 
     Args:
-        ports: The outside.
+        ports: Dependencies.
         files: Path (below ``gate/`` or ``_lakefs_actions/``) to content.
 
     Returns:
-        Whether anything had to be done; a repository that is set up already is only proved and protected.
+        Whether anything was committed. In an existing repository only the proof and the protection are
+        repeated.
 
     Raises:
-        ConfigError: The server does not run actions, so that nothing would be enforced.
+        ConfigError: The server does not run actions, so nothing would be enforced.
     """
     done = False
     if not is_set_up(ports.lake):
@@ -36,7 +37,7 @@ def set_up(ports: Ports, files: Mapping[str, bytes]) -> bool:
 
 
 def is_set_up(lake: Lake) -> bool:
-    """Tell whether the enforcer is on `main`."""
+    """Return whether the enforcer is on `main`."""
     try:
         lake.stat(lake.head(names.MAIN), names.ENFORCER)
     except NotFound:
@@ -61,10 +62,10 @@ def _merge_gate(ports: Ports, files: Mapping[str, bytes]) -> None:
 
 
 def prove_enforcer(ports: Ports) -> None:
-    """Return if a merge without metadata is refused by the enforcer.
+    """Prove that the enforcer is active: it must refuse a merge without metadata.
 
     Raises:
-        ConfigError: It was not refused; `main` is put back to where it was.
+        ConfigError: It was not refused; `main` is reset to the commit before.
     """
     lake, branch = ports.lake, names.setup_branch(ports.nonce())
     head = lake.head(names.MAIN)

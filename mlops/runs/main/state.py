@@ -1,4 +1,4 @@
-"""What `main` says: its head, its champion, the sequence of events, and what was rolled back."""
+"""The state of `main`: its head, its champion, the sequence of events, and the rollbacks."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class MainState:
 
     @property
     def on_hold(self) -> bool:
-        """Whether promotions are stopped."""
+        """Return whether promotions are on hold."""
         return names.HOLD_TAG in self.tags
 
     @property
     def next_number(self) -> int:
-        """The next free number in the one sequence of promotions and rollbacks.
+        """Return the next free number in the common sequence of promotions and rollbacks.
 
         The numbers on `main` itself count too: a merge may have landed before its tag was written. The
-        champion's is not enough: after a rollback that was made forward it is an old one.
+        champion's number is not enough: after a forward rollback it is an old one.
         """
         used = [n for n in map(names.event_number, self.tags) if n is not None]
         used.append(self.last_number)
@@ -57,7 +57,7 @@ class MainState:
 
     @property
     def compared_to(self) -> ComparedTo:
-        """The champion as a decision names it."""
+        """Return the champion in the form that a decision names it."""
         if self.champion is None:
             return ComparedTo(commit=self.head)
         return ComparedTo(
@@ -68,18 +68,18 @@ class MainState:
         )
 
     def is_revoked(self, run_id: str) -> bool:
-        """Tell whether a run was rolled back."""
+        """Return whether a run was rolled back."""
         return names.revoked_tag(run_id) in self.tags
 
     def is_forgotten(self, run_id: str) -> bool:
-        """Tell whether a run with the same inputs was forgotten on request."""
+        """Return whether a run with the same inputs was forgotten on request."""
         parts = names.parse_run_id(run_id)
         return parts is not None and any(
             tag.startswith(names.forgotten_tag(parts.inputs)) for tag in self.tags
         )
 
     def next_look(self, holdout_digest: str) -> int:
-        """Return which look at a holdout the next decision would be, from 1."""
+        """Return the number of the next evaluation on a holdout, from 1."""
         looks = [names.parse_decision_tag(tag) for tag in self.tags]
         return max((k.look for k in looks if k and k.holdout == holdout_digest[:12]), default=0) + 1
 
@@ -138,10 +138,10 @@ def read_main(lake: Lake) -> MainState:
 def _unsettled(
     lake: Lake, head: str, tags: Mapping[str, str], last_number: int
 ) -> tuple[str, RollbackRecord | None]:
-    """Return the freeze and the record of a rollback that has moved `main` and is not known to be over.
+    """Return freeze and record of a rollback that has moved `main` and is not completed.
 
-    It is the newest event, as nothing is merged until it is settled, and `main` is at a promotion, as that is
-    where resets lead. Where it is not, an older version of this program has let something come since.
+    It must be the newest event, since nothing is merged before it is completed, and `main` must be at a
+    promotion, the target of a reset. Otherwise an older version of this program merged something since.
     """
     number = max((n for n in map(names.event_number, tags) if n is not None), default=0)
     frozen = tags.get(names.rollback_tag(number))
@@ -160,13 +160,13 @@ def _unsettled(
 
 
 def champion_of(data: bytes, ref: str) -> Champion:
-    """Return the champion that the content of a ``champion.json`` describes."""
+    """Return the champion parsed from the content of a ``champion.json``."""
     where = f"{ref[:12]}:{names.CHAMPION}"
     return Champion.from_json(parse_json(data, where), where=where)
 
 
 def kind_of(commit: Commit) -> Kind | None:
-    """Return what kind of change of `main` a commit is; None where it is not a lawful one."""
+    """Return the kind of a commit of `main`; None where it is not an allowed kind."""
     try:
         return Kind(commit.metadata.get("kind", ""))
     except ValueError:
@@ -174,15 +174,15 @@ def kind_of(commit: Commit) -> Kind | None:
 
 
 def is_forward(commit: Commit) -> bool:
-    """Tell whether a commit of `main` is a rollback that was made forward, as a new commit."""
+    """Return whether a commit of `main` is a forward rollback."""
     return kind_of(commit) is Kind.ROLLBACK and commit.metadata.get("forward") == "true"
 
 
 def lineage(lake: Lake, ref: str) -> Iterator[Commit]:
-    """Yield what `main` at ``ref`` stands on, newest first: its history without what was dropped.
+    """Yield the lineage of ``ref``, newest first: its history without dropped commits.
 
-    The history is that of first parents. A rollback by reset leaves nothing behind in it. One that was made
-    forward does: what lies between it and the promotion that it went back to is left out here.
+    The history is that of first parents. A rollback by reset removes the dropped commits from it; a forward
+    rollback does not, so the commits between it and its target are left out here.
     """
     resumes_at = ""
     for commit in lake.log(ref):
@@ -204,7 +204,7 @@ class Event:
     Attributes:
         number: Its place in the sequence.
         tag: Name of the record tag.
-        commit: The commit that the tag names: the promotion itself, or what a rollback recorded.
+        commit: The commit that the tag names: the promotion itself, or the record of a rollback.
     """
 
     number: int
@@ -213,7 +213,7 @@ class Event:
 
 
 def event_of(commit: Commit) -> Event | None:
-    """Return what a commit of `main` is in the sequence; None for what has no place in it."""
+    """Return the event of a commit of `main`; None where it has no number in the sequence."""
     text = commit.metadata.get("number", "")
     number = int(text) if text.isdecimal() else 0
     if kind_of(commit) is Kind.PROMOTION:
@@ -224,7 +224,7 @@ def event_of(commit: Commit) -> Event | None:
 
 
 def events(lake: Lake, ref: str) -> Iterator[Event]:
-    """Yield the promotions and the rollbacks made forward in the whole history of ``ref``, newest first."""
+    """Yield promotions and forward rollbacks in the whole history of ``ref``, newest first."""
     for commit in lake.log(ref):
         event = event_of(commit)
         if event is not None:
@@ -233,10 +233,10 @@ def events(lake: Lake, ref: str) -> Iterator[Event]:
 
 @dataclass(frozen=True)
 class Since:
-    """What happened on `main` since a commit.
+    """The commits of `main` after a given commit.
 
     Attributes:
-        reached: Whether the commit is in the lineage of `main` at all; if not, it was dropped.
+        reached: Whether the commit is in the lineage of `main`; if not, it was dropped.
         commits: The commits after it, newest first; the whole lineage where it was not reached.
     """
 
@@ -245,12 +245,12 @@ class Since:
 
     @property
     def only_arrivals(self) -> bool:
-        """Whether nothing but raw data has come since."""
+        """Return whether only raw data was ingested since."""
         return self.reached and all(kind_of(c) is Kind.INGEST for c in self.commits)
 
 
 def since(lake: Lake, head: str, commit: str) -> Since:
-    """Return what lies between ``commit`` and ``head`` in the lineage of `main`."""
+    """Return the commits between ``commit`` and ``head`` in the lineage of `main`."""
     passed: list[Commit] = []
     for entry in lineage(lake, head):
         if entry.id == commit:

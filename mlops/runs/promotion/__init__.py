@@ -1,4 +1,4 @@
-"""From an attempt on a branch to a promotion on `main`: leases, steps, the decision, the merge, restores.
+"""Promotion, from an attempt on a branch to a merge into `main`: leases, steps, decision, restores.
 
 Steps import it; arrivals and rollback do not. Start with `attempts`, then `decision` and `promote`.
 """

@@ -38,7 +38,7 @@ def open_run(
     """Open a run on the head of `main`, or go on with the unfinished one that has the same inputs.
 
     Args:
-        ports: The outside.
+        ports: Dependencies.
         inputs_at: Returns the inputs of a run that reads ``raw/`` at a commit.
         again: Counts deliberate repetitions of the same inputs.
         take_over: Whether an attempt that seems alive is fenced all the same.
@@ -199,7 +199,7 @@ def _attempt(branch: str) -> int:
 
 
 def is_over(lake: Lake, state: MainState, run: Run) -> bool:
-    """Tell whether nothing is left to do: refused on record, promoted, or rolled back."""
+    """Return whether nothing is left to do: refused on record, promoted, or rolled back."""
     if not run.reached(Step.DECIDED):
         return False
     metadata = lake.commit_of(run.head).metadata
@@ -223,7 +223,7 @@ def promotion_of(lake: Lake, state: MainState, run: Run) -> Commit | None:
 
 
 def is_alive(ports: Ports, lease: Lease) -> bool:
-    """Tell whether a lease's owner lives or, where that cannot be seen, whether the lease still runs."""
+    """Return whether a lease's owner lives or, where that cannot be seen, whether the lease still runs."""
     seen = ports.processes.alive(lease.owner)
     return ports.clock.now_s() < lease.expires_at_s if seen is None else seen
 
@@ -298,7 +298,7 @@ def proven_run(ports: Ports, branch: str) -> Run | None:
 
 
 def is_newest(ports: Ports, run: Run) -> bool:
-    """Tell whether a proven attempt is the newest, and its branch at the very commit that was proved."""
+    """Return whether a proven attempt is the newest, and its branch at the very commit that was proved."""
     attempts = attempts_of(ports.lake, run.run_id)
     return attempts[-1:] == [run.branch] and ports.lake.head(run.branch) == run.head
 

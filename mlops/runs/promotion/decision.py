@@ -1,8 +1,8 @@
-"""Deciding: scores become evidence, evidence a verdict, and the verdict a record that nobody can take back.
+"""Decisions: scores become evidence, evidence a verdict, and the verdict a permanent record.
 
-The k-th look at a holdout spends its share of the error level, so a look is claimed by creating its tag,
-which only one run can do. Until the tag exists the decision does not count; a run that loses the claim
-decides again at the level of the next look.
+The k-th evaluation on a holdout spends its share of the error level, so its number is claimed by creating
+its tag, in which only one run can succeed. Until the tag exists the decision does not count; a run that
+loses the claim decides again, at the level of the next evaluation.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Decided:
     Attributes:
         run: The run; its head is the evidence commit or follows it.
         evidence_commit: The commit that holds the decision and all it was computed from.
-        decision: What was decided.
-        landed: Whether `main` has it already, by whichever attempt made it.
+        decision: The decision.
+        landed: Whether an attempt of the run is already merged into `main`.
     """
 
     run: Run
@@ -59,25 +59,25 @@ def current(ports: Ports, run: Run) -> Decided:
 
 
 def promoted_by(lake: Lake, run: Run, merge: Commit) -> Decided:
-    """Return the decision by which a commit of `main` promoted a run; not every attempt need have made it."""
+    """Return the decision of the promotion in a commit of `main`; another attempt may have made it."""
     decision = Decision.from_json(read_json(lake, merge.id, names.DECISION))
     return Decided(run, merge.metadata["evidence_commit"], decision, landed=True)
 
 
 def decide(ports: Ports, judge: Judge, run: Run, *, replace_unscorable: str = "") -> Decided:
-    """Compare a trained run with the champion on `main` now, and put the decision on record.
+    """Compare a trained run with the current champion and record the decision.
 
     Afterwards the evidence is a commit of the run's branch, tagged ``decision-<holdout>-<k>``. A decision
-    that was committed but not tagged when a process died is tagged now if its look is still free. A run that
-    is on `main` by now (an earlier attempt's merge may land late) is not compared with itself: the decision
-    that it was promoted by is returned.
+    that was committed but not tagged when a process died is tagged now if its number is still free. A run
+    that is on `main` by now (an earlier attempt may be merged late) is not compared with itself: the
+    decision of its promotion is returned.
 
     Args:
-        ports: The outside.
-        judge: Scores.
+        ports: Dependencies.
+        judge: Scores the models.
         run: The run, trained at least.
-        replace_unscorable: Why a champion that cannot be scored may be replaced by whoever beats the
-            baseline; without a reason such a champion bars every candidate.
+        replace_unscorable: Reason for replacing a champion that cannot be scored by a candidate that beats
+            the baseline; without a reason such a champion blocks every candidate.
     """
     for _ in range(_CLAIM_ROUNDS):
         state = read_main(ports.lake)
@@ -90,11 +90,11 @@ def decide(ports: Ports, judge: Judge, run: Run, *, replace_unscorable: str = ""
         if _claim(ports, decided):
             return decided
         run = decided.run
-    raise ProtocolMisuse("other runs keep claiming the looks at this holdout", where=run.branch)
+    raise ProtocolMisuse("other runs keep claiming the evaluations on this holdout", where=run.branch)
 
 
 def _committed(ports: Ports, state: MainState, run: Run, replace_unscorable: str) -> Decided | None:
-    """Return the decision at the run's head if it still stands and its look is free or its own."""
+    """Return the decision at the run's head if it is still valid and its number is free or its own."""
     if not run.reached(Step.DECIDED):
         return None
     decided = current(ports, run)
@@ -105,12 +105,12 @@ def _committed(ports: Ports, state: MainState, run: Run, replace_unscorable: str
 
 
 def is_unscorable(decision: Decision) -> bool:
-    """Tell whether a decision is a refusal for no other reason than that the champion cannot be scored."""
+    """Return whether a decision refuses for the only reason that the champion cannot be scored."""
     return [f.reason for f in decision.verdict.findings] == [Reason.CHAMPION_UNSCORABLE]
 
 
 def still_stands(ports: Ports, state: MainState, decided: Decided) -> bool:
-    """Tell whether a decision was made against the champion and by the policy that `main` has now."""
+    """Return whether a decision was made with the champion and the policy that are on `main` now."""
     policy = sha256(ports.lake.read(state.head, names.POLICY))
     return (
         decided.decision.compared_to.champion_sha256 == state.champion_sha256
@@ -119,7 +119,7 @@ def still_stands(ports: Ports, state: MainState, decided: Decided) -> bool:
 
 
 def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_unscorable: str) -> Decided:
-    """Score, decide, and commit the evidence on the run's branch."""
+    """Score, decide, and commit the evidence to the run's branch."""
     champion: tuple[str, Champion] | None = (state.head, state.champion) if state.champion else None
     evaluation = judge.evaluate(run, run.head, champion)
     if not counts_by_identity(ports.lake, state.head):
@@ -168,9 +168,9 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_un
 
 
 def _barred(state: MainState, run: Run, look: int) -> Verdict | None:
-    """Return a refusal where something else than the numbers already bars the run."""
+    """Return a refusal where the run is barred whatever its numbers are."""
     if state.is_revoked(run.run_id):
-        finding = Finding(Reason.REVOKED, f"Run {run.run_id} was rolled back and does not return by itself.")
+        finding = Finding(Reason.REVOKED, f"Run {run.run_id} was rolled back and cannot be promoted again.")
         return Verdict(Outcome.REFUSE, (finding,), look=look)
     if names.restored_tag(run.run_id) in state.tags:
         return None
@@ -182,7 +182,7 @@ def _barred(state: MainState, run: Run, look: int) -> Verdict | None:
 
 
 def _unscorable(evaluation: Evaluation, look: int, replaced: str) -> Verdict | None:
-    """Return a refusal where nobody can say whether the candidate is better, and nobody let that pass."""
+    """Return a refusal where the champion cannot be scored and no reason to replace it was given."""
     if not evaluation.unscorable or replaced:
         return None
     sentence = f"The champion cannot be scored, so nothing can be compared with it: {evaluation.unscorable}."
@@ -192,7 +192,7 @@ def _unscorable(evaluation: Evaluation, look: int, replaced: str) -> Verdict | N
 def _write(
     ports: Ports, judge: Judge, run: Run, decision: Decision, paired: bytes, evaluation: Evaluation
 ) -> dict[str, str]:
-    """Write the evidence on the run's branch; return path to SHA-256."""
+    """Write the evidence to the run's branch; return path to SHA-256."""
     lake, branch = ports.lake, run.branch
     digests: dict[str, str] = {}
     if evaluation.holdout_source:
@@ -219,7 +219,7 @@ def _tag(ports: Ports, decided: Decided) -> str:
 
 
 def _claim(ports: Ports, decided: Decided) -> bool:
-    """Create the decision's tag; return whether it is now (or was already) this decision's."""
+    """Create the decision's tag; return whether the tag names this decision."""
     tag = _tag(ports, decided)
     try:
         ports.lake.create_tag(tag, decided.evidence_commit)

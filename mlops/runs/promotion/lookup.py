@@ -1,4 +1,4 @@
-"""What a user names on the command line: refs by name, commit or number, and the evidence of a run."""
+"""Look-up of refs by name, commit or number, and of the evidence of a run, for the command line."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def resolved(lake: Lake, ref: str) -> str:
 
 
 def evidence_of(lake: Lake, run: str) -> str:
-    """Return the commit of the decision that counts for a run; its branches may be gone.
+    """Return the commit of the decision in force for a run; its branches may be gone.
 
     Raises:
         NotFound: No run of this id was decided on.

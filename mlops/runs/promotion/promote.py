@@ -1,4 +1,4 @@
-"""Promoting: the decided run's outputs become `main`'s, on exactly the head that all was checked against.
+"""Promote a decided run: merge its outputs into `main`, on exactly the head that was checked.
 
 Each round takes the head of `main`, checks everything against it and merges with that head as
 ``expected_head``; the enforcer refuses the merge if `main` has moved, and the next round starts from the new
@@ -26,15 +26,15 @@ from mlops.runs.records import Champion, Kind, ObjectRecord, Run, Step
 
 @dataclass(frozen=True)
 class Promotion:
-    """How an attempt to promote ended.
+    """The result of an attempt to promote.
 
     Attributes:
-        run: The run, with its head at the last commit made for it.
-        decision: The decision that counted in the end.
+        run: The run, with its head at its last commit.
+        decision: The final decision.
         evidence_commit: The commit that holds it.
         merge_commit: The commit of `main`; empty where the gate refused.
         number: Its sequence number; 0 where the gate refused.
-        decided_again: How often a moved champion or policy made another decision necessary.
+        decided_again: Number of further decisions because champion or policy changed.
     """
 
     run: Run
@@ -48,11 +48,11 @@ class Promotion:
 def promote(
     ports: Ports, judge: Judge, run: Run, *, rounds: int = 20, replace_unscorable: str = ""
 ) -> Promotion:
-    """Bring a decided run to its end: merged into `main`, or refused on record.
+    """Merge a decided run into `main`, or record its refusal.
 
     Args:
-        ports: The outside.
-        judge: Decides again where that is needed.
+        ports: Dependencies.
+        judge: Scores the models where another decision is needed.
         run: A run at step decided or sealed.
         rounds: How often a moved `main` is tried again.
         replace_unscorable: As in `mlops.runs.promotion.decision.decide`.
@@ -61,7 +61,7 @@ def promote(
         NotPromoted: The run was rolled back.
         Frozen: A rollback is under way.
         OnHold: Promotions are stopped.
-        Unlawful: The run's branch changes what judges it, or it forked from a commit that was dropped.
+        Unlawful: The run's branch changes the gate configuration, or it forked from a dropped commit.
         MainMoved: `main` moved in every round.
     """
     decided, again = _on_record(ports, run), 0
@@ -95,13 +95,13 @@ def promote(
 
 
 def _same(before: MainState, now: MainState, run: Run) -> bool:
-    """Tell whether nothing has come since that a promotion is numbered by, or that bars it."""
+    """Return whether no event since then affects the number of the promotion or bars it."""
     told = [(s.next_number, s.on_hold, s.is_revoked(run.run_id)) for s in (before, now)]
     return told[0] == told[1]
 
 
 def _on_record(ports: Ports, run: Run) -> Decided:
-    """Return the decision on the run; this attempt has none where an earlier one's merge landed late."""
+    """Return the decision on the run; an earlier attempt may have made it."""
     if not run.reached(Step.DECIDED):
         state = read_main(ports.lake)
         landed = promotion_of(ports.lake, state, run)
@@ -125,17 +125,17 @@ def _refuse_revoked(state: MainState, run: Run) -> None:
 
 
 def check_open(state: MainState) -> None:
-    """Return if `main` takes promotions at all, else raise `Frozen` or `OnHold`."""
+    """Check that `main` accepts promotions, else raise `Frozen` or `OnHold`."""
     if state.rollback is not None:
         raise Frozen("a rollback is under way", where=names.MAIN, todo="run `mlops reconcile` to finish it")
     if state.on_hold:
         raise OnHold(
-            "promotions are stopped since a rollback", where=names.MAIN, todo="`mlops resume --reason …`"
+            "promotions are on hold since a rollback", where=names.MAIN, todo="`mlops resume --reason …`"
         )
 
 
 def _check(ports: Ports, state: MainState, run: Run) -> Since:
-    """Return what came to `main` since the fork, or raise what bars every promotion of this run now."""
+    """Return the commits of `main` since the fork, or raise the reason that bars this run."""
     check_open(state)
     check_not_fenced(ports.lake, run)
     passed = since(ports.lake, state.head, run.fork)
@@ -146,13 +146,15 @@ def _check(ports: Ports, state: MainState, run: Run) -> Since:
     for prefix in (names.GATE, names.ACTIONS):
         changed = ports.lake.diff(run.fork, run.head, prefix)
         if changed:
-            raise Unlawful(f"the run changed {changed[0].path}, which judges it", where=run.branch)
+            raise Unlawful(
+                f"the run changed {changed[0].path}, part of the gate configuration", where=run.branch
+            )
     return passed
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A commit to merge: the outputs of a decided run, with a record for the head that was checked."""
+    """The commit to merge: the outputs of a decided run, with a record for the head that was checked."""
 
     decided: Decided
     champion: Champion
@@ -160,7 +162,7 @@ class _Source:
 
 
 def _source(ports: Ports, state: MainState, passed: Since, decided: Decided) -> _Source:
-    """Return what to merge: the run's own commit where only raw data came since it forked, else a new one."""
+    """Return the commit to merge: the run's own if only raw data came since its fork, else a rebased one."""
     champion = _champion(ports.lake, state, decided)
     _check_recorded(decided, champion)
     if passed.only_arrivals:
@@ -178,7 +180,7 @@ def _merge(ports: Ports, state: MainState, source: _Source) -> None:
 
 
 def _proposal(lake: Lake, state: MainState, champion: Champion, decided: Decided, source: str) -> Proposal:
-    """Return the change that a promotion makes: all its objects, instead of those of the one before."""
+    """Return the change of a promotion: its objects replace those of the previous promotion."""
     brought = {record.path: record.sha256 for record in champion.objects}
     before = {record.path for record in state.champion.objects} if state.champion else set[str]()
     inputs = decided.run.inputs
@@ -203,7 +205,7 @@ def _proposal(lake: Lake, state: MainState, champion: Champion, decided: Decided
 
 
 def _check_recorded(decided: Decided, champion: Champion) -> None:
-    """Return if what is promoted is what the steps of the run recorded, else raise `Corrupt`."""
+    """Check that the promoted objects are those that the run's steps recorded, else raise `Corrupt`."""
     recorded = {p: d for p, d in decided.run.outputs.items() if p.startswith(names.OUTPUTS)}
     found = {record.path: record.sha256 for record in champion.objects}
     other = sorted(p for p in recorded.keys() | found.keys() if recorded.get(p) != found.get(p))
@@ -211,12 +213,12 @@ def _check_recorded(decided: Decided, champion: Champion) -> None:
         raise Corrupt(
             f"{other[0]} is not what the run's own steps recorded",
             where=f"{decided.run.branch} at {decided.evidence_commit[:12]}",
-            todo="run the same command again: it goes on from the last step that the record proves",
+            todo="run the same command again: it continues from the last step that the record proves",
         )
 
 
 def _exceptions(lake: Lake, champion: Champion, decision: Decision) -> dict[str, str]:
-    """Return what a promotion says about the explicit command that it came by, if it did."""
+    """Return metadata about the explicit command behind a promotion, if there was one."""
     said: dict[str, str] = {}
     if champion.restores:
         asked = lake.commit_of(names.restored_tag(champion.run_id))
@@ -253,7 +255,7 @@ def records(lake: Lake, commit: str, prefixes: Sequence[str]) -> tuple[ObjectRec
 
 
 def _seal(ports: Ports, run: Run, champion: Champion, decided: Decided) -> Run:
-    """Return the run with a commit of its branch that adds ``champion.json`` to the evidence."""
+    """Commit ``champion.json`` to the run's branch and return the run."""
     data = document(champion.to_json())
     ports.lake.write(run.branch, names.CHAMPION, data)
     extra = {**carried(ports.lake, run), "evidence_commit": decided.evidence_commit}
@@ -265,7 +267,7 @@ def _seal(ports: Ports, run: Run, champion: Champion, decided: Decided) -> Run:
 
 
 def _lay_on(ports: Ports, state: MainState, champion: Champion, decided: Decided) -> str:
-    """Return a commit of a branch of its own: `main`'s head with the run's outputs in place of its own."""
+    """Rebase: return a commit on a separate branch with `main`'s head and the run's outputs."""
     lake, branch = ports.lake, names.promote_branch(champion.run_id, ports.nonce())
     lake.create_branch(branch, state.head)
     outputs = {record.path for record in champion.objects}
@@ -275,4 +277,4 @@ def _lay_on(ports: Ports, state: MainState, champion: Champion, decided: Decided
         lake.copy(branch, path, decided.evidence_commit, path)
     lake.write(branch, names.CHAMPION, document(champion.to_json()))
     metadata = {"kind": "promote", "run_id": champion.run_id, "evidence_commit": champion.evidence_commit}
-    return lake.commit(branch, f"Lay run {champion.run_id} on {state.head[:12]}", metadata)
+    return lake.commit(branch, f"Rebase run {champion.run_id} onto {state.head[:12]}", metadata)

@@ -1,7 +1,7 @@
-"""Promotions on `main`, looked up in the lake alone: what is served, and whether bytes were promoted.
+"""Promotions on `main`, looked up in the lake alone.
 
-Neither tags nor the tracker are asked: both can be moved by hand. A rolled back promotion is on `main` no
-longer, whether the rollback reset `main` or went forward by a new commit.
+Neither tags nor the tracker are used: both can be changed by hand. A promotion that was rolled back is not
+found any more, whether the rollback reset `main` or made a new commit.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Promoted:
     champion: Champion
 
     def objects(self, prefix: str) -> tuple[ObjectRecord, ...]:
-        """Return the records of its objects below a prefix."""
+        """Return the records of the promotion's objects below a prefix."""
         return tuple(record for record in self.champion.objects if record.path.startswith(prefix))
 
 
@@ -39,15 +39,15 @@ Verify = Callable[[Lake, Promoted], None]
 
 
 def unverified(_lake: Lake, _promoted: Promoted) -> None:
-    """Accept a promotion for being on `main`."""
+    """Accept every promotion on `main` without verification."""
 
 
 def current(lake: Lake, verify: Verify = unverified) -> Promoted:
-    """Return the promotion that `main` serves now.
+    """Return the current promotion.
 
     Raises:
         NotFound: Nothing was promoted yet, or there is no such repository.
-        Corrupt: The record on `main` is not the one that its promotion brought.
+        Corrupt: The record on `main` is not the one of its promotion.
     """
     head = lake.head(names.MAIN)
     served = read_optional(lake, head, names.CHAMPION)
@@ -55,11 +55,13 @@ def current(lake: Lake, verify: Verify = unverified) -> Promoted:
         raise NotFound("main holds no champion", where=lake.repository, todo="`mlops run` promotes one")
     commit = next(promotions(lake, head), None)
     if commit is None:
-        raise Corrupt("main holds a champion that no promotion brought", where=head[:12], todo="mlops audit")
+        raise Corrupt(
+            "main holds a champion that does not belong to a promotion", where=head[:12], todo="mlops audit"
+        )
     found = _read(lake, commit)
     if lake.read(commit.id, names.CHAMPION) != served:
         raise Corrupt(
-            f"is not the record that promotion {found.champion.number} brought",
+            f"is not the record of promotion {found.champion.number}",
             where=f"{head[:12]}:{names.CHAMPION}",
             todo="mlops audit",
         )
@@ -72,7 +74,7 @@ def numbered(lake: Lake, number: int, verify: Verify = unverified) -> Promoted:
 
     Raises:
         NotFound: There is none, or it was rolled back.
-        Corrupt: Its record is not its own.
+        Corrupt: Its record belongs to another promotion.
     """
     for commit in promotions(lake, lake.head(names.MAIN)):
         if commit.metadata.get("number") == str(number):
@@ -88,12 +90,12 @@ def numbered(lake: Lake, number: int, verify: Verify = unverified) -> Promoted:
 
 
 class PromotedBytes:
-    """Tells by digest alone whether bytes belong to a promotion, wherever they are stored.
+    """Look-up of the promotion that an object belongs to, by SHA-256 alone.
 
     Args:
         lake: The repository.
-        near: The commit that they were read at; if it is a promotion's, that one is asked first.
-        verify: What vouches for a promotion.
+        near: The commit that the object was read at; if it is a promotion, it is searched first.
+        verify: Verifies a promotion before it is used.
     """
 
     def __init__(self, lake: Lake, near: str = "", verify: Verify = unverified) -> None:
@@ -132,7 +134,7 @@ def _read(lake: Lake, commit: Commit) -> Promoted:
     stated = (str(champion.number), champion.run_id, champion.evidence_commit)
     if stated != tuple(commit.metadata.get(key) for key in ("number", "run_id", "evidence_commit")):
         raise Corrupt(
-            "does not describe the promotion that brought it",
+            "does not describe the promotion in its commit",
             where=f"{commit.id[:12]}:{names.CHAMPION}",
             todo="mlops audit",
         )

@@ -1,7 +1,7 @@
-"""The one recorded way past a champion that cannot be scored: whoever beats the baseline replaces it.
+"""Replacement of a champion that cannot be scored by a candidate that beats the baseline.
 
-Such a champion bars every candidate, since nobody can say who is better. A run that was refused for this
-alone may be decided on again, with a reason that the decision and the promotion keep.
+Such a champion blocks every candidate, since the two cannot be compared. A run that was refused for this
+reason alone may be decided on again, with a reason that the decision and the promotion keep.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ def replace_unscorable(
 ) -> Promotion:
     """Promote a run if it beats the baseline, although the champion cannot be scored.
 
-    A champion that can be scored after all is compared with as ever. Given again, it tells how it ended.
+    A champion that can be scored after all is compared as usual. Idempotent: a repeated call returns the
+    earlier result.
 
     Args:
-        ports: The outside.
+        ports: Dependencies.
         judge: Scores.
         run_id: A run that was refused because the champion cannot be scored, and for nothing else.
-        reason: Why, for the record.
+        reason: The reason, for the record.
         take_over: Whether an attempt that seems alive is fenced all the same.
         rounds: How often a moved `main` is tried again.
 
@@ -53,7 +54,7 @@ def replace_unscorable(
 
 
 def latest_decided(ports: Ports, run_id: str) -> Run:
-    """Return the latest attempt of a run that was decided on, as proved by its steps; its branch may be gone.
+    """Return the latest decided attempt of a run, as proved by its steps; its branch may be gone.
 
     Raises:
         NotFound: No such attempt is left.
@@ -65,7 +66,7 @@ def latest_decided(ports: Ports, run_id: str) -> Run:
 
 
 def own_attempt(ports: Ports, latest: Run, *, take_over: bool = False, even_if_over: bool = False) -> Run:
-    """Return an attempt of a decided run that belongs to this process; one that is over is returned as it is.
+    """Return an attempt of a decided run owned by this process; a finished one is returned unchanged.
 
     Raises:
         RunAlive: Another process is working on it.

@@ -1,10 +1,10 @@
-"""Restoring: the outputs of an old promotion come back through the gate, under a new number.
+"""Restore: send the outputs of an old promotion through the gate again, under a new number.
 
-This is how a rollback is undone, and the one way in which a revoked run's outputs return. It is a run of its
-own, whose id is the old one's with ``r<k>`` appended and whose inputs are the same; it computes nothing, but
-takes training rows and model from the old promotion. A tag ``restored-<run id>``, at a commit that holds the
-reason, is there before anything else: without it the enforcer lets no such run pass. From then on it is
-judged like every other: by the suites and the policy of today, against the champion of today.
+This undoes a rollback, and it is the only way to promote the outputs of a revoked run. A restore is a
+separate run with the same inputs, whose id is the old one's with ``r<k>`` appended. It computes nothing: it
+copies training rows and model from the old promotion. First it creates a tag ``restored-<run id>`` at a
+commit that holds the reason; the enforcer refuses such a run without it. Then it is validated and decided
+like every run, by the current suites and policy, against the current champion.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from mlops.runs.records import Champion, Run, RunInputs, Step
 
 @dataclass(frozen=True)
 class Old:
-    """A promotion whose outputs are to return.
+    """A promotion whose outputs are to be restored.
 
     Attributes:
         number: Its number.
         commit: The commit that was on `main` then.
-        champion: What it promoted.
-        inputs: What its run computed from.
+        champion: Its ``champion.json``.
+        inputs: The inputs of its run.
         parts: The parts of its run's id.
     """
 
@@ -65,7 +65,7 @@ Validate = Callable[[Run], Run]
 
 
 def old_promotion(lake: Lake, state: MainState, number: int) -> Old:
-    """Return the promotion with this number, whether `main` still stands on it or not.
+    """Return the promotion with this number, on `main` or dropped.
 
     Raises:
         InputError: There is none, its run was forgotten, or its evidence was removed.
@@ -99,28 +99,28 @@ def restore(
     take_over: bool = False,
     rounds: int = 20,
 ) -> Promotion:
-    """Bring the outputs of an old promotion back through the gate; return how that ended.
+    """Restore the outputs of an old promotion through the gate; return the result.
 
-    Given again it goes on where it was, or tells how it ended; after a refusal it decides once more only
-    if ``again`` says so, since every look at a holdout costs.
+    A repeated call continues an interrupted restore or returns the earlier result. After a refusal it
+    decides again only if ``again`` is set, since every evaluation on a holdout spends error level.
 
     Args:
-        ports: The outside.
+        ports: Dependencies.
         judge: Scores both models on the same rows.
         number: Number of the old promotion.
-        reason: Why, for the record.
-        validate: Holds the rows against the suites of today.
-        holdout: Which rows judge.
-        begin: Called with the run before it is worked on.
+        reason: The reason, for the record.
+        validate: Runs the current suites on the rows.
+        holdout: Selects the holdout rows.
+        begin: Called with the run before its first step.
         again: Whether to decide once more after a refusal.
         take_over: Whether an attempt that seems alive is fenced all the same.
         rounds: How often a moved `main` is tried again.
 
     Raises:
-        InputError: There is no such promotion, or `main` holds its model.
+        InputError: There is no such promotion, or `main` holds its model already.
         OnHold: Promotions are stopped.
         Corrupt: The old promotion is not signed although it must be, or is not what was signed.
-        ValidationFailed: The rows do not pass the suites of today.
+        ValidationFailed: The rows do not pass the current suites.
     """
     state = read_main(ports.lake)
     old = old_promotion(ports.lake, state, number)
@@ -151,7 +151,7 @@ def restore(
 
 
 def take_rows(ports: Ports, run: Run, old: Old, holdout: Holdout) -> Run:
-    """Return the run with the old promotion's rows, and with those that judge it now."""
+    """Copy the old promotion's training rows, add the current holdout, and return the run."""
     if run.reached(Step.PROCESSED):
         return run
     copied = _copy(ports.lake, run, old, names.PROCESSED)
@@ -160,17 +160,17 @@ def take_rows(ports: Ports, run: Run, old: Old, holdout: Holdout) -> Run:
         ports.lake.write(run.branch, names.HOLDOUT, rows)
         copied[names.HOLDOUT] = sha256(rows)
     extra = {"holdout": "selected at the fork" if rows is not None else f"of promotion {old.number}"}
-    message, written = f"Take the rows of promotion {old.number}", Written(copied, read=_read(old))
+    message, written = f"Copy the rows of promotion {old.number}", Written(copied, read=_read(old))
     return finish_step(ports, run, Step.PROCESSED, message, extra, written=written)
 
 
 def take_model(ports: Ports, run: Run, old: Old) -> Run:
-    """Return the run with the old promotion's model."""
+    """Copy the old promotion's model and return the run."""
     if run.reached(Step.TRAINED):
         return run
     copied = _copy(ports.lake, run, old, names.MODEL)
     extra = {"trained_until": old.champion.trained_until}
-    message, written = f"Take the model of promotion {old.number}", Written(copied, read=_read(old))
+    message, written = f"Copy the model of promotion {old.number}", Written(copied, read=_read(old))
     return finish_step(ports, run, Step.TRAINED, message, extra, written=written)
 
 
@@ -198,9 +198,9 @@ def _model(champion: Champion) -> Mapping[str, str]:
 
 
 def _which(ports: Ports, state: MainState, old: Old, *, again: bool) -> tuple[int, Run | None]:
-    """Return which return of these outputs this is, and the one that has ended if that is the answer.
+    """Return the count of this restore of the outputs, and the finished one if that is the result.
 
-    A return that was rolled back, or replaced by a better model, is over for good: the next one is another.
+    A restore that was rolled back, or replaced by a better model, is finished: the next one gets a new count.
     """
     lake, count = ports.lake, 1
     while _asked(lake, state, old, count + 1):
@@ -228,7 +228,7 @@ def _run_id(old: Old, count: int) -> str:
 
 
 def _told(ports: Ports, state: MainState, run: Run) -> Promotion:
-    """Return how a run ended."""
+    """Return the result of a finished run."""
     decided, landed = current(ports, run), promotion_of(ports.lake, state, run)
     if landed is None:
         return Promotion(run, decided.decision, decided.evidence_commit)

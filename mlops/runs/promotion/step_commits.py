@@ -12,7 +12,7 @@ from mlops.runs.records import Lease, Run, RunInputs, Step
 
 
 def run_of(commit: Commit) -> Run:
-    """Return the attempt that a step's commit describes; nothing of it is verified.
+    """Return the attempt that a step's commit describes, unverified.
 
     Raises:
         Corrupt: The metadata is not that of a step.

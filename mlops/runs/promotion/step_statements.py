@@ -1,9 +1,9 @@
-"""Signed statements about the steps of a run: what each one read and wrote, and how much that proves.
+"""Signed statements about the steps of a run: the objects that each step read and wrote.
 
 The commit of every step carries a statement. Its subjects are the objects that the step wrote, with the
 SHA-256 of the bytes as they were in memory; its predicate names the run, the commit that it follows, the
-statement before it and everything that the step read. A branch can be changed by anybody who has the lake's
-key, so a run goes on from the last commit for which statement, metadata and objects agree.
+statement before it and everything that the step read. Anybody with the lake's key can change a branch, so a
+run continues from the last commit for which statement, metadata and objects agree.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_COMMITS = 1000
 
 @dataclass(frozen=True)
 class Written:
-    """What a step did to the branch.
+    """The objects that a step wrote, removed and read.
 
     Attributes:
         objects: Path to SHA-256 of every object it wrote.
@@ -45,12 +45,12 @@ class Written:
 
 @dataclass(frozen=True)
 class Proven:
-    """How far the statements on a branch prove what is there.
+    """The part of a branch that its statements prove.
 
     Attributes:
         run: The attempt at the last commit for which everything agrees.
         ignored: Commits of the branch after that one.
-        why: Why the first of them is not believed; empty where there is none.
+        why: The reason why the first of them is ignored; empty where there is none.
     """
 
     run: Run
@@ -65,7 +65,7 @@ def sealed_step(ports: Ports, run: Run, metadata: Mapping[str, str], written: Wr
         ports: Dependencies; the lake names the repository, the signer signs.
         run: The attempt; its head is the commit that the step's commit follows.
         metadata: The commit's metadata, without the statement.
-        written: What the step did.
+        written: The objects of the step.
     """
     predicate = {
         "repository": ports.lake.repository,
@@ -88,7 +88,7 @@ def sealed_step(ports: Ports, run: Run, metadata: Mapping[str, str], written: Wr
 
 
 def staged_objects(lake: Lake, branch: str) -> Written:
-    """Return what is staged on a branch, each object's content read and digested."""
+    """Return the staged objects of a branch with the digest of their content."""
     changes = lake.staged(branch)
     removed = tuple(change.path for change in changes if change.type == "removed")
     objects = {c.path: lake.sha256(branch, c.path) for c in changes if c.type != "removed"}
@@ -96,7 +96,7 @@ def staged_objects(lake: Lake, branch: str) -> Written:
 
 
 def outputs_after(run: Run, written: Written) -> dict[str, str]:
-    """Return path to SHA-256 of all that the run has on its branch, after a step."""
+    """Return path to SHA-256 of all outputs of the run after a step."""
     kept = {path: digest for path, digest in run.outputs.items() if path not in written.removed}
     return {**kept, **written.objects}
 
@@ -114,7 +114,7 @@ def step_statement(commit: Commit, trust: Trust | None) -> Sealed:
         raise Corrupt("carries no signed statement", where=where)
     sealed = open_envelope(envelope, trust, where=where)
     if sealed.statement.predicate_type != PREDICATE_TYPE:
-        raise Corrupt("carries a statement about something else than a step", where=where)
+        raise Corrupt("carries a statement that is not about a step", where=where)
     return sealed
 
 
@@ -122,7 +122,7 @@ def proven(ports: Ports, head: Commit) -> Proven | None:
     """Return the attempt at the last commit, from a run's fork to ``head``, that its statements prove.
 
     Args:
-        ports: Dependencies; what this process has proved or committed itself is not read again.
+        ports: Dependencies; commits that this process proved or made are not read again.
         head: The commit that a branch is at.
 
     Returns:
@@ -146,7 +146,7 @@ def proven(ports: Ports, head: Commit) -> Proven | None:
 def chain_of(lake: Lake, head: Commit, trust: Trust | None) -> list[tuple[Commit, Sealed]]:
     """Return the steps' commits from a run's fork to ``head`` with their statements, oldest first.
 
-    Objects are not read: whoever asks compares the subjects with what is there.
+    Objects are not read: the caller compares the subjects with the stored objects.
 
     Raises:
         Corrupt: A commit in between carries no statement that follows from the one before it.
@@ -169,10 +169,10 @@ def chain_of(lake: Lake, head: Commit, trust: Trust | None) -> list[tuple[Commit
 
 
 def check_step(repository: str, commit: Commit, sealed: Sealed, before: Sealed | None) -> None:
-    """Return if a statement is about this very commit and follows the statement before it.
+    """Check that a statement is about this commit and follows the statement before it.
 
     Raises:
-        Corrupt: It is not; says what differs.
+        Corrupt: It is not; the error names the difference.
     """
     check_own(repository, commit, sealed)
     said = sealed.statement.predicate
@@ -189,7 +189,7 @@ def check_step(repository: str, commit: Commit, sealed: Sealed, before: Sealed |
 
 
 def check_own(repository: str, commit: Commit, sealed: Sealed) -> None:
-    """Return if a statement is about this very commit: its parent and its metadata; else raise `Corrupt`."""
+    """Check that a statement names this commit's parent and metadata, else raise `Corrupt`."""
     said, meta = sealed.statement.predicate, commit.metadata
     parent = commit.parents[0] if commit.parents else ""
     named = {key: (str(said.get(key)), meta.get(key, "")) for key in ("run_id", "attempt", "step", "fork")}
@@ -208,7 +208,7 @@ def _check_same(commit: Commit, pairs: Mapping[str, tuple[object, object]]) -> N
 
 
 def _metadata_digest(metadata: Mapping[str, str]) -> str:
-    """Return the digest of a commit's metadata but for the statement; a server adds keys with a dot first."""
+    """Return the digest of a commit's metadata without the statement and keys that a server adds."""
     own = {k: v for k, v in metadata.items() if k != names.STATEMENT_KEY and not k.startswith(".")}
     return digest_of(own)
 
@@ -227,7 +227,7 @@ def _since_fork(ports: Ports, head: Commit) -> Sequence[Commit]:
 
 
 def _trust(ports: Ports) -> Trust | None:
-    """Return whose signatures a branch is believed by; who signs nothing has nothing but digests to go by."""
+    """Return the trusted keys; without a signer only digests are checked."""
     return ports.trust if ports.signer is not None else None
 
 
@@ -239,7 +239,7 @@ def _fork_of(ports: Ports, commit: Commit) -> str:
 
 
 def _next(ports: Ports, commit: Commit, last: Run | None) -> Run:
-    """Return the attempt at a commit whose statement follows from ``last`` and agrees with what is there."""
+    """Return the attempt at a commit whose statement follows ``last`` and agrees with its objects."""
     sealed = step_statement(commit, _trust(ports))
     before = step_statement(ports.lake.commit_of(last.head), _trust(ports)) if last else None
     check_step(ports.lake.repository, commit, sealed, before)
@@ -254,7 +254,7 @@ def _next(ports: Ports, commit: Commit, last: Run | None) -> Run:
 
 
 def _check_first(lake: Lake, run: Run) -> None:
-    """Return if the first commit of a run opens it, without anything that an earlier run has left there."""
+    """Check that the first commit of a run opens it, without objects of an earlier run."""
     if run.step is not Step.OPENED:
         raise Corrupt("the first step of its run is missing", where=run.head[:12])
     left = [stat.path for prefix in names.OUTPUTS for stat in lake.list(run.head, prefix)]
@@ -263,10 +263,10 @@ def _check_first(lake: Lake, run: Run) -> None:
 
 
 def written_by(sealed: Sealed) -> Written:
-    """Return what a step did to its branch, as its statement says.
+    """Return the objects of a step from its statement.
 
     Raises:
-        Corrupt: The statement does not say it.
+        Corrupt: The statement does not contain them.
     """
     said = sealed.statement.predicate
     try:
@@ -278,7 +278,7 @@ def written_by(sealed: Sealed) -> Written:
 
 
 def _differences(lake: Lake, commit: Commit, written: Written) -> Iterator[str]:
-    """Yield how a commit differs from what its statement says that the step wrote and removed."""
+    """Yield differences between a commit and the objects in its statement."""
     changes = {change.path: change.type for change in lake.diff(commit.parents[0], commit.id)}
     removed = {path for path, how in changes.items() if how == "removed"}
     for path in sorted(changes.keys() - removed - written.objects.keys()):
@@ -287,7 +287,7 @@ def _differences(lake: Lake, commit: Commit, written: Written) -> Iterator[str]:
         yield f"{path} was {'removed' if path in removed else 'not removed'} by its step"
     for path, digest in sorted(written.objects.items()):
         if _sha256(lake, commit.id, path) != digest:
-            yield f"{path} is not what its step wrote"
+            yield f"{path} differs from what its step wrote"
 
 
 def _sha256(lake: Lake, ref: str, path: str) -> str:

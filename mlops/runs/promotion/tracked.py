@@ -1,4 +1,4 @@
-"""What the tracker must hold for each promotion that `main` is based on, derived from the lake alone."""
+"""The expected entries of the tracker for each promotion, derived from the lake alone."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ class Version:
 
     Attributes:
         version: Its number, as text.
-        uri: Where its model is said to be.
+        uri: The address of its model.
         tags: Its tags.
-        stored_at: Where the tracker would fetch it from; None where it does not say.
-        tracker_run: The tracker's id of the run it is linked to; None where it does not say.
-        stage: A stage that it stands at, a name that moves like an alias; empty for none.
+        stored_at: The address that the tracker would fetch it from; None where it names none.
+        tracker_run: The tracker's id of the run it is linked to; None where it names none.
+        stage: Its stage, a movable name like an alias; empty for none.
     """
 
     version: str
@@ -70,7 +70,7 @@ class Version:
 
 @runtime_checkable
 class Registry(Protocol):
-    """A tracker that tells everything it holds, and in which wrong entries can be replaced.
+    """A tracker whose entries can be listed completely and replaced.
 
     Every method raises `TrackerUnavailable`.
     """
@@ -98,7 +98,7 @@ class Registry(Protocol):
 
 @dataclass(frozen=True)
 class Expected:
-    """What the tracker must hold for one promotion.
+    """The expected entries of the tracker for one promotion.
 
     Attributes:
         run: The run, as its evidence describes it.
@@ -115,7 +115,7 @@ class Expected:
     version_tags: Mapping[str, str]
 
     def differences(self, found: TrackedRun) -> Iterator[str]:
-        """Yield what a tracker's run says otherwise: first what cannot be corrected in it."""
+        """Yield differences in a tracker's run, those that cannot be corrected in place first."""
         yield from self.immutable_differences(found)
         for key, value in self.metrics.items():
             if found.metrics.get(key) != value:
@@ -125,7 +125,7 @@ class Expected:
                 yield f"the tag {key} is {found.tags.get(key, 'missing')!r:.80}, not {value!r:.80}"
 
     def immutable_differences(self, found: TrackedRun) -> Iterator[str]:
-        """Yield what a tracker lets nobody correct: parameters, inputs, and metrics nobody computed."""
+        """Yield differences that a tracker cannot correct: parameters, inputs, and unexpected metrics."""
         for key in sorted(self.params.keys() | found.params.keys()):
             if self.params.get(key) != found.params.get(key):
                 was, is_ = self.params.get(key, "missing"), found.params.get(key, "missing")
@@ -149,7 +149,7 @@ class Expected:
 
 
 def identity_tags(run: Run) -> dict[str, str]:
-    """Return the tags that say which run it is and what it was made from."""
+    """Return the tags with a run's identity and inputs."""
     return {
         "mlops.run_id": run.run_id,
         "mlops.repository": run.inputs.pipeline,
@@ -161,9 +161,9 @@ def identity_tags(run: Run) -> dict[str, str]:
 
 
 def outcome_tags(decision: Decision, number: str, evidence_commit: str, merge_commit: str) -> dict[str, str]:
-    """Return the tags that say how a run ended.
+    """Return the tags with a run's outcome.
 
-    A refusal names no commit of `main`, and takes none away that the tracker has seen the run at.
+    A refusal sets no commit of `main`, and keeps one that the tracker already has for the run.
     """
     tags = {
         "mlops.verdict": str(decision.verdict.outcome),
@@ -192,7 +192,7 @@ def version_tags(commit: Commit) -> dict[str, str]:
 
 
 def expected(lake: Lake, commit: Commit) -> Expected | None:
-    """Return what the tracker must hold for a promotion; None where its evidence is gone or unreadable."""
+    """Return the expected entries for a promotion; None where its evidence is gone or unreadable."""
     try:
         run = run_of(lake.commit_of(commit.metadata["evidence_commit"]))
         decision = Decision.from_json(read_json(lake, commit.id, names.DECISION))
@@ -211,20 +211,20 @@ def expected(lake: Lake, commit: Commit) -> Expected | None:
 
 
 def altered(version: Version, uri: str, tags: Mapping[str, str], tracker_run: str | None) -> Iterator[str]:
-    """Yield what a registered version says otherwise than the promotion it belongs to.
+    """Yield differences between a registered version and its promotion.
 
     Args:
         version: The version.
-        uri: Where its model must be.
-        tags: The tags it must have.
-        tracker_run: The run it must be linked to; None where the tracker has no such run.
+        uri: The expected address of its model.
+        tags: The expected tags.
+        tracker_run: The expected run; None where the tracker has no such run.
     """
     if version.uri != uri:
         yield f"names {version.uri!r:.120} as its source"
     if version.stored_at is not None and version.stored_at != uri:
         yield f"is fetched from {version.stored_at!r:.120}"
     if version.stage:
-        yield f"stands at the stage {version.stage}"
+        yield f"is at the stage {version.stage}"
     if version.stored_at is None:
         return  # the tracker tells no more
     for key, value in tags.items():

@@ -1,5 +1,5 @@
 """The signed, hash-chained record of `main`: statements of changes and notes, the chain, its witnesses.
 
-Whatever changes `main` imports `changes` to sign the change; the audit imports `findings`. Start with
+Operations that change `main` import `changes` to sign the change; the audit imports `findings`. Start with
 `links`, which defines the chain.
 """

@@ -1,4 +1,4 @@
-"""A bundle: the signed record of a repository in one file, to be verified without lake or network."""
+"""Bundles: the signed record of a repository in one file, which can be verified offline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMAT = "mlops-lake-record-v1"
 
 @dataclass(frozen=True)
 class Verified:
-    """What a bundle proves.
+    """The result of verifying a bundle.
 
     Attributes:
         repository: The repository.
@@ -41,10 +41,10 @@ class Verified:
 
 
 def export_record(ports: Ports, state: MainState) -> dict[str, Any]:
-    """Return the bundle of a repository: every statement in order, and the notes beside them.
+    """Return the bundle of a repository: every statement in order, and the notes.
 
     Raises:
-        NotFound: Nothing was signed yet.
+        NotFound: The repository has no signed statement yet.
     """
     lake = ports.lake
     links = sorted(links_of(lake, ports.trust, state), key=lambda link: link.sequence)
@@ -77,11 +77,11 @@ def _notes(lake: Lake, trust: Trust | None, tags: Mapping[str, str]) -> list[dic
 
 
 def verify_bundle(value: Any, trust: Trust, where: str) -> Verified:
-    """Return what a bundle proves by the keys that are trusted.
+    """Verify a bundle with the trusted keys and return its content.
 
     Raises:
         Untrusted: A statement is not signed by a trusted key.
-        Corrupt: It is no bundle, a statement is missing or out of its place, or names something else.
+        Corrupt: It is not a bundle, or a statement is missing, out of order, or about something else.
     """
     bundle = mapping(value)
     if bundle.get("format") != FORMAT:

@@ -1,4 +1,4 @@
-"""What a change of `main` states, signed, before it is merged."""
+"""Signed statements about changes of `main`, made before the merge."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ ACTS = ("rolledback-", "revoked-", "hold", "restored-", "forgotten-", "writtenof
 
 @dataclass(frozen=True)
 class Proposal:
-    """A change of `main` that is to be merged.
+    """A proposed change of `main`.
 
     Attributes:
         kind: Which kind of change.
         source: The commit to merge.
         message: Message of the merge.
-        digests: Path to SHA-256 of every object that the change brings.
-        metadata: What the merge says of itself besides its kind and the head it expects.
-        removed: Paths that it takes away.
-        facts: What the statement says besides; in place of the empty values it has for every change.
+        digests: Path to SHA-256 of every object that the change adds or replaces.
+        metadata: Further metadata of the merge, besides kind and expected head.
+        removed: Paths that it removes.
+        facts: Further facts for the statement, which replace its empty default values.
     """
 
     kind: Kind
@@ -55,12 +55,12 @@ def merge_metadata(ports: Ports, state: MainState, proposal: Proposal) -> dict[s
     """Return the metadata of the merge of a proposal, with its statement signed if there is a key.
 
     Args:
-        ports: The outside.
-        state: `main` as everything was checked against.
+        ports: Dependencies.
+        state: The state of `main` that everything was checked against.
         proposal: The change.
 
     Raises:
-        Untrusted: `main` has statements, but none that is signed by a trusted key.
+        Untrusted: `main` has statements, but none by a trusted key.
     """
     metadata = {"kind": str(proposal.kind), "expected_head": state.head, **proposal.metadata}
     if ports.signer is None:
@@ -103,7 +103,7 @@ def _predicate(
 
 
 def _adopted(state: MainState) -> dict[str, Any]:
-    """Return what the first statement takes over as it is: history and acts from before there were any."""
+    """Return the unsigned history and notes that the first statement adopts."""
     acts = {tag: at for tag, at in state.tags.items() if tag.startswith(ACTS)}
     return {"adopted_at": state.head, "adopted_tags": acts}
 

@@ -1,4 +1,4 @@
-"""Checks of the statement of every commit of `main`: it is signed, for this commit and its content."""
+"""Checks of the statement of every commit of `main`: signed, for this commit and its content."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _SHOWN = 3
 
 
 def requires_signatures(policy: bytes | None) -> bool:
-    """Tell whether the content of ``gate/policy.yaml`` lets no change pass that is not signed."""
+    """Return whether the content of ``gate/policy.yaml`` requires signed changes."""
     return policy is not None and _REQUIRED.search(policy) is not None
 
 
 @dataclass(frozen=True)
 class _Statements:
-    """Reads the statements of commits, by the keys whose signatures count."""
+    """The statements of commits, verified with the trusted keys."""
 
     trust: Trust | None
 
@@ -46,9 +46,9 @@ class _Statements:
             except Corrupt as error:
                 yield error.what
         elif subject.before.signed:
-            yield "it bears no signed statement, but changes before it do"
+            yield "it has no signed statement, but earlier changes have one"
         elif requires_signatures(subject.before.policy) or _requires_itself(subject):
-            yield "it bears no signed statement, which the policy requires"
+            yield "it has no signed statement, which the policy requires"
 
     def trusted(self, subject: PromotionSubject) -> Iterator[str]:
         if names.STATEMENT_KEY in subject.meta:
@@ -60,7 +60,7 @@ class _Statements:
                 return
 
     def content(self, subject: PromotionSubject) -> Iterator[str]:
-        """Prove that the objects which the commit changed are those that were signed, byte for byte."""
+        """Prove that the changed objects are the signed ones, byte for byte."""
         if names.STATEMENT_KEY not in subject.meta:
             return
         try:
@@ -75,7 +75,7 @@ class _Statements:
         other += sorted(gone ^ set(statement.predicate.get("removed", ())))
         if other:
             more = f" and {len(other) - _SHOWN} more" if len(other) > _SHOWN else ""
-            yield f"not what its statement was signed for: {', '.join(other[:_SHOWN])}{more}"
+            yield f"differs from its signed statement: {', '.join(other[:_SHOWN])}{more}"
 
 
 def _requires_itself(subject: PromotionSubject) -> bool:
@@ -90,7 +90,7 @@ def _sha256(subject: PromotionSubject, path: str) -> str:
 
 
 def statement_checks(trust: Trust | None) -> tuple[Check, ...]:
-    """Return what is asked of the statement of every commit."""
+    """Return the checks of the statement of every commit."""
     statements = _Statements(trust)
     return (
         Check(SIGNED, UNSIGNED, statements.signed),

@@ -1,6 +1,6 @@
-"""Checks of the chain as a whole: nothing is missing from it, and every act beside it is signed.
+"""Checks of the whole chain: no statement is missing, and every note is signed.
 
-All of it can change without a commit of `main`, so it is asked anew by every audit.
+All of it can change without a commit of `main`, so every audit checks it again.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from mlops.runs.record.notes import read_note
 from mlops.runs.records import Kind
 from mlops.runs.statements import Trust
 
-MOVED = "find out who moved main or deleted tags; put main back to the newest commit of the record"
+MOVED = "find out who moved main or deleted tags; reset main to the newest commit of the record"
 ACT = "find out who made the tag; only the server's administrator can delete it"
 GONE = "find out who deleted the tag; it is kept by the server's own rules"
-HELD = "find out who deleted the tag hold; `mlops resume --reason …` puts on record that promotions go on"
+HELD = "find out who deleted the tag hold; `mlops resume --reason …` records that promotions are resumed"
 
 #: Tags of notes, each with a statement of its own.
 NOTED = ("restored-", "forgotten-", "writtenoff-", "resumed-")
@@ -41,7 +41,7 @@ class Chain:
         trust: The keys whose signatures count.
         history: The history of `main`, oldest first.
         tags: Tag name to commit id.
-        moved: Record tags of forgotten runs, to the commit of the request that they lead to now.
+        moved: Record tags of forgotten runs, each with the commit of the request that it now names.
     """
 
     lake: Lake
@@ -52,29 +52,29 @@ class Chain:
 
     @cached_property
     def links(self) -> list[Link]:
-        """Every link, whether `main` still stands on it or not, ascending."""
+        """Return every link, also those of dropped changes, ascending."""
         known = [commit.id for commit in self.history]
         commits = [*self.history, *off_main(self.lake, self.tags, known)]
         return sorted(trusted_links(commits, self.lake.repository, self.trust), key=lambda one: one.sequence)
 
     @cached_property
     def hashes(self) -> dict[str, int]:
-        """Hash of a statement to its place."""
+        """Return hash of a statement to its sequence number."""
         return {link.sha256: link.sequence for link in self.links}
 
     @cached_property
     def by_commit(self) -> dict[str, Link]:
-        """Commit to link."""
+        """Return commit to link."""
         return {link.commit: link for link in self.links}
 
     def is_adopted(self, tag: str, at: str) -> bool:
-        """Tell whether a tag was there, at this commit, before anything was signed."""
+        """Return whether a tag named this commit before the first signature."""
         adopted = self.links[0].statement.predicate.get("adopted_tags") if self.links else None
         return mapping(adopted).get(tag) == at
 
 
 def chain_findings(chain: Chain) -> Iterator[AuditFinding]:
-    """Yield what is wrong with the chain and the acts beside it; nothing where nothing was ever signed."""
+    """Yield findings about the chain and the notes; nothing in a repository without signatures."""
     if not chain.links:
         return
     yield from _sequence(chain)
@@ -87,7 +87,7 @@ def chain_findings(chain: Chain) -> Iterator[AuditFinding]:
 
 
 def _sequence(chain: Chain) -> Iterator[AuditFinding]:
-    """Prove that the places are taken once each from 1 on, and that each names the hash of the one before."""
+    """Prove that statements are numbered from 1 without gaps and name the hash of the one before."""
     places: dict[int, list[Link]] = defaultdict(list)
     for link in chain.links:
         places[link.sequence].append(link)
@@ -110,7 +110,7 @@ def _sequence(chain: Chain) -> Iterator[AuditFinding]:
 
 
 def _counts(chain: Chain) -> Iterator[AuditFinding]:
-    """Prove that there are at least as many record tags as when a change was signed."""
+    """Prove that there are at least as many record tags as at each signed change."""
     now = tag_counts(chain.tags)
     most: dict[str, tuple[int, int]] = {}
     for link in chain.links:
@@ -125,16 +125,18 @@ def _counts(chain: Chain) -> Iterator[AuditFinding]:
 
 
 def _rollbacks(chain: Chain) -> Iterator[AuditFinding]:
-    """Prove that every rollback on record is signed: the freeze itself, or the record of one made forward."""
+    """Prove that every rollback is signed: its freeze, or the record of a forward rollback."""
     for tag, at in chain.tags.items():
         if names.is_rollback_tag(tag) and not chain.is_adopted(tag, at):
             why = _unsigned_rollback(chain, at, tag)
             if why:
-                yield AuditFinding(at, SIGNED, f"{tag} names a rollback that nobody signed: {why}", ACT)
+                yield AuditFinding(
+                    at, SIGNED, f"{tag} names a rollback without a valid signature: {why}", ACT
+                )
 
 
 def _unsigned_rollback(chain: Chain, at: str, tag: str = "") -> str:
-    """Return why a commit is no signed rollback; empty where it is one."""
+    """Return the reason why a commit is not a signed rollback; empty where it is one."""
     try:
         commit = chain.lake.commit_of(at)
         if commit.metadata.get("kind") == Kind.ROLLBACK:
@@ -147,14 +149,14 @@ def _unsigned_rollback(chain: Chain, at: str, tag: str = "") -> str:
 
 
 def _notes(chain: Chain) -> Iterator[AuditFinding]:
-    """Prove that every note is signed for the tag that names it, and followed a change that is on record."""
+    """Prove that every note is signed for its tag and follows a recorded change."""
     for tag, at in chain.tags.items():
         if not tag.startswith(NOTED) or chain.is_adopted(tag, at):
             continue
         try:
             note = read_note(chain.lake.commit_of(at), chain.lake.repository, chain.trust, tag)
         except (Corrupt, NotFound) as error:
-            yield AuditFinding(at, SIGNED, f"{tag} is a note that nobody signed: {error.what}", ACT)
+            yield AuditFinding(at, SIGNED, f"{tag} is a note without a valid signature: {error.what}", ACT)
             continue
         after = note.predicate.get("after")
         if after and after not in chain.hashes:
@@ -163,18 +165,18 @@ def _notes(chain: Chain) -> Iterator[AuditFinding]:
 
 
 def _bars(chain: Chain) -> Iterator[AuditFinding]:
-    """Prove that runs are barred, and promotions held, by a rollback that somebody signed."""
+    """Prove that runs are revoked, and promotions held, by a signed rollback."""
     for tag, at in chain.tags.items():
         bars = tag == names.HOLD_TAG or names.parse_revoked_tag(tag) is not None
         if not bars or chain.moved.get(tag) == at or chain.is_adopted(tag, at):
             continue
         why = _unsigned_rollback(chain, at)
         if why:
-            yield AuditFinding(at, SIGNED, f"{tag} was set by no rollback that somebody signed: {why}", ACT)
+            yield AuditFinding(at, SIGNED, f"{tag} was not set by a signed rollback: {why}", ACT)
 
 
 def _holds(chain: Chain) -> Iterator[AuditFinding]:
-    """Prove that promotions went on after a rollback because somebody resumed them."""
+    """Prove that every hold was lifted by a signed note."""
     resumed = [number for tag in chain.tags if (number := names.resumed_number(tag)) is not None]
     promoted = sorted(names.event_number(tag) or 0 for tag in chain.tags if names.is_promotion_tag(tag))
     for tag, at in chain.tags.items():
@@ -185,17 +187,17 @@ def _holds(chain: Chain) -> Iterator[AuditFinding]:
         if any(number <= one and (following is None or one < following) for one in resumed):
             continue
         if following is not None:
-            what = f"promotion {following} followed rollback {number}, whose hold nobody lifted on record"
+            what = f"promotion {following} followed rollback {number}, but no signed note lifted its hold"
             yield AuditFinding(at, SIGNED, what, HELD)
         elif names.HOLD_TAG not in chain.tags:
-            what = f"the hold of rollback {number} is gone, and nobody lifted it on record"
+            what = f"the hold of rollback {number} is gone, and no signed note lifted it"
             yield AuditFinding(at, SIGNED, what, HELD)
 
 
 def _decisions(chain: Chain) -> Iterator[AuditFinding]:
-    """Prove that decisions were signed by the runs that made them, but for those from before the record.
+    """Prove that decisions are signed, except those from before the first signature.
 
-    The decision that a promotion on `main` rests on is proved there.
+    Decisions of promotions on `main` are checked with the promotion.
     """
     promoted = {commit.metadata.get("evidence_commit") for commit in chain.history}
     unsigned = [
@@ -209,11 +211,11 @@ def _decisions(chain: Chain) -> Iterator[AuditFinding]:
     older = mapping(chain.links[0].statement.predicate.get("record")).get("decision", 0)
     if len(unsigned) > older:
         for tag, at, why in unsigned:
-            yield AuditFinding(at, SIGNED, f"{tag} is a decision that nobody signed: {why}", ACT)
+            yield AuditFinding(at, SIGNED, f"{tag} is a decision without a valid signature: {why}", ACT)
 
 
 def _unsigned_decision(chain: Chain, tag: str, at: str) -> str:
-    """Return why a commit is no signed decision; empty where it is one, or is gone (asked for elsewhere)."""
+    """Return the reason why a commit is not a signed decision; empty where it is one or is gone."""
     try:
         commit = chain.lake.commit_of(at)
         sealed = step_statement(commit, chain.trust)

@@ -1,11 +1,11 @@
-"""The chain: every change of `main` carries a signed statement that names the hash of the one before it.
+"""The chain: every change of `main` carries a signed statement with the hash of the one before.
 
-A statement counts only on the commit that it was made for: it names the head that this commit follows, and
-the digest of the commit's own message and metadata. So one that is copied to another commit is no link.
+A statement is valid only on the commit that it was made for: it names that commit's parent and the digest
+of its message and metadata. So a statement that was copied to another commit is not a link.
 
-After a rollback by reset the newest link is the freeze, which is off `main` and which the tag
-``rolledback-<number>`` names; what it dropped lies behind it. All links of a repository are therefore found
-in the history of `main` and in those of the rollbacks on record.
+After a rollback by reset the newest link is the freeze, which is not on `main` but is named by the tag
+``rolledback-<number>``; the dropped changes are its ancestors. All links of a repository are therefore in
+the history of `main` and in the histories of these tags.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Link:
     """One link of the chain.
 
     Attributes:
-        sequence: Its place, from 1.
+        sequence: Its sequence number, from 1.
         sha256: Hash of its statement.
         previous: Hash of the statement before it; empty for the first.
         commit: The commit that carries it.
         statement: The statement.
-        envelope: The statement as it is signed.
+        envelope: The signed envelope of the statement.
     """
 
     sequence: int
@@ -46,7 +46,7 @@ class Link:
 
 
 def text_digest(message: str, metadata: Mapping[str, str]) -> str:
-    """Return the digest of what a commit says, without its statement and what the server adds."""
+    """Return the digest of a commit's message and metadata, without statement and server's keys."""
     said = {
         key: value
         for key, value in metadata.items()
@@ -58,13 +58,13 @@ def text_digest(message: str, metadata: Mapping[str, str]) -> str:
 def read_statement(
     commit: Commit, predicate_type: str, repository: str, trust: Trust | None, follows: str
 ) -> Sealed:
-    """Return the statement of a commit if it was made for this commit by somebody who is trusted.
+    """Return the statement of a commit if it was made for this commit with a trusted key.
 
     Args:
         commit: The commit.
-        predicate_type: Which kind of statement it must be.
-        repository: The repository it must be about.
-        trust: The keys whose signatures count; None takes it unverified.
+        predicate_type: The expected kind of statement.
+        repository: The expected repository.
+        trust: The trusted keys; None skips the verification.
         follows: Key of the predicate that names the commit's first parent.
 
     Raises:
@@ -73,7 +73,7 @@ def read_statement(
     """
     envelope = commit.metadata.get(names.STATEMENT_KEY)
     if envelope is None:
-        raise Corrupt("it bears no signed statement")
+        raise Corrupt("it has no signed statement")
     sealed = open_envelope(envelope, trust)
     said = sealed.statement.predicate
     if sealed.statement.predicate_type != predicate_type or said.get("repository") != repository:
@@ -86,7 +86,7 @@ def read_statement(
 
 
 def read_link(commit: Commit, repository: str, trust: Trust | None) -> Link:
-    """Return the link that a commit of `main` is.
+    """Return the link of a commit of `main`.
 
     Raises:
         Untrusted: Its statement is not signed by a trusted key.
@@ -108,10 +108,10 @@ def place_of(sealed: Sealed) -> tuple[int, str]:
 
 
 def chain_head(lake: Lake, trust: Trust | None, head: str, tags: Mapping[str, str]) -> Link | None:
-    """Return the newest link, or None where no change was signed yet.
+    """Return the newest link, or None where no change is signed yet.
 
-    Mostly two commits are read. Statements that nobody trusted has signed are passed over: the audit names
-    them, and the chain goes on from the last one that counts.
+    Usually two commits are read. Statements without a trusted signature are skipped: the audit reports
+    them, and the chain continues from the last trusted one.
 
     Args:
         lake: The repository.
@@ -120,7 +120,7 @@ def chain_head(lake: Lake, trust: Trust | None, head: str, tags: Mapping[str, st
         tags: Tag name to commit id, read after the head.
 
     Raises:
-        Untrusted: There are statements, but none that is signed by a trusted key.
+        Untrusted: There are statements, but none by a trusted key.
     """
     left, target = _newest_rollback(lake, trust, tags)
     untrusted: Untrusted | None = None
@@ -148,7 +148,7 @@ def _newest_first(lake: Lake, head: str) -> Iterator[Commit]:
 
 
 def _newest_rollback(lake: Lake, trust: Trust | None, tags: Mapping[str, str]) -> tuple[Link | None, str]:
-    """Return the link of the newest rollback by reset that is one, and the commit it led to."""
+    """Return the newest link of a rollback by reset, and the commit that it reset `main` to."""
     numbers = sorted(
         (names.event_number(tag) or 0 for tag in tags if names.is_rollback_tag(tag)), reverse=True
     )
@@ -162,7 +162,7 @@ def _newest_rollback(lake: Lake, trust: Trust | None, tags: Mapping[str, str]) -
 
 
 def off_main(lake: Lake, tags: Mapping[str, str], known: Iterable[str]) -> Iterator[Commit]:
-    """Yield the commits that rollbacks on record took off `main`, their freezes included.
+    """Yield the commits that recorded rollbacks dropped, including their freezes.
 
     Args:
         lake: The repository.
@@ -184,7 +184,7 @@ def off_main(lake: Lake, tags: Mapping[str, str], known: Iterable[str]) -> Itera
 
 
 def trusted_links(commits: Iterable[Commit], repository: str, trust: Trust | None) -> Iterator[Link]:
-    """Yield the links among commits, in their order; what is no link is passed over."""
+    """Yield the links among commits in their order; other commits are skipped."""
     for commit in commits:
         if names.STATEMENT_KEY in commit.metadata:
             try:

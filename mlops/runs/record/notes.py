@@ -1,4 +1,4 @@
-"""What a note states, signed: an act that changes nothing on `main`, kept as a commit that a tag names."""
+"""Signed notes: acts that change nothing on `main`, each a commit that a tag names."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def note_metadata(
     """Return the metadata of the commit of a note, with its statement signed if there is a key.
 
     Args:
-        ports: The outside.
-        state: `main` as it was read.
-        tag: The tag that will name the commit; it is what the note is about.
+        ports: Dependencies.
+        state: The state of `main`.
+        tag: The tag that will name the commit; it is the subject of the note.
         parent: The commit that it follows.
         message: Its message.
-        metadata: What it says; ``kind`` is the act.
+        metadata: Its content; ``kind`` is the act.
         digests: Path to SHA-256 of the objects that it brings.
 
     Raises:
@@ -57,13 +57,13 @@ def note_metadata(
 
 
 def read_note(commit: Commit, repository: str, trust: Trust | None, tag: str = "") -> Statement:
-    """Return what a note states.
+    """Return the statement of a note.
 
     Args:
         commit: Its commit.
         repository: The repository.
         trust: The keys whose signatures count.
-        tag: The tag that names the commit; not asked for where empty.
+        tag: The tag that names the commit; not checked where empty.
 
     Raises:
         Untrusted: It is not signed by a trusted key.

@@ -1,4 +1,4 @@
-"""Whether a promotion is vouched for: asked before its model is loaded, restored, or gone back to."""
+"""Verification of a promotion before its model is loaded or restored, or `main` is rolled back to it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AUDIT = "run `mlops audit`, and choose another promotion"
 
 
 def check_promotion(lake: Lake, commit: Commit, trust: Trust | None) -> None:
-    """Return if a promotion is what somebody who is trusted signed, or is from before there were signatures.
+    """Check that a promotion is signed by a trusted key, or is older than the first signature.
 
     Its record, ``champion.json``, must be the signed one and name the signed objects, and the commit must
     hold objects of that size and checksum. Their content is read by whoever uses it.
@@ -23,16 +23,16 @@ def check_promotion(lake: Lake, commit: Commit, trust: Trust | None) -> None:
     Args:
         lake: The repository.
         commit: The promotion's commit.
-        trust: The keys whose signatures count; None asks for no signature.
+        trust: The trusted keys; None requires no signature.
 
     Raises:
         Untrusted: It is not signed by a trusted key.
-        Corrupt: It is not signed although it must be, or is not what was signed.
+        Corrupt: It is not signed although it must be, or differs from what was signed.
     """
     where = f"promotion {commit.metadata.get('number', '?')} at {commit.id[:12]}"
     if names.STATEMENT_KEY not in commit.metadata:
         if _must_be_signed(lake, commit):
-            raise Corrupt("bears no signed statement", where=where, todo=_AUDIT)
+            raise Corrupt("has no signed statement", where=where, todo=_AUDIT)
         return
     try:
         statement = read_link(commit, lake.repository, trust).statement
@@ -45,7 +45,7 @@ def check_promotion(lake: Lake, commit: Commit, trust: Trust | None) -> None:
     champion = champion_of(data, commit.id)
     named = {record.path: record.sha256 for record in champion.objects}
     if stated != {**named, names.CHAMPION: lake.sha256(commit.id, names.CHAMPION)}:
-        raise Corrupt("is not what its statement was signed for", where=where, todo=_AUDIT)
+        raise Corrupt("differs from its signed statement", where=where, todo=_AUDIT)
     listed = {record.path: (record.size_bytes, record.checksum) for record in champion.objects}
     held = {s.path: (s.size_bytes, s.checksum) for p in names.OUTPUTS for s in lake.list(commit.id, p)}
     if listed != held:
@@ -62,7 +62,7 @@ def signed_by(trust: Trust) -> Verify:
 
 
 def _must_be_signed(lake: Lake, commit: Commit) -> bool:
-    """Tell whether the policy required a signature of this commit, or a change before it bears one."""
+    """Return whether the policy required a signature of this commit, or an earlier change has one."""
     if requires_signatures(read_optional(lake, commit.id, names.POLICY)):
         return True
     return any(names.STATEMENT_KEY in before.metadata for before in lake.log(commit.id))

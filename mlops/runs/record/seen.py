@@ -1,4 +1,4 @@
-"""What a witness of the record of `main` has seen, and the port by which it is asked."""
+"""The newest change that a witness of the record has seen, and the port to read and write it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from mlops.runs.json_values import mapping, text, whole
 
 @dataclass(frozen=True)
 class Seen:
-    """What a witness has seen.
+    """The newest change that a witness has seen.
 
     Attributes:
-        sequence: Place of the newest change in the record.
+        sequence: Sequence number of the newest change.
         sha256: Hash of its statement.
         commit: The commit that carries it.
         tags: Record tags to commit ids; empty where the witness keeps none.
@@ -27,13 +27,13 @@ class Seen:
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def to_json(self) -> dict[str, Any]:
-        """Return the value as JSON types; without tags where there are none."""
+        """Return the value as JSON types, with tags only if there are any."""
         head: dict[str, Any] = {"sequence": self.sequence, "sha256": self.sha256, "commit": self.commit}
         return {**head, "tags": dict(self.tags)} if self.tags else head
 
     @staticmethod
     def from_json(value: Any, where: str) -> Seen:
-        """Return what JSON describes, or raise `Corrupt`."""
+        """Return the value that JSON describes, or raise `Corrupt`."""
         try:
             tags = {text(tag): text(at) for tag, at in mapping(value.get("tags")).items()}
             return Seen(whole(value["sequence"]), text(value["sha256"]), text(value["commit"]), tags)
@@ -44,24 +44,24 @@ class Seen:
 class RecordWitness(Protocol):
     """A place outside the lake that keeps the newest change of `main`.
 
-    Both methods raise an `MlopsError` where the place cannot be reached, and `read` raises `Corrupt` where
-    what is there is nothing that was written.
+    Both methods raise an `MlopsError` if the place cannot be reached, and `read` raises `Corrupt` if its
+    content was not written by this program.
     """
 
     @property
     def name(self) -> str:
-        """Name of the place, for people."""
+        """Return the readable name of the place."""
         ...
 
     @property
     def keeps_tags(self) -> bool:
-        """Whether it has room for the record tags too."""
+        """Return whether it keeps the record tags too."""
         ...
 
     def read(self) -> Seen | None:
-        """Return what was written last; None where nothing was."""
+        """Return the value written last; None before the first."""
         ...
 
     def write(self, seen: Seen) -> None:
-        """Keep what was seen."""
+        """Store the newest change."""
         ...

@@ -1,7 +1,7 @@
-"""Witnesses: what was seen of the record of `main`, kept where nobody with the lake's key alone can write.
+"""Witnesses: places outside the lake that keep the newest change of `main`.
 
-A witness only goes forward. One that has seen a change which is not in the lake's record stays as it is, so
-that the next audit tells of it.
+The lake's key alone cannot write there. A witness only goes forward: one that has seen a change which the
+lake's record does not contain stays as it is, so that the next audit reports it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from mlops.runs.record.links import Link, chain_head, links_of
 from mlops.runs.record.seen import RecordWitness, Seen
 
 REWRITTEN = "find out who rewrote main; the last change that was seen is commit {commit}"
-UNREADABLE = "put the witness right or remove it; the next change writes it again"
+UNREADABLE = "correct the witness or remove it; the next change writes it again"
 
 _SHOWN = 3
 
 
 def record_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags that never go: all but the champion's and the hold."""
+    """Return the permanent tags: all except `champion` and `hold`."""
     return {tag: at for tag, at in tags.items() if tag not in {names.CHAMPION_TAG, names.HOLD_TAG}}
 
 
 def tell_witnesses(ports: Ports, state: MainState) -> list[str]:
-    """Let every witness see the newest change; return the names of those that cannot be brought forward."""
+    """Store the newest change in every witness; return the names of those that refused."""
     if not ports.witnesses:
         return []
     head = chain_head(ports.lake, ports.trust, state.head, state.tags)
@@ -53,7 +53,7 @@ def tell_witnesses(ports: Ports, state: MainState) -> list[str]:
 
 
 def _tags(ports: Ports, state: MainState, witness: RecordWitness, seen: Seen | None) -> dict[str, str]:
-    """Return the tags to keep: what was seen once stays, but for what a request to forget has moved."""
+    """Return the tags to keep: all that were ever seen, except those moved by an erasure request."""
     if not witness.keeps_tags:
         return {}
     now, before = record_tags(state.tags), dict(seen.tags) if seen else {}
@@ -63,14 +63,14 @@ def _tags(ports: Ports, state: MainState, witness: RecordWitness, seen: Seen | N
 
 
 def _precedes(ports: Ports, state: MainState, seen: Seen, head: Link) -> bool:
-    """Tell whether what was seen is the newest link or lies behind it."""
+    """Return whether the seen change is the newest link or an ancestor of it."""
     if seen.sha256 in {head.sha256, head.previous}:
         return True
     return any(link.sha256 == seen.sha256 for link in links_of(ports.lake, ports.trust, state))
 
 
 def witness_findings(ports: Ports, chain: Chain) -> Iterator[AuditFinding]:
-    """Yield what witnesses have seen that the lake's record does not hold any more."""
+    """Yield changes and tags that witnesses have seen and the lake's record does not contain."""
     for witness in ports.witnesses:
         try:
             seen = witness.read()
@@ -78,7 +78,7 @@ def witness_findings(ports: Ports, chain: Chain) -> Iterator[AuditFinding]:
             yield AuditFinding("", SIGNED, f"{witness.name} cannot be read: {error.what}", UNREADABLE)
             continue
         except MlopsError as error:
-            what = f"{witness.name} cannot be asked: {error.what}"
+            what = f"{witness.name} cannot be reached: {error.what}"
             yield AuditFinding("", SIGNED, what, error.todo, proved=False)
             continue
         if seen is not None:

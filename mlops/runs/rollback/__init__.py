@@ -1,5 +1,5 @@
-"""Rollback: plan, freeze promotions, reset `main` (or go forward to the old content), complete, hold.
+"""Rollback: plan, freeze `main`, reset it (or merge the old content as a new commit), complete, hold.
 
-Steps, upkeep and the command line import it. Start with `rollback`; `reset` says why a rollback can always
-be completed by whoever finds it interrupted.
+Steps, upkeep and the command line import it. Start with `rollback`; `reset` explains why any process can
+complete an interrupted rollback.
 """

@@ -1,11 +1,12 @@
-"""Rolling back forward: the old content comes as one new commit, and nothing is taken off `main`.
+"""Forward rollback: the old content is merged as one new commit, and no commit is removed from `main`.
 
-The commit is made on a branch, by its tree, and merged with ``expected_head`` like everything else, so that
-`main` is never unprotected. What judges stays as it is at the head. What is dropped stays among the ancestors
-of `main`; that it counts no more is told by the commit's metadata (`mlops.runs.main.state.lineage`).
+The commit is made on a branch from the old tree and merged with ``expected_head`` like every change, so
+that `main` is never unprotected. The gate configuration stays as it is at the head. Dropped commits stay
+among the ancestors of `main`; the new commit's metadata excludes them from the lineage
+(`mlops.runs.main.state.lineage`).
 
-The dropped runs are revoked and promotions are held before `main` moves. A process that dies in between
-leaves the branch behind, by which whoever comes next finishes.
+The dropped runs are revoked and promotions are held before `main` moves. If the process dies in between,
+its branch remains, and the next command finishes the rollback from it.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ CONTENT_KIND = "rollback-content"
 
 
 def go_forward(ports: Ports, plan: RollbackPlan) -> str:
-    """Carry a planned rollback out as a new commit of `main`, and return it.
+    """Carry out a planned rollback as a new commit of `main`, and return it.
 
     Raises:
-        MainMoved: `main` is not where the plan found it any more.
+        MainMoved: `main` has moved since the plan was made.
     """
     lake, record = ports.lake, plan.record
     branch = names.rollback_branch(record.number, ports.nonce())
@@ -61,7 +62,7 @@ def go_forward(ports: Ports, plan: RollbackPlan) -> str:
 
 
 def _brought(plan: RollbackPlan, lake: Lake) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Return path to SHA-256 of what the old content brings to `main`, and the paths that go."""
+    """Return path to SHA-256 of objects that the old content adds, and the paths that it removes."""
     target = plan.record.to_commit
     known = {r.path: r.sha256 for r in champion_of(lake.read(target, names.CHAMPION), target).objects}
     brought = [change.path for change in plan.changes if change.type != "removed"]
@@ -70,7 +71,7 @@ def _brought(plan: RollbackPlan, lake: Lake) -> tuple[dict[str, str], tuple[str,
 
 
 def _prepare(ports: Ports, plan: RollbackPlan, branch: str) -> tuple[str, str]:
-    """Return the commit of a branch that records the rollback, and the one with the content for `main`."""
+    """Return two commits of a branch: the record of the rollback, and the content for `main`."""
     lake, record = ports.lake, plan.record
     data, message = document(record.to_json()), f"Record rollback {record.number}"
     said = {"kind": RECORD_KIND, "reason": record.reason[:1000]}
@@ -91,24 +92,24 @@ def _prepare(ports: Ports, plan: RollbackPlan, branch: str) -> tuple[str, str]:
         else:
             lake.copy(branch, change.path, record.from_commit, change.path)
     if judges:
-        content = lake.commit(branch, "Keep what judges as it is", metadata)
+        content = lake.commit(branch, "Keep the gate configuration", metadata)
     return recorded, content
 
 
 def drop(lake: Lake, branch: str) -> None:
-    """Remove a branch; somebody else may have been first."""
+    """Remove a branch; it is not an error if it is already gone."""
     with suppress(NotFound):
         lake.delete_branch(branch)
 
 
 @dataclass(frozen=True)
 class Announced:
-    """A rollback that has barred runs or promotions, and whose branch is still there.
+    """A rollback that has created its tags and whose branch still exists.
 
     Attributes:
         branch: The branch.
-        record: What it was to do.
-        owed: Whether `main` still holds what it was to drop.
+        record: Its record.
+        owed: Whether `main` still holds the commits to drop.
     """
 
     branch: str
@@ -117,7 +118,7 @@ class Announced:
 
 
 def announced(lake: Lake, state: MainState) -> list[Announced]:
-    """Return the rollbacks that were announced by tags and may not have been carried out, by branch."""
+    """Return the rollbacks that created their tags and may not have been carried out, by branch."""
     tagged = {c for t, c in state.tags.items() if t == names.HOLD_TAG or names.parse_revoked_tag(t)}
     found: list[Announced] = []
     for branch, commit in lake.branches(names.ROLLBACK_BRANCHES).items():

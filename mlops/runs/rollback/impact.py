@@ -1,4 +1,4 @@
-"""What a rollback would leave without ground, beyond `main` itself."""
+"""The impact of a rollback on unfinished runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mlops.runs.rollback.plan import RollbackPlan
 
 
 def unfinished_runs(lake: Lake, state: MainState) -> list[Run]:
-    """Return the latest attempt of every run that is not over, ascending by run."""
+    """Return the latest attempt of every unfinished run, ascending by run."""
     known = {parsed.run_id for b in lake.branches("run-") if (parsed := names.parse_run_branch(b))}
     found: list[Run] = []
     for run_id in sorted(known):
@@ -23,7 +23,7 @@ def unfinished_runs(lake: Lake, state: MainState) -> list[Run]:
 
 
 def runs_without_ground(lake: Lake, plan: RollbackPlan) -> list[Run]:
-    """Return the runs in flight that could not be promoted any more, since their fork would be dropped."""
+    """Return the unfinished runs that could not be promoted any more, since their fork would be dropped."""
     dropped: set[str] = set()
     for commit in lineage(lake, plan.state.head):
         if commit.id == plan.record.to_commit:

@@ -1,4 +1,4 @@
-"""What a rollback would do: where it goes back to, what it drops, and what it leaves without ground."""
+"""The plan of a rollback: its target and what it drops."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _ASKED_ONE_BY_ONE = 50
 
 @dataclass(frozen=True)
 class RollbackPlan:
-    """What a rollback would do.
+    """The plan of a rollback.
 
     Attributes:
-        state: `main` as the plan found it.
-        record: What would be written down and carried out.
+        state: The state of `main` that the plan is based on.
+        record: The record that would be committed.
         changes: Objects that would change on `main`, ascending by path.
     """
 
@@ -34,20 +34,21 @@ class RollbackPlan:
 def plan_rollback(
     ports: Ports, reason: str, to: int | None = None, *, forward: bool = False
 ) -> RollbackPlan | None:
-    """Return what a rollback would do now, or None where there is nothing to go back to.
+    """Return the plan of a rollback now, or None where there is no earlier promotion.
 
-    While promotions are on hold a rollback has been made and not been followed up: then only a named target
-    is gone back to, so that the same command, repeated after a crash, does not go back twice.
+    While promotions are on hold only an explicit target is accepted, so that the same command, repeated
+    after a crash, does not go back twice.
 
     Args:
-        ports: The outside.
-        reason: Why, for the record.
+        ports: Dependencies.
+        reason: The reason, for the record.
         to: Sequence number of the promotion to return to; the last one before the champion by default.
-        forward: Whether the old content comes as a new commit; then what judges stays as it is.
+        forward: Whether to make a new commit with the old content; the gate configuration then stays as it
+            is.
 
     Raises:
-        InputError: ``to`` is no promotion that `main` stands on, or one whose run was rolled back.
-        Corrupt: The promotion is not signed although it must be, or is not what was signed.
+        InputError: ``to`` is not a promotion in the lineage of `main`, or its run was rolled back.
+        Corrupt: The promotion is not signed although it must be, or differs from what was signed.
     """
     state = read_main(ports.lake)
     history = {int(c.metadata["number"]): c for c in promotions(ports.lake, state.head)}
@@ -79,7 +80,7 @@ def _target(state: MainState, history: Mapping[int, Commit], to: int | None) -> 
         return None if state.on_hold or not lawful else history[max(lawful)]
     if to not in history:
         known = ", ".join(map(str, sorted(history))) or "none"
-        back = f", or bring it back: `mlops restore {to}`" if names.promotion_tag(to) in state.tags else ""
+        back = f", or restore it: `mlops restore {to}`" if names.promotion_tag(to) in state.tags else ""
         raise InputError(
             f"promotion {to} is not in the history of main", todo=f"choose one of: {known}{back}"
         )
@@ -87,7 +88,7 @@ def _target(state: MainState, history: Mapping[int, Commit], to: int | None) -> 
     if state.is_revoked(run_id):
         raise InputError(
             f"run {run_id} of promotion {to} was rolled back",
-            todo=f"bring its outputs back through the gate: `mlops restore {to} --reason …`",
+            todo=f"send its outputs through the gate again: `mlops restore {to} --reason …`",
         )
     if state.is_forgotten(run_id):
         raise InputError(

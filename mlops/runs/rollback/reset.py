@@ -1,19 +1,19 @@
-"""The reset of a rollback, and how it is known to be over: by the tag ``settled-<number>``, created once.
+"""The reset of a rollback, and its completion, which the tag ``settled-<number>`` records once.
 
-A reset expects no head, so one that was sent for a rollback may reach `main` whenever `main` is unprotected.
-That is harmless as long as nothing else comes to `main` in such a moment. Therefore:
+A reset request has no expected head. One that was sent for a rollback may arrive late and act whenever
+`main` is unprotected. That is harmless as long as nothing else is merged into `main` at such a moment.
+Therefore:
 
-- The enforcer refuses every merge while the newest rollback is not settled, whatever protects `main`.
-- Protection is lifted only for a rollback that is not settled, and only if the rules are still those that
-  were read *before* that was asked. Whoever lifts or restores it adds a pattern of its own, the marker
-  ``rolledback-<number>-<nonce>``, which matches no branch: so no two sets of rules are equal, and rules that
-  were read before a rollback was settled are gone for ever afterwards.
-- Once the server is seen to heed rules with a marker of this rollback, `main` can move no more: nothing is
-  merged and no reset is accepted. If `main` is in its place *then*, the rollback is settled. If not, the
-  reset of an earlier rollback has come late: protection is lifted again, and all is done once more.
-- A reset leads to a branch that was made for it alone. Whoever has to lift protection while no rollback is
-  under way (`mlops.runs.upkeep.stray_changes`) deletes such branches before: what is still on its way finds
-  none.
+- The enforcer refuses every merge while the newest rollback is not completed, protected or not.
+- Protection is lifted only for a rollback that is not completed, and only if the rules are still those that
+  were read *before* its completion was checked. Each lifting and restoring adds its own pattern, the marker
+  ``rolledback-<number>-<nonce>``, which matches no branch. So no two sets of rules are equal, and rules that
+  were read before a rollback was completed never recur.
+- Once the server enforces rules with a marker of this rollback, `main` cannot move any more: nothing is
+  merged and no reset is accepted. If `main` is at the target *then*, the rollback is completed. If not, a
+  late reset of an earlier rollback has moved it: protection is lifted again and the reset is repeated.
+- The target of a reset is named by a branch made for it alone. Code that lifts protection while no rollback
+  is under way (`mlops.runs.upkeep.stray_changes`) deletes these branches first, so that late resets fail.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from mlops.runs.rollback.forward import drop
 
 
 def reset_main(ports: Ports, frozen: str, record: RollbackRecord, patience_s: float) -> bool:
-    """Move `main` to where a rollback leads, unless that is settled already; return whether it is settled.
+    """Reset `main` to the target of a rollback unless that is completed; return whether it is completed.
 
-    `main` is there and protected in either case. It is not settled where the server takes longer than
-    ``patience_s`` to notice that `main` is protected again; then whoever comes next settles it.
+    `main` is at the target and protected in either case. The rollback is not completed if the server takes
+    longer than ``patience_s`` to enforce the protection again; then the next command completes it.
 
     Raises:
-        LakeDenied: The server does not notice in time that `main` is not protected any more.
+        LakeDenied: The server does not lift the protection of `main` in time.
     """
     lake, settled = ports.lake, names.settled_tag(record.number)
     denied_s = heedless_s = 0.0
@@ -62,7 +62,7 @@ def reset_main(ports: Ports, frozen: str, record: RollbackRecord, patience_s: fl
 
 
 def _move(ports: Ports, rules: Protection, record: RollbackRecord, *, last: bool) -> float:
-    """Reset and protect `main`, or wait where the server takes it for protected; return for how long."""
+    """Reset and protect `main`, or wait for the server to lift the protection; return the time waited."""
     lake = ports.lake
     try:
         lake.discard(names.MAIN)
@@ -78,7 +78,7 @@ def _move(ports: Ports, rules: Protection, record: RollbackRecord, *, last: bool
 
 
 def _reset(ports: Ports, record: RollbackRecord) -> bool:
-    """Reset `main` to a branch that is taken away as soon as the rollback is over; return whether it was."""
+    """Reset `main` to a branch that exists only for this rollback; return whether it was reset."""
     lake, settled = ports.lake, names.settled_tag(record.number)
     branch = names.rollback_branch(record.number, ports.nonce())
     lake.create_branch(branch, record.to_commit)
@@ -94,7 +94,7 @@ def _reset(ports: Ports, record: RollbackRecord) -> bool:
 
 
 def _is_heeded(lake: Lake) -> bool:
-    """Tell whether the server heeds the protection of `main` by now; nothing is moved where it does not."""
+    """Return whether the server enforces the protection of `main` by now, without moving anything."""
     try:
         lake.discard(names.MAIN)
     except LakeDenied:
@@ -103,7 +103,7 @@ def _is_heeded(lake: Lake) -> bool:
 
 
 def withdraw_resets(lake: Lake, tags: Mapping[str, str]) -> None:
-    """Take away what the resets of rollbacks on record lead to: those on their way move `main` no more."""
+    """Delete the target branches of recorded rollbacks, so that late resets cannot move `main`."""
     for branch, commit in lake.branches(names.ROLLBACK_BRANCHES).items():
         frozen = tags.get(names.rollback_tag(names.rollback_number(branch) or 0))
         if frozen is not None and read_json(lake, frozen, names.ROLLBACK)["to_commit"] == commit:
@@ -111,10 +111,10 @@ def withdraw_resets(lake: Lake, tags: Mapping[str, str]) -> None:
 
 
 def settle_older(lake: Lake, state: MainState) -> list[str]:
-    """Settle the rollbacks that are over by what `main` says; return a line for each.
+    """Create the completion tag of every rollback that `main` shows to be completed; return a line for each.
 
-    Older versions of this program have left no such tags; without them the enforcer takes those rollbacks for
-    unfinished ones.
+    Older versions of this program created no such tags; without them the enforcer would treat those
+    rollbacks as unfinished.
     """
     if state.rollback is not None:
         return []

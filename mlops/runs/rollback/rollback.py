@@ -1,11 +1,11 @@
-"""Rolling back: `main` returns to the commit of an earlier promotion, data and model together.
+"""Rollback: move `main` back to the commit of an earlier promotion, data and model together.
 
-`hard_reset` knows no expected head, so `main` is stopped first: a ``rollback.json`` is merged with
-``expected_head``, and while the head holds one the enforcer refuses every merge. What is dropped is tagged
-before `main` moves, so that it cannot come back. From the reset on until the rollback is settled the enforcer
-goes by the tags ``rolledback-<number>`` and ``settled-<number>``; how that is brought about is told in
-`mlops.runs.rollback.reset`. Whoever finds a rollback under way can finish it: every step may be repeated,
-and the record says all that is needed. The other form, a new commit with the old content, is in
+`hard_reset` takes no expected head, so `main` is frozen first: a ``rollback.json`` is merged with
+``expected_head``, and while the head contains one the enforcer refuses every merge. Dropped runs are tagged
+as revoked before `main` moves, so that they cannot be promoted again. From the reset until the rollback is
+completed the enforcer goes by the tags ``rolledback-<number>`` and ``settled-<number>``; see
+`mlops.runs.rollback.reset`. Any process can finish a rollback under way: every step may be repeated, and the
+record contains all that is needed. The other form, a new commit with the old content, is in
 `mlops.runs.rollback.forward`.
 """
 
@@ -44,11 +44,11 @@ __all__ = [
 def rollback(
     ports: Ports, reason: str, to: int | None = None, *, forward: bool = False, rounds: int = 20
 ) -> RollbackRecord | None:
-    """Return `main` to an earlier promotion; None where there is nothing to go back to.
+    """Move `main` back to an earlier promotion; return None where there is none.
 
-    Afterwards `main`'s head is that promotion's commit or, with ``forward``, a new commit with its content;
-    what was left and the dropped runs are tagged, and promotions are on hold. Tags and MLflow follow by
-    ``reconcile``.
+    Afterwards `main`'s head is that promotion's commit or, with ``forward``, a new commit with its content.
+    The old head and the dropped runs are tagged, and promotions are on hold. ``reconcile`` then updates
+    tags and MLflow.
 
     Raises:
         InputError: There is no such promotion.
@@ -80,7 +80,7 @@ def rollback(
 
 
 def freeze(ports: Ports, plan: RollbackPlan) -> str:
-    """Stop `main` by merging the rollback's record; return the frozen head."""
+    """Freeze `main` by merging the rollback's record; return the frozen head."""
     lake, record = ports.lake, plan.record
     # Others may be about to use the same number: the branch is this process's own.
     branch = names.rollback_branch(record.number, ports.nonce())
@@ -101,7 +101,7 @@ def freeze(ports: Ports, plan: RollbackPlan) -> str:
 
 
 def carry_out(ports: Ports, frozen: str, record: RollbackRecord, patience_s: float = CACHE_S) -> bool:
-    """Finish a rollback by its freeze; every step may have been done before. Return whether it is settled."""
+    """Finish a rollback from its freeze; return whether it is completed. Every step may be repeated."""
     lake = ports.lake
     tag_events(lake, record.from_commit, lake.tags())  # afterwards they are on no branch any more
     tag_dropped(lake, frozen, record)
@@ -112,14 +112,14 @@ def carry_out(ports: Ports, frozen: str, record: RollbackRecord, patience_s: flo
 
 
 def resume(ports: Ports, reason: str) -> bool:
-    """Lift the hold that a rollback left; return whether there was one.
+    """Lift the hold that a rollback placed on promotions; return whether there was one.
 
-    The reason is noted first, signed, under the tag ``resumed-<number of the newest rollback>`` and on the
-    registered model: a hold is never lifted without a word. Where somebody deleted the hold without one, the
-    note is made up for.
+    The reason is recorded first, in a signed note under the tag ``resumed-<number of the newest rollback>``
+    and on the registered model, so that no hold is lifted without a record. If somebody deleted the hold
+    without a note, the note is added.
 
     Raises:
-        Frozen: The rollback that set it is not finished yet, and would be left without one.
+        Frozen: The rollback that placed it is not finished yet.
     """
     state = read_main(ports.lake)
     if not state.on_hold and not _lifted_unsaid(ports, state):
@@ -163,7 +163,7 @@ def _newest_rollback(state: MainState) -> int:
 
 
 def _lifted_unsaid(ports: Ports, state: MainState) -> bool:
-    """Tell whether the newest rollback is signed, and its hold is gone although nobody noted that."""
+    """Return whether the newest rollback is signed and its hold was deleted without a note."""
     number = _newest_rollback(state)
     if not number or any((names.resumed_number(tag) or 0) >= number for tag in state.tags):
         return False

@@ -1,4 +1,4 @@
-"""Where to go back to, as people say it: a promotion's number, a tag, a commit, or a date."""
+"""The target of a rollback as a user names it: a promotion's number, a tag, a commit, or a date."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 def target_number(lake: Lake, text: str) -> int:
     """Return the number of the promotion that ``text`` names.
 
-    A date, or a time with its offset (else UTC), means the last promotion at or before it that `main` still
-    stands on; a date counts to its end.
+    A date, or a time with its offset (else UTC), means the last promotion in the lineage of `main` at or
+    before it; a date counts to its end.
 
     Raises:
         InputError: There is no such promotion.
@@ -35,7 +35,7 @@ def target_number(lake: Lake, text: str) -> int:
             "names no promotion", where=text, todo="give a number, a tag, a commit or a date; see `mlops log`"
         ) from error
     if kind_of(commit) is not Kind.PROMOTION:
-        raise InputError(f"is a commit, but no promotion{_last_before(lake, commit)}", where=text)
+        raise InputError(f"is a commit, but not a promotion{_last_before(lake, commit)}", where=text)
     return int(commit.metadata["number"])
 
 
@@ -50,13 +50,11 @@ def _by(lake: Lake, text: str) -> int:
     for commit in promotions(lake, lake.head(names.MAIN)):
         if commit.created_at_s <= time.timestamp():
             return int(commit.metadata["number"])
-    raise InputError(
-        "nothing that main stands on had been promoted by then", where=text, todo="see `mlops log`"
-    )
+    raise InputError("main has no promotion from that time or before", where=text, todo="see `mlops log`")
 
 
 def _last_before(lake: Lake, commit: Commit) -> str:
-    """Return a hint at the promotion that a commit of `main` followed."""
+    """Return a hint that names the last promotion before a commit of `main`."""
     history = [entry.id for entry in lineage(lake, lake.head(names.MAIN))]
     if commit.id not in history:
         return " that main stands on"

@@ -1,4 +1,4 @@
-"""Reconcile, sweep, garbage and erasure: what keeps tags, MLflow and branches in line with `main`.
+"""Upkeep: reconcile tags and MLflow with `main`, sweep branches, collect garbage, erase runs.
 
 Steps and the command line import it. Start with `reconcile`, which every command runs first.
 """

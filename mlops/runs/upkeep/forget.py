@@ -1,11 +1,11 @@
-"""Forgetting a run on request: nothing on record leads to its rows any more, and that is on record itself.
+"""Erasure of a run on request: delete every reference to its data and record the request.
 
-A tag ``forgotten-<run id>`` comes first; only with it does the enforcer let the run's record tags go. They
-are not lost but moved to the commit that this tag names, which holds no data: so looks at a holdout stay
-counted, numbers stay taken, and a run that was rolled back stays barred. Branches of the run are removed.
+A tag ``forgotten-<run id>`` is created first; only with it does the enforcer allow the run's record tags to
+be deleted. They are moved to the commit that this tag names, which holds no data: so evaluations on a
+holdout stay counted, numbers stay taken, and a revoked run stays revoked. Branches of the run are removed.
 
-What else refers to such rows is said and left to whoever asked: `main`'s history cannot be changed, and raw
-data is not a run's.
+Remaining references to the rows are reported but not removed: `main`'s history cannot be changed, and raw
+data does not belong to a run.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ FORGOTTEN_KIND = "forgotten"
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was done, and what still refers to the run's rows.
+    """The result of an erasure, with the remaining references to the run's rows.
 
     Attributes:
         run_id: The run.
         commit: The commit that keeps the request.
-        tags: Record tags that lead there now.
+        tags: Record tags that now name that commit.
         branches: Branches that were removed.
-        kept: What still refers to the data, a sentence each.
+        kept: Remaining references to the data, a sentence each.
     """
 
     run_id: str
@@ -52,13 +52,13 @@ class Forgotten:
 
 @dataclass(frozen=True)
 class Request:
-    """A request to forget a run, as the commit that keeps it says.
+    """A request to forget a run, read from its commit.
 
     Attributes:
         run_id: The run.
         commit: The commit that keeps the request.
-        tags: Record tags of the run, which lead to that commit from then on.
-        evidence: Commits of the run's decisions, to which such tags led before.
+        tags: Record tags of the run, which name that commit from then on.
+        evidence: Commits of the run's decisions, which these tags named before.
     """
 
     run_id: str
@@ -68,7 +68,7 @@ class Request:
 
 
 def requests(lake: Lake, tags: Mapping[str, str]) -> dict[str, Request]:
-    """Return run id to request to forget it; a tag that does not name a request counts for nothing."""
+    """Return run id to erasure request; a tag that names no request is ignored."""
     prefix = names.forgotten_tag("")
     named = {tag.removeprefix(prefix): at for tag, at in tags.items() if tag.startswith(prefix)}
     read = ((run_id, _request(lake, run_id, at)) for run_id, at in named.items())
@@ -86,10 +86,10 @@ def _request(lake: Lake, run_id: str, at: str) -> Request | None:
 
 
 def forget(ports: Ports, run_id: str, reason: str) -> Forgotten:
-    """Take away what leads to a run's rows, on record; given again, it finishes or tells the same.
+    """Delete every reference to a run's rows and record that; a repeated call finishes or returns the same.
 
     Raises:
-        InputError: There is no such run, or `main` holds what it made.
+        InputError: There is no such run, or `main` holds its outputs.
         RunAlive: A process is working on it.
         Frozen: A rollback is under way.
     """
@@ -118,7 +118,7 @@ def _check(ports: Ports, state: MainState, run_id: str) -> None:
         raise InputError("not the id of a run", where=run_id, todo="`mlops log` lists runs")
     if state.champion is not None and state.champion.run_id.startswith(parts.inputs):
         raise InputError(
-            f"main holds what came of the same inputs, as {state.champion.run_id}",
+            f"main holds the outputs of the same inputs, as run {state.champion.run_id}",
             where=run_id,
             todo="promote another one or roll back first",
         )
@@ -168,7 +168,7 @@ def _keep_request(ports: Ports, state: MainState, run_id: str, reason: str) -> s
 
 
 def _records(lake: Lake, state: MainState, run_id: str) -> tuple[list[str], list[str]]:
-    """Return the tags that lead to a run's rows, and the commits of its decisions."""
+    """Return the tags that keep a run's rows, and the commits of its decisions."""
     evidence: dict[str, str] = {}
     promoted: list[str] = []
     on_main = {c.id for c in lake.log(state.head) if kind_of(c) is Kind.PROMOTION}
@@ -208,7 +208,7 @@ def _remove(lake: Lake, branch: str) -> bool:
 
 
 def _kept(lake: Lake, run_id: str, evidence: Iterable[str]) -> list[str]:
-    """Return what still leads to the run's rows."""
+    """Return the remaining references to the run's rows."""
     state = read_main(lake)
     rows = {_rows_at(lake, commit) for commit in evidence} - {()}
     refs = {**{b: c for b, c in lake.branches().items() if b != names.MAIN}, **state.tags}
@@ -225,7 +225,7 @@ def _kept(lake: Lake, run_id: str, evidence: Iterable[str]) -> list[str]:
         kept.append("main holds the same training rows, of another run")
     if same:
         kept.append(f"the same training rows are at {', '.join(same[:20])}{' and more' * (len(same) > 20)}")
-    kept.append("raw/ on main and in its history keeps what it was delivered")
+    kept.append("raw/ on main and in its history keeps the delivered data")
     return kept
 
 

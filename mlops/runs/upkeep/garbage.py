@@ -1,8 +1,8 @@
-"""What nothing will lead to any more once branches are removed: commits, and the objects that only they hold.
+"""Garbage of removed branches: commits that become unreachable, and the objects that only they hold.
 
-Counted is what the commits of a removed branch brought and neither `main` nor a tag nor another branch leads
-to. That is the most it can be: a server that keeps equal contents once may have less to remove. The bytes go
-when the server's own garbage collection comes by, by its own rules of retention.
+An object counts if a commit of a removed branch added it and it is not reachable from `main`, a tag or
+another branch. This is an upper bound: a server that stores equal contents once may free less. The server's
+own garbage collection removes the bytes, by its own retention rules.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from mlops.runs.upkeep.sweep import Sweepable
 
 @dataclass(frozen=True)
 class Collectable:
-    """What only the commits of one branch hold.
+    """Commits and objects that are reachable from one branch only.
 
     Attributes:
         commits: Commits that nothing else leads to.
-        objects: Objects that they brought.
+        objects: Objects that they added.
         size_bytes: Their size together.
     """
 
@@ -34,7 +34,7 @@ class Collectable:
 
 
 def becoming_collectable(lake: Lake, found: Iterable[Sweepable]) -> dict[str, Collectable]:
-    """Return branch to what becomes collectable with it, for the branches that are over."""
+    """Return branch to its collectable commits and objects, for the branches of finished runs."""
     found = list(found)
     state = read_main(lake)
     main = list(lake.log(state.head))
@@ -58,7 +58,7 @@ def becoming_collectable(lake: Lake, found: Iterable[Sweepable]) -> dict[str, Co
 
 
 def _evidence(lake: Lake, found: Iterable[Sweepable], tags: Mapping[str, str]) -> list[str]:
-    """Return the tagged decisions of the runs whose branches go: their ancestors stay too."""
+    """Return the tagged decisions of these runs, whose ancestors stay reachable."""
     parsed = filter(None, (names.parse_run_branch(entry.branch) for entry in found if entry.over))
     heads = [lake.commit_of(b) for run_id in {p.run_id for p in parsed} for b in attempts_of(lake, run_id)]
     evidence = {commit.metadata.get("evidence_commit") or commit.id for commit in heads}

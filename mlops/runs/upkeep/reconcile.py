@@ -1,8 +1,8 @@
-"""Bringing what follows from `main` in line with it: unfinished rollbacks, stray changes, tags, MLflow.
+"""Reconcile: finish interrupted rollbacks, drop stray changes, and sync tags and MLflow with `main`.
 
-Tags, registered versions and aliases are caches of `main`'s head; nothing is ever decided from them. Whoever
-writes one reads `main` again afterwards and repeats until nothing has changed, so that a slow writer cannot
-leave an old champion behind.
+Tags, registered versions and aliases are caches of `main`'s head; no decision is based on them. After
+writing one, `main` is read again, and the update repeated until `main` has not changed, so that a slow
+writer cannot leave an old champion behind.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _SHOWN = 3
 
 
 def reconcile(ports: Ports, *, rounds: int = 20, patience_s: float = CACHE_S) -> list[str]:
-    """Finish what was left undone and bring every cache in line; return what was done, a line each.
+    """Finish interrupted operations and update every cache; return a line for each action.
 
-    Idempotent: a second call right after returns nothing.
+    Idempotent: a second call does nothing and returns nothing.
 
     Args:
-        ports: The outside.
+        ports: Dependencies.
         rounds: How often `main` may move meanwhile.
-        patience_s: How long a server may take to notice that `main` is protected again after a rollback; with
-            0, that is left to the next call and the caches follow all the same.
+        patience_s: Time for the server to enforce the protection of `main` after a rollback; with 0,
+            completing the rollback is left to the next call, but the caches are still updated.
 
     Raises:
-        Frozen: The server takes longer, so that the rollback is not settled.
+        Frozen: The server takes longer, so the rollback is not completed.
         MainMoved: `main` moved in every round.
     """
     done: list[str] = []
@@ -76,9 +76,9 @@ def reconcile(ports: Ports, *, rounds: int = 20, patience_s: float = CACHE_S) ->
 
 
 def _finish(ports: Ports, state: MainState, record: RollbackRecord, patience_s: float) -> bool:
-    """Finish a rollback under way, and return whether it is settled; nobody waits for that in vain.
+    """Finish a rollback under way; return whether it is completed.
 
-    Where `main` has been moved, all that comes before that is done.
+    If `main` is at the target already, all earlier steps are done.
     """
     if state.frozen == state.head:
         settled = carry_out(ports, state.frozen, record, patience_s)
@@ -86,7 +86,7 @@ def _finish(ports: Ports, state: MainState, record: RollbackRecord, patience_s: 
         settled = reset_main(ports, state.frozen, record, patience_s)
     if not settled and patience_s:
         raise Frozen(
-            f"rollback {record.number} is made, but the server does not heed the protection of main yet",
+            f"rollback {record.number} has moved main, but the server does not protect main yet",
             where=names.MAIN,
             todo="run `mlops reconcile` again in some seconds",
         )
@@ -100,7 +100,7 @@ def _dropped(stray: Sequence[Change]) -> list[str]:
 
 
 def _finish_forward(ports: Ports, state: MainState, done: list[str]) -> bool:
-    """Carry out what was announced, and remove the branches of what is done; return whether there was any."""
+    """Carry out announced forward rollbacks, remove finished branches; return whether any was left."""
     found = announced(ports.lake, state)
     for entry in found:
         record = entry.record
@@ -127,7 +127,7 @@ def _align(ports: Ports, state: MainState) -> list[str]:
         return done + _no_champion(ports, state)
     promoted = next(promotions(ports.lake, state.head), None)
     if promoted is None:
-        raise NotFound("main holds a champion that no promotion brought", where=state.head[:12])
+        raise NotFound("main holds a champion that does not belong to a promotion", where=state.head[:12])
     done += _move_champion_tag(ports.lake, state, promoted.id)
     done += _register(ports, state, promoted)
     return done
@@ -165,14 +165,14 @@ def _delete_tag(lake: Lake, tag: str) -> None:
 
 
 def model_uri(repository: str, commit: str) -> str:
-    """Return where the model of a commit lies, for MLflow: always a commit id, never a name that may move."""
+    """Return the address of a commit's model for MLflow: always with a commit id, never a movable name."""
     return f"lakefs://{repository}/{commit}/{names.MODEL.rstrip('/')}"
 
 
 def _register(ports: Ports, state: MainState, promoted: Commit) -> list[str]:
-    """Register every promotion that `main` stands on, and put the alias at the newest.
+    """Register every promotion in the lineage of `main`, and set the alias to the newest.
 
-    The oldest comes first, so that whoever finds one registered knows that those before it are.
+    The oldest is registered first, so that if one is registered, all earlier ones are.
     """
     tracker, model = ports.tracker, ports.lake.repository
     missing: list[Commit] = []
@@ -194,9 +194,9 @@ def _register(ports: Ports, state: MainState, promoted: Commit) -> list[str]:
 
 
 def register_one(ports: Ports, promoted: Commit) -> str:
-    """Register a promotion's model and return the version; the tracker's run names the commit before that.
+    """Record a promotion's commit in the tracker's run, register its model, and return the version.
 
-    A version that is registered already stays as it is.
+    An existing version stays as it is.
     """
     tracker, model = ports.tracker, ports.lake.repository
     tracker_run = tracker.find(promoted.metadata["run_id"]) or ""
@@ -214,7 +214,7 @@ def register_one(ports: Ports, promoted: Commit) -> str:
 
 
 def record_promotion(ports: Ports, promotion: Promotion) -> None:
-    """Tell the tracker how a run ended; the registered version and the alias follow by `reconcile`."""
+    """Record the outcome of a run in the tracker; `reconcile` registers the version and sets the alias."""
     tracker_run = ports.tracker.find(promotion.run.run_id)
     if tracker_run is None:
         return

@@ -1,4 +1,4 @@
-"""What is staged on `main`, where nothing of the protocol stages anything."""
+"""Removal of staged changes on `main`, where the protocol never stages anything."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mlops.runs.rollback.reset import withdraw_resets
 
 
 def drop_staged(ports: Ports) -> list[Change]:
-    """Drop whatever is staged on `main`, and return it; `main` is as protected afterwards as it was before.
+    """Drop and return everything staged on `main`; its protection is the same afterwards.
 
-    While something is staged a lake refuses every merge. A lake refuses to drop it, too, while the branch is
-    protected: so protection is lifted for that moment, and only where there is something to drop. Nothing is
-    done while a rollback is under way, whose reset drops that as well.
+    lakeFS refuses every merge while something is staged, and refuses to drop it while the branch is
+    protected. So protection is lifted for a moment, and only if there is something to drop. Nothing is done
+    during a rollback, whose reset drops staged changes as well.
 
     Raises:
-        LakeDenied: The lake does not notice in time that `main` is not protected any more.
+        LakeDenied: The lake does not lift the protection of `main` in time.
     """
     lake, lifted, waited = ports.lake, False, 0.0
     stray = lake.staged(names.MAIN)
@@ -44,10 +44,10 @@ def drop_staged(ports: Ports) -> list[Change]:
 
 
 def _unprotect_main(ports: Ports) -> bool | None:
-    """Lift the protection of `main`, if the rules stay as they are meanwhile; return whether it was done.
+    """Lift the protection of `main` if the rules have not changed meanwhile; return whether it was done.
 
-    None while a rollback is under way, which lifts it itself.
-    A reset of a rollback that is over may still be on its way: first, what it leads to is taken from it.
+    Returns None during a rollback, which lifts the protection itself. A late reset of a completed rollback
+    may still arrive, so its target branch is deleted first.
     """
     lake = ports.lake
     rules = lake.protection()  # first: a rollback that begins after this changes them

@@ -1,4 +1,4 @@
-"""Sweeping: a branch goes when its run is over and its evidence is kept by a tag; never by age alone."""
+"""Sweep: remove a branch when its run has ended and a tag keeps its evidence; never by age alone."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from mlops.runs.rollback import forward
 
 @dataclass(frozen=True)
 class Sweepable:
-    """A branch and whether it may go.
+    """A branch, and whether it may be removed.
 
     Attributes:
         branch: Its name.
         commit: The commit it is at.
         over: Whether it may be removed.
-        why: One sentence.
+        why: The reason, one sentence.
     """
 
     branch: str
@@ -35,7 +35,7 @@ class Sweepable:
 
 @dataclass(frozen=True)
 class _Known:
-    """What `main` and its tags say of branches.
+    """Facts about branches from `main` and its tags.
 
     Attributes:
         under_way: Branches of rollbacks under way.
@@ -49,7 +49,7 @@ class _Known:
 
 
 def survey(ports: Ports) -> list[Sweepable]:
-    """Return every branch but `main` with a judgement, ascending by name; nothing is changed."""
+    """Return every branch but `main`, with whether it may be removed, ascending by name."""
     state = read_main(ports.lake)
     known = _Known(
         {entry.branch for entry in forward.announced(ports.lake, state) if entry.owed},
@@ -64,7 +64,7 @@ def survey(ports: Ports) -> list[Sweepable]:
 
 
 def sweep(ports: Ports, *, dry_run: bool) -> list[Sweepable]:
-    """Remove the branches that are over, unless ``dry_run``; return the survey they were chosen from."""
+    """Remove the branches of finished runs unless ``dry_run``; return the survey."""
     found = survey(ports)
     for entry in found:
         if entry.over and not dry_run and ports.lake.branches(entry.branch).get(entry.branch) == entry.commit:
@@ -104,11 +104,11 @@ def _run(ports: Ports, state: MainState, branch: str) -> tuple[bool, str]:
     over, why = _of_run(ports, state, run, later=later)
     earlier = (_at_work(ports, state, b) for b in attempts[: attempts.index(branch)] if over)
     fenced = next(filter(None, earlier), "")
-    return (False, f"it fences {fenced}, who works on an earlier attempt") if fenced else (over, why)
+    return (False, f"it fences {fenced}, which works on an earlier attempt") if fenced else (over, why)
 
 
 def _at_work(ports: Ports, state: MainState, branch: str) -> str:
-    """Return who may still go on with an attempt; empty where nobody does."""
+    """Return the owner of an active attempt; empty where there is none."""
     run = load_run(ports.lake, branch)
     ended = run is None or run.step is Step.FAILED or is_over(ports.lake, state, run)
     return run.lease.owner if run is not None and not ended and is_alive(ports, run.lease) else ""
@@ -118,14 +118,14 @@ def _of_run(ports: Ports, state: MainState, run: Run, *, later: bool) -> tuple[b
     if run.reached(Step.DECIDED) and not _kept(ports.lake, state, run):
         return False, "its evidence is not tagged yet"
     if is_over(ports.lake, state, run):
-        return True, "its run is over, its evidence tagged"
+        return True, "its run is finished, its evidence tagged"
     if is_alive(ports, run.lease):
         return False, f"{run.lease.owner} is working on it"
     if later:
         return True, "a later attempt has taken over"
     if run.step is Step.FAILED:
         return True, "its run stopped before a decision"
-    return False, f"unfinished at step {run.step}: the same command goes on with it"
+    return False, f"unfinished at step {run.step}: the same command continues it"
 
 
 def _kept(lake: Lake, state: MainState, run: Run) -> bool:
@@ -142,7 +142,7 @@ def _ingest(lake: Lake, state: MainState, head: Commit, branch: str, known: _Kno
     if head.id in known.untagged:
         return False, "its evidence is not tagged yet"
     if state.tags.get(names.validated_tag(head.id)) == head.id:
-        return True, "its arrival went to main, its evidence is tagged"
+        return True, "its arrival is on main, its evidence is tagged"
     data = lake.commit_of(head.parents[0])
     waiting = [
         change.path
@@ -162,4 +162,4 @@ def _promote(ports: Ports, state: MainState, branch: str) -> tuple[bool, str]:
     if run is None or is_over(ports.lake, state, run):
         return True, "its run is over"
     alive = is_alive(ports, run.lease)
-    return not alive, "its run is at work" if alive else "nobody is working on it; another would be made"
+    return not alive, "its run is at work" if alive else "nobody is working on it; it would be created again"

@@ -1,7 +1,7 @@
-"""Bringing the tracker's entries back in line with `main`: runs, registered versions and aliases.
+"""Repair of the tracker's entries from `main`: runs, registered versions and aliases.
 
-The tracker has no guards: whoever can write to its database can change any of them. What can be set is set;
-what a tracker lets nobody correct (parameters, sources, links) is replaced by a new entry.
+The tracker has no guards: anybody who can write to its database can change any entry. Fields that can be
+set are corrected; an entry with wrong immutable fields (parameters, sources, links) is replaced by a new one.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri, reconcile, re
 
 
 def restore_tracker(ports: Ports) -> list[str]:
-    """Replace what the tracker holds otherwise than the lake; return what was done, a line each.
+    """Replace entries of the tracker that contradict the lake; return a line for each action.
 
-    Idempotent: a second call right after returns nothing. Branches, tags and the alias of the champion are
-    left to `reconcile`, which is called again where anything was replaced.
+    Idempotent: a second call returns nothing. Branches, tags and the champion's alias are left to
+        `reconcile`, which the caller runs again if anything was replaced.
     """
     if not isinstance(ports.tracker, Registry):
         return []
@@ -55,7 +55,7 @@ def _restored(ports: Ports, registry: Registry) -> Iterator[str]:
 
 
 def _drop_foreign(ports: Ports, registry: Registry, head: str) -> Iterator[str]:
-    """Remove versions that no promotion explains, and aliases that nothing keeps in line with `main`."""
+    """Remove versions without a promotion, and aliases that are not kept in sync with `main`."""
     model = ports.lake.repository
     record = Record(ports.lake, list(ports.lake.log(head))[::-1], ports.lake.tags())
     known = record.known.keys()
@@ -63,7 +63,7 @@ def _drop_foreign(ports: Ports, registry: Registry, head: str) -> Iterator[str]:
         foreign = not is_explained(version, model, known)
         if foreign or version.stored_at not in (None, version.uri) or version.stage:
             registry.unregister(model, version.version)
-            yield f"removed version {version.version} of {model}, which was no promotion's"
+            yield f"removed version {version.version} of {model}, which did not belong to a promotion"
     for alias in sorted(registry.aliases(model).keys() - {CHAMPION_ALIAS}):
         ports.tracker.set_alias(model, alias, None)
         yield f"removed the alias {alias} of {model}"
@@ -72,7 +72,7 @@ def _drop_foreign(ports: Ports, registry: Registry, head: str) -> Iterator[str]:
 def _restore_run(
     ports: Ports, registry: Registry, wanted: Expected, found: TrackedRun | None
 ) -> tuple[str, list[str]]:
-    """Return the tracker's id of a promotion's run, as it must be, and what was done for that."""
+    """Correct or replace a promotion's run; return its id in the tracker and the actions taken."""
     run_id, tracker = wanted.run.run_id, ports.tracker
     if found is not None and not list(wanted.differences(found)):
         return found.id, []

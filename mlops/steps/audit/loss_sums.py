@@ -94,7 +94,7 @@ def unproved_sums(
 def _follow(
     predictions: pd.DataFrame, groups: Groups, contenders: Sequence[Contender], recorded: Paired
 ) -> bool:
-    """Tell whether all recorded sums follow, as far as sums that are rounded more than once can tell."""
+    """Return whether all recorded sums follow, as far as sums that are rounded more than once can tell."""
     import numpy as np
 
     shape = [(loss, name, clusters) for name, clusters in groups.names for loss in Loss]

@@ -225,7 +225,7 @@ class FrameProver:
         return self._rule[1]
 
     def _champions(self, subject: PromotionSubject, run: Run, selected: _Selection) -> bool:
-        """Tell whether the holdout is the replaced champion's, and had to be: the other was no news to it."""
+        """Return whether the decision had to use the holdout of the replaced champion, and did."""
         import pandas as pd
 
         replaced = subject.replaced

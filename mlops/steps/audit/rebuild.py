@@ -212,7 +212,7 @@ def _predicted(model: Any, rows: pd.DataFrame) -> np.ndarray:
 
 
 def _same_rows(one: pd.DataFrame, other: pd.DataFrame, key: tuple[str, ...]) -> bool:
-    """Tell whether two tables hold the same values, whatever library stored them and in whatever order."""
+    """Return whether two tables hold the same values, whatever library stored them and in whatever order."""
     if set(one.columns) != set(other.columns):
         return False
     columns = sorted(one.columns)

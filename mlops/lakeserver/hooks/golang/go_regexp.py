@@ -39,7 +39,7 @@ class Regexp:
         self._compiled = _compile(pattern)
 
     def match(self, text: bytes) -> bool:
-        """Whether any part of `text` matches."""
+        """Return whether any part of `text` matches."""
         return self._compiled.search(text.decode("utf-8", _SURROGATES)) is not None
 
     def find(self, text: bytes) -> bytes:

@@ -211,7 +211,7 @@ class Decoder:
 
 
 def is_merge(key: Any) -> bool:
-    """Whether `key` is YAML's `<<`."""
+    """Return whether `key` is YAML's `<<`."""
     return key.id == "scalar" and key.value == "<<" and key.tag in {_PLAIN, _TAG + "merge"}
 
 

@@ -77,7 +77,7 @@ def stage_object(request: Request) -> Response:
 
 
 def if_absent(request: Request) -> bool:
-    """Whether the client wants no object to be replaced.
+    """Return whether the client wants no object to be replaced.
 
     Raises:
         NotBuilt: it names a condition that lakeFS's local storage does not know either.
