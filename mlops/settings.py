@@ -29,7 +29,7 @@ _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 
 
 class LakeMode(StrEnum):
-    """Which lakeFS server is talked to."""
+    """The kind of lakeFS server to use."""
 
     EMBEDDED = "embedded"
     LAKEFS = "lakefs"
@@ -157,7 +157,7 @@ class Settings(BaseSettings):
 
     @property
     def tracking_uri(self) -> str:
-        """Where MLflow keeps runs and models."""
+        """Return the address at which MLflow keeps runs and models."""
         return self.mlflow_tracking_uri or f"sqlite:///{(self.state_dir / 'mlflow.db').absolute().as_posix()}"
 
     @property

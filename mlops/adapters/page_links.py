@@ -10,7 +10,7 @@ from mlops.runs import names
 
 @dataclass(frozen=True)
 class Links:
-    """Where people look.
+    """Links to pages for people.
 
     Attributes:
         lake: Base address of the lakeFS server.

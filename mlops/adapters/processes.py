@@ -10,7 +10,7 @@ _ENDED = {"Z", "X"}
 
 
 def is_alive(pid: int, began: str) -> bool:
-    """Tell whether the process of an id that began at a moment still lives.
+    """Return whether the process with this id and start time is still running.
 
     Args:
         pid: Its id.

@@ -128,7 +128,7 @@ def find(name: str, state_dir: Path) -> ServerProcess | None:
 
 
 def stop(name: str, state_dir: Path, *, grace_s: float = STOP_S) -> bool:
-    """End the running server of a name and its children; tell whether there was one.
+    """Stop the running server of a name and its children; return whether there was one.
 
     Args:
         name: What it is.

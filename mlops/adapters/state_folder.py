@@ -1,4 +1,4 @@
-"""Whose a state folder is: one that was copied holds the address and the key of the original's server.
+"""Identity of a state folder: a copy holds the address and key of the original's server.
 
 Which kind of lake server was last started for the folder, and for which folder that was, is in ``lake.mode``.
 A folder that is moved stays itself; a copy of it is another one.
@@ -15,7 +15,7 @@ DEFAULT_MODE = "embedded"
 
 
 def folder_id(folder: Path) -> str:
-    """Return what tells a folder from its copies."""
+    """Return an id that distinguishes a folder from its copies."""
     state = folder.stat()
     return f"{state.st_dev}:{state.st_ino}"
 
@@ -31,13 +31,13 @@ def mode(state_dir: Path) -> str:
 
 
 def is_copy(state_dir: Path) -> bool:
-    """Return whether what the folder says of a lake server is about another folder, of which it is a copy."""
+    """Return whether the folder is a copy, so that its lake server is that of another folder."""
     folder = _noted(state_dir)[1]
     return bool(folder) and folder != folder_id(state_dir)
 
 
 def check_original(state_dir: Path) -> None:
-    """Return if the folder's address and key are its own.
+    """Check that the folder's address and key are its own.
 
     Raises:
         ConfigError: The folder is a copy, for which no server was started yet.

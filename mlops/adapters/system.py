@@ -36,7 +36,7 @@ class SystemProcesses:
         return f"{_host()}:{os.getpid()}:{_began(os.getpid())}"
 
     def alive(self, owner: str) -> bool | None:
-        """Tell whether an owner still lives; None for one on another host, or one that cannot be read."""
+        """Return whether an owner is still running; None for one on another host or an unreadable one."""
         rest, _, began = owner.rpartition(":")
         host, _, pid = rest.rpartition(":")
         if host != _host() or not pid.isdigit():

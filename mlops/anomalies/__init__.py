@@ -1,4 +1,4 @@
-"""A gallery of anomalies: what would happen to `main` without a guard, and who stops or finds it with it.
+"""A gallery of anomalies: incidents that happen without a guard, and are stopped or found with it.
 
 Each one is played on a scratch repository by the same code, first with exactly one guard disabled, then with
 all of them on; outcomes are read from the lake, the server's answer and the audit. The command line and the

@@ -1,4 +1,4 @@
-"""Who stopped or found something: read from the server's answer, the error, the verdict or the finding."""
+"""Attribution of a stopped anomaly to the server, a command, the gate or the audit."""
 
 from __future__ import annotations
 

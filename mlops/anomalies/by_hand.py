@@ -1,4 +1,4 @@
-"""Merges into `main` that no command of ours makes: by somebody with a key who knows what the server asks."""
+"""Merges into `main` by hand: by somebody with a key who knows the checks of the server."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def champion_record(lake: Lake, state: MainState, decided: Decided) -> Champion:
 
 
 def promotion_metadata(state: MainState, champion: Champion) -> dict[str, str]:
-    """Return what the merge of a promotion says of itself."""
+    """Return the metadata of the merge of a promotion."""
     return {
         "kind": str(Kind.PROMOTION),
         "expected_head": state.head,
@@ -54,7 +54,7 @@ def promotion_metadata(state: MainState, champion: Champion) -> dict[str, str]:
 
 
 def promote_by_hand(ports: Ports, run: Run, edit: Edit = unchanged) -> str:
-    """Lay a decided run on `main`'s head and merge it, asking none of what our commands ask.
+    """Rebase a decided run onto `main`'s head and merge it, without the checks of our commands.
 
     Args:
         ports: Dependencies.
@@ -75,7 +75,7 @@ def promote_by_hand(ports: Ports, run: Run, edit: Edit = unchanged) -> str:
         lake.copy(branch, path, champion.evidence_commit, path)
     lake.write(branch, names.CHAMPION, document(champion.to_json()))
     edit(lake, branch)
-    source = lake.commit(branch, f"Lay run {run.run_id} on main by hand", {})
+    source = lake.commit(branch, f"Rebase run {run.run_id} onto main by hand", {})
     return lake.merge(source, names.MAIN, "Promote by hand", promotion_metadata(state, champion))
 
 
@@ -88,7 +88,7 @@ def fork_with(lake: Lake, branch: str, fork: str, files: Mapping[str, bytes]) ->
 
 
 def ingest_metadata(lake: Lake, arrival: str) -> dict[str, str]:
-    """Return what the merge of an arrival says of itself, with `main`'s head as it is now."""
+    """Return the metadata of the merge of an arrival onto `main`'s current head."""
     return {"kind": str(Kind.INGEST), "expected_head": lake.head(names.MAIN), "arrival": arrival}
 
 

@@ -1,4 +1,4 @@
-"""Anomalies of what follows from `main`: a tag and an alias that somebody moves by hand."""
+"""Anomalies of caches of `main`: a tag and an alias that are moved by hand."""
 
 from __future__ import annotations
 

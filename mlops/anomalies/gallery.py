@@ -1,4 +1,4 @@
-"""The gallery: every anomaly played without its guard and with it, and the table of what came of it."""
+"""The gallery: every anomaly is played without its guard and with it, and the outcomes are returned."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def gallery(
 ) -> Generator[Shown]:
     """Play anomalies one after the other, each in two repositories of a scratch store in ``folder``.
 
-    What lies in the folder is removed, before and afterwards; the store's server is of the kind ``lake``.
+    The content of the folder is removed, before and afterwards; the store's server is of the kind ``lake``.
     """
     from mlops.anomalies.scratch import scratch_store
 
@@ -96,7 +96,7 @@ def _play(scratch: Scratch, anomaly: Anomaly, *, disabled: bool) -> Act:
 
 
 def _meddle(anomaly: Anomaly, scene: Scene, begun: object) -> Answer | None:
-    """Do what the story tells; return who stopped it."""
+    """Carry out the anomaly; return who stopped it."""
     try:
         ended = anomaly.meddle(scene, begun)
     except MlopsError as error:

@@ -1,4 +1,4 @@
-"""The guards of the gallery, and how exactly one of them is taken away.
+"""The guards of the gallery, and the way to disable exactly one of them.
 
 The server's guards go by a gate without one of its named checks; a command's or the judge's by a port in
 which just this is answered otherwise; the audit's by leaving one invariant out.
@@ -37,7 +37,7 @@ def _leave(_ports: Ports) -> None:
 
 @dataclass(frozen=True)
 class Guard:
-    """One guard, and what is there instead of it while it is disabled.
+    """One guard, and its replacement while it is disabled.
 
     Attributes:
         name: What it is, for people.
@@ -61,7 +61,7 @@ class Guard:
 
     @property
     def audits(self) -> bool:
-        """Return whether it finds what has happened, rather than stops it."""
+        """Return whether it finds an anomaly afterwards, rather than stops it."""
         return bool(self.invariant or self.again)
 
     def depth(self, *, disabled: bool) -> Depth:

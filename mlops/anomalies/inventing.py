@@ -1,9 +1,9 @@
 # pandas ships no precise types: what an expression gives is guessed, often wrongly.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false, reportAttributeAccessIssue=false
 
-"""Anomalies by invention: somebody with every key does what the commands do, but for one thing made up.
+"""Anomalies by fabrication: somebody with every key follows the protocol, but fabricates one input.
 
-Digests, statements, verdict and record all follow from it, so only doing the work again tells.
+Digests, statements, verdict and record all agree with it, so only computing everything again finds it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Anomalies of the judgement: made-up evidence, forged decisions, leaks, and looking until one is lucky."""
+"""Anomalies of decisions: fabricated evidence, forged decisions, leaks, and repeated evaluations."""
 
 from __future__ import annotations
 
@@ -120,14 +120,14 @@ _CHAMPIONS_SEED, _SEEDS = 1, (2, 6, 7)
 
 
 def _seeded(scene: Scene) -> list[Run]:
-    """Return the runs that somebody has tried; filled as they go on."""
+    """Return an empty list for the runs that are tried."""
     scene.arrive(FIRST)
     scene.promoted({**BEST, "seed": _CHAMPIONS_SEED})
     return []
 
 
 def _shop_for_seeds(scene: Scene, tried: list[Run]) -> Promotion | None:
-    """Try one seed after the other and remove the record of every look, until one is lucky."""
+    """Try one seed after the other and remove the record of every evaluation, until one is promoted."""
     for seed in _SEEDS:
         run = scene.decided({**BEST, "seed": seed})
         tried.append(run)
@@ -146,12 +146,14 @@ def _lucky(scene: Scene, tried: list[Run]) -> str:
     looks = len(tried) + 1
     if verdict.decide(paired, policy, look=looks).promotes:
         return ""
-    return f"seed {len(tried)} of {len(tried)} was promoted as a first look; as look {looks} it is refused"
+    return (
+        f"seed {len(tried)} of {len(tried)} was promoted as evaluation 1; as evaluation {looks} it is refused"
+    )
 
 
 SEEDS = Anomaly(
     name="seed-shopping",
-    story="One seed after the other is tried; what says how often somebody looked is deleted.",
+    story="One seed after the other is tried, and the record of each evaluation is deleted.",
     guard=guards.event(guards.TAGS, "pre-delete-tag"),
     before=_seeded,
     meddle=_shop_for_seeds,

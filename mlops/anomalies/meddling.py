@@ -1,4 +1,4 @@
-"""Judges and lakes that answer one thing otherwise; everything else is asked of the real ones."""
+"""Judges and lakes with one falsified answer; everything else is delegated to the real ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class MeddlingJudge:
-    """A judge that changes what another one found, or judges by another policy.
+    """A judge that changes another judge's evaluation, or uses another policy.
 
     Attributes:
         honest: The other one.
@@ -31,7 +31,7 @@ class MeddlingJudge:
     policy_instead: Policy | None = None
 
     def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
-        """Return what the honest judge found, changed."""
+        """Return the changed evaluation of the honest judge."""
         return self.change(self.honest.evaluate(run, candidate, champion))
 
     def policy(self, data: bytes) -> Policy:
@@ -63,7 +63,7 @@ def _with_lake(ports: Ports, **instead: Any) -> Ports:
 
 
 def blind_to_forward_rollbacks(ports: Ports) -> Ports:
-    """Return an outside whose history does not tell which commits a rollback by a new commit dropped."""
+    """Return ports whose history does not tell which commits a rollback by a new commit dropped."""
 
     def log(ref: str) -> Iterator[Commit]:
         for commit in ports.lake.log(ref):
@@ -74,7 +74,7 @@ def blind_to_forward_rollbacks(ports: Ports) -> Ports:
 
 
 def blind_to_what_judges(ports: Ports) -> Ports:
-    """Return an outside in which no difference of the files that judge is ever seen."""
+    """Return ports in which no difference of the files that judge is ever seen."""
 
     def diff(left: str, right: str, prefix: str = "") -> list[Change]:
         changes = ports.lake.diff(left, right, prefix)
@@ -84,7 +84,7 @@ def blind_to_what_judges(ports: Ports) -> Ports:
 
 
 def forging_decisions(ports: Ports) -> Ports:
-    """Return an outside that writes every decision down as one that promotes."""
+    """Return ports that writes every decision down as one that promotes."""
 
     def write(branch: str, path: str, data: bytes, *rest: Any) -> None:
         if path == names.DECISION:
@@ -143,7 +143,7 @@ class _Unscorable(MeddlingJudge):
     """A judge that says of every champion that it cannot be scored."""
 
     def evaluate(self, run: Run, candidate: str, champion: tuple[str, Champion] | None) -> Evaluation:
-        """Return what the honest judge finds without a champion."""
+        """Return the honest judge's evaluation without a champion."""
         found = self.honest.evaluate(run, candidate, None)
         return dataclasses.replace(found, unscorable="its file is damaged" if champion else "")
 
@@ -167,5 +167,5 @@ class _Believed(dict[str, "Run"]):
 
 
 def believing_branches(ports: Ports) -> Ports:
-    """Return an outside that takes what a run's branch holds for what the run has put there."""
+    """Return ports that takes what a run's branch holds for what the run has put there."""
     return dataclasses.replace(ports, proved=_Believed(ports.lake))

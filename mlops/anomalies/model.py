@@ -1,4 +1,4 @@
-"""What an anomaly is, and what is told about it."""
+"""Anomalies, and the report about them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Anomaly:
-    """Something unlawful that could happen to `main` or to what follows from it.
+    """An incident that the protocol must prevent on `main` or its caches.
 
     Attributes:
         name: Its name, as ``--only`` takes it.
         story: What somebody does, a sentence.
         guard: The one guard that is disabled first.
-        before: Brings the repository lawfully to where the story begins; what it returns goes to the others.
+        before: Prepares the repository by ordinary commands; its result is passed to the others.
         meddle: Does what the story tells. What stops it is raised, or is the verdict of the promotion it
             returns.
         seen: Returns what has happened, as the lake or the tracker shows it; nothing where it has not.
@@ -37,7 +37,7 @@ class Anomaly:
 
 @dataclass(frozen=True)
 class Answer:
-    """Who stopped or found something, in their own words.
+    """The party that stopped or found an anomaly, with its message.
 
     Attributes:
         who: ``server``, ``command``, ``gate`` or ``audit``.
@@ -52,7 +52,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Act:
-    """How one play of an anomaly ended.
+    """The outcome of playing an anomaly once.
 
     Attributes:
         happened: What has happened; empty where it has not.
@@ -83,13 +83,13 @@ class Shown:
 
     @property
     def by(self) -> Answer | None:
-        """Who stopped or found it with all guards on; None where it went by."""
+        """Return who stopped or found it with all guards on; None where nobody did."""
         found = self.guarded.found
         return self.guarded.stopped or (found[0] if found else None)
 
     @property
     def complaint(self) -> str:
-        """Return why this proves nothing for the guard; empty where it proves what it should."""
+        """Return the reason why this does not prove the guard's effect; empty where it does."""
         if not self.without.happened:
             stopped = self.without.stopped
             other = f": {stopped.code} stopped it all the same" if stopped else ""

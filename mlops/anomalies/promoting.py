@@ -104,7 +104,7 @@ def _gate_gone(scene: Scene, _: Run) -> str:
 
 MISSING_GATE = Anomaly(
     name="missing-gate",
-    story="A branch leaves the gate out; lakeFS reads it from the branch, and so asks nobody.",
+    story="A branch leaves the gate out; lakeFS reads the gate from the branch, so nothing is checked.",
     guard=guards.invariant("I10"),
     before=_better_candidate,
     meddle=_promote_without_gate,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def _rolled_back(scene: Scene) -> Run:
-    """Return a run that was promoted and rolled back, as somebody knows it who missed both answers."""
+    """Return a run that was promoted and rolled back, in the state before both."""
     scene.arrive(FIRST)
     scene.promoted(POOR)
     run = scene.promoted(BETTER).run
@@ -134,7 +134,7 @@ def _frozen(scene: Scene) -> str:
 
 
 def _merge_while_frozen(scene: Scene, source: str) -> None:
-    """Merge, as a client does that does not look first; then somebody finishes the rollback."""
+    """Merge without checking the state of `main`; then finish the rollback."""
     metadata = ingest_metadata(scene.lake, SECOND)
     scene.lake.merge(source, names.MAIN, "Ingest by hand", metadata)
     scene.settle()

@@ -1,4 +1,4 @@
-"""The scratch repository of one play: what is lawfully done there, with one guard disabled or none."""
+"""The scratch repository of one play, and the ordinary operations on it, with one guard disabled or none."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Scene:
         workspace: The repository, with every guard of the commands on.
         guard: The guard that the anomaly is about.
         disabled: Whether it is disabled.
-        ports: The outside as the meddler's commands have it: without the guard, if it is theirs.
-        judge: The judge as the meddler's commands have it: without the guard, if it is the judge's.
+        ports: Dependencies of the manipulated commands: without the guard, if it belongs to the commands.
+        judge: Judge of the manipulated commands: without the guard, if it belongs to the judge.
     """
 
     workspace: Workspace

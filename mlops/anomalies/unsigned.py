@@ -23,7 +23,7 @@ _EMPTY = b"name: promotion gate\non: {pre-merge: {branches: [nobody]}}\nhooks: [
 
 
 def _keyless(scene: Scene) -> Ports:
-    """Return the outside as somebody has it who cannot sign."""
+    """Return ports without a signing key."""
     return dataclasses.replace(scene.ports, signer=None, witnesses=())
 
 

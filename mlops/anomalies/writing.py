@@ -26,7 +26,7 @@ def _with_champion(scene: Scene) -> None:
 
 
 def _write_half(scene: Scene, _: None) -> None:
-    """Write a new model to `main` itself and die before metrics and reports follow."""
+    """Write a new model to `main` directly and stop before metrics and reports are written."""
     scene.lake.write(names.MAIN, _MODEL_FILE, _HALF)
 
 

@@ -1,4 +1,4 @@
-"""Whether data, model, metrics, tags and MLflow belong together, read from the objects themselves."""
+"""Checks that data, model, metrics, tags and MLflow belong together, from the stored objects."""
 
 from __future__ import annotations
 

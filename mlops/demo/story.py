@@ -1,7 +1,7 @@
 """The story: months arrive, models compete, one is broken, two race, and `main` is moved back.
 
 Nothing in it is arranged: every verdict is computed from the data that is there, by the policy on `main`.
-Other data would tell another story with the same chapters.
+Other data would give other results in the same chapters.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RACERS = ({}, {"max_leaf_nodes": 15})
 
 @dataclass
 class Facts:
-    """What happened, for the tests and for ``--json``; filled as the story goes on.
+    """The results of the demo, for the tests and for ``--json``; filled chapter by chapter.
 
     Attributes:
         runs: Label, outcome, number and sentence of every run, in order.
@@ -54,7 +54,7 @@ class Facts:
 
 
 class Story:
-    """Tells the chapters in order on one workspace; ``say`` receives lines for people."""
+    """The chapters of the demo on one workspace; ``say`` receives lines for people."""
 
     def __init__(self, settings: Settings, workspace: Workspace, say: Callable[[str], None]) -> None:
         self._settings = settings
@@ -71,7 +71,7 @@ class Story:
         self.facts.elapsed_s[title] = round(time.perf_counter() - started, 2)
 
     def tell(self, arrivals: list[str]) -> Facts:
-        """Tell all of it on these arrivals (at least three) and return what happened.
+        """Run all chapters on these arrivals (at least three) and return the results.
 
         The two runs of the race are the candidates of the last arrival.
         """

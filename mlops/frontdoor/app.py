@@ -1,4 +1,4 @@
-"""The door as an ASGI application: checks a request, finds out who sent it, passes it on."""
+"""The front door as an ASGI application: check a request, identify its sender, forward it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checks that every request passes before anybody asks who sent it: host, path, and sending site."""
+"""Checks of every request before authentication: host, path and origin."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Guard:
 
 
 def check_path(raw: bytes) -> None:
-    """Return if a path means the same to everybody who reads it.
+    """Check that every server interprets a path in the same way.
 
     Raises:
         Refused: It has dot segments, also written ``%2e``, a backslash, a NUL, or begins with two slashes.
@@ -83,7 +83,7 @@ def plain_query(raw: bytes) -> str:
 
 
 def check_site(method: str, headers: Headers, origin: str) -> None:
-    """Return unless a browser says that a page of another origin sent the request.
+    """Check that no page of another origin sent the request.
 
     A link that leads here is followed wherever it stands; nothing else crosses origins, reading included:
     another port of the same host is another origin, and gets the cookies of this one.
@@ -112,7 +112,7 @@ def check_site(method: str, headers: Headers, origin: str) -> None:
 
 
 def check_change(method: str, path: str, headers: Headers) -> None:
-    """Return if a request that a cookie stands for may change something.
+    """Check that a request authenticated by a cookie may change something.
 
     Raises:
         Refused: It may change something and no header tells which page sent it. GraphQL runs its mutations

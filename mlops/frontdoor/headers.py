@@ -1,4 +1,4 @@
-"""Headers on their way in and out: nothing of one connection on another, nothing that a client may claim."""
+"""Headers of forwarded requests and responses: hop-by-hop headers and forged ones are removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking the lake whether a key is right."""
+"""Verification of keys by the lake."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LakeKeys:
         self._right_until: dict[bytes, float] = {}
 
     async def check(self, access_key_id: str, secret_access_key: str) -> bool:
-        """Return whether a key is right now.
+        """Ask the lake whether a key is valid now.
 
         Raises:
             LakeUnreachable: The lake does not say.
@@ -61,7 +61,7 @@ class LakeKeys:
         return bool(isinstance(user, dict) and user.get("id"))
 
     async def check_recent(self, access_key_id: str, secret_access_key: str) -> bool:
-        """Return whether a key is right, or was within the last half minute.
+        """Return whether a key is valid, or was within the last half minute.
 
         Raises:
             LakeUnreachable: The lake does not say.

@@ -180,7 +180,9 @@ class Login:
     ) -> Response:
         user = _user(request.scope)
         if user is None and peers.KNOWN:
-            return pages.problem(403, "It cannot be told which user of this machine logs in.", html=True)
+            return pages.problem(
+                403, "It cannot be determined which user of this machine logs in.", html=True
+            )
         lake_cookie = await self._keys.lake_session(access_key_id, secret_access_key)
         token = self._sessions.open(access_key_id, secret_access_key, lake_cookie, user)
         response = _redirect(target)

@@ -47,7 +47,7 @@ class Service:
 
 @dataclass(frozen=True)
 class DoorOptions:
-    """How a door runs.
+    """The options of a front door.
 
     Attributes:
         port: Port on 127.0.0.1.

@@ -1,4 +1,4 @@
-"""Which user of this machine has opened a connection, where the system tells (Linux).
+"""Look-up of the user of this machine that opened a connection, where the system shows it (Linux).
 
 Browsers send a cookie to every port of a host, so a server of another user on 127.0.0.1 receives the door's
 session cookie when it is visited. A session therefore belongs to the user whose connection opened it.

@@ -89,7 +89,7 @@ class Door:
 
     @property
     def ready(self) -> bool:
-        """Return whether it answers."""
+        """Return whether the server answers."""
         return self._server.started
 
     def run(self) -> None:

@@ -100,7 +100,7 @@ class Sessions:
 
 @dataclass(frozen=True)
 class Code:
-    """What a one-time code is exchanged for."""
+    """The session that a one-time code is exchanged for."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)

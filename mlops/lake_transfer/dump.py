@@ -1,4 +1,4 @@
-"""Writing a repository down: history, branches, tags, metadata, rules and objects, through lakeFS's API."""
+"""Dump of a repository through lakeFS's API: history, branches, tags, metadata, rules and objects."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class Moved:
-    """What was dumped or restored.
+    """The result of a dump or restore.
 
     Attributes:
         objects: Versions of objects that commits brought.
@@ -42,7 +42,7 @@ class Moved:
 
 
 class Ticker:
-    """Tells how far something is, not more often than every `TELL_EVERY_S`."""
+    """A progress reporter that reports at most every `TELL_EVERY_S`."""
 
     def __init__(self, tell: Callable[[str], None], total: int, clock: Callable[[], float]) -> None:
         self._tell = tell
@@ -54,14 +54,14 @@ class Ticker:
         self.size_bytes = 0
 
     def add_all(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Count the objects among what a commit changed, and tell it if it is time."""
+        """Count the changed objects of a commit, and report progress if it is time."""
         sizes = [row["size_bytes"] for row in rows if "object" in row]
         self.objects += len(sizes)
         self.size_bytes += sum(sizes)
         self.at(self._commits)
 
     def at(self, commits: int) -> None:
-        """Tell, if it is time, that so many commits are done."""
+        """Report the number of finished commits if it is time."""
         self._commits = commits
         if self._clock() - self._last >= TELL_EVERY_S:
             self._last = self._clock()
@@ -79,7 +79,7 @@ def dump(
 ) -> Moved:
     """Write a repository to a folder, or to one file where ``place`` has the suffix ``.zip``.
 
-    Stopped halfway, it goes on where it was when it is called again.
+    After an interruption the next call continues it.
 
     Raises:
         ConfigError: Something else is in the place.
@@ -162,7 +162,7 @@ class _Dump:
         }
 
     def _history(self, heads: list[str]) -> list[dict[str, Any]]:
-        """Return every commit that a head leads to, parents before children."""
+        """Return every commit reachable from a head, parents before children."""
         known: dict[str, dict[str, Any]] = {}
         waiting = list(heads)
         while waiting:
@@ -221,7 +221,7 @@ class _Dump:
         return found
 
     def _changes(self, commit: Mapping[str, Any]) -> list[Any]:
-        """Return what a commit changed: rows of a diff; for a first commit, descriptions of its objects."""
+        """Return the changes of a commit: rows of a diff; for a first commit, its objects."""
         if commit["parents"]:
             diff = self._api.refs_api.diff_refs
             return list(pages(diff, self._repository, commit["parents"][0], commit["id"], type="two_dot"))
@@ -252,7 +252,7 @@ class _Dump:
         }
 
     def _left_out(self, branches: list[dict[str, Any]]) -> list[str]:
-        """Return what the dump does not hold, though it is there."""
+        """Return the parts of the repository that the dump does not contain."""
         notes = []
         for row in branches:
             with self._calls(row["id"]):

@@ -1,4 +1,4 @@
-"""Bringing a dump into a lake, through lakeFS's API, with every commit as it was.
+"""Restore of a dump into a lake through lakeFS's API, with every commit unchanged.
 
 Two helpers share the new repository's storage until all is there, both read-only, so that no hook runs: in
 one the trees are made by committing objects, in the other the commits are written as they were, with their
@@ -40,7 +40,7 @@ _ROOT = {
 
 @dataclass(frozen=True)
 class Outside:
-    """What a restore uses besides the lake.
+    """Dependencies of a restore besides the lake.
 
     Attributes:
         tell: Called with lines for people.
@@ -56,7 +56,7 @@ class Outside:
 def restore(
     connection: Connection, archive: Reading, repository: str, outside: Outside, storage_namespace: str = ""
 ) -> tuple[Moved, dict[str, str]]:
-    """Make a repository of a dump; return what was moved, and the new ids of commits whose id is another now.
+    """Restore a repository from a dump; return the counts, and the new ids of commits whose id changed.
 
     Args:
         connection: The lake.
@@ -120,7 +120,7 @@ class _Restore:
         return self._ids.changed([row["id"] for row in self._commits])
 
     def _check_target(self) -> None:
-        """Return if the target is not there, or is empty, or was left by an unfinished restore."""
+        """Check that the target is missing, empty, or left by an unfinished restore."""
         about = self._repository(self._name)
         if about is None:
             return
@@ -245,7 +245,7 @@ class _Restore:
             self._api.repositories_api.set_branch_protection_rules(self._name, rules)
 
     def _notes(self, trees: Trees) -> list[str]:
-        """Return what is not the same here, one sentence each."""
+        """Return the differences from the original, one sentence each."""
         notes = list(self._archive.document["left_out"])
         changed = len(self._changed())
         if changed:

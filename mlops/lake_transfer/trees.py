@@ -1,4 +1,4 @@
-"""Making the trees of a dump's commits in a lake, by committing objects to a helper repository."""
+"""Creation of the trees of a dump's commits, by committing objects to a helper repository."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Trees:
             self._trees[tree] = self._api.commits_api.get_commit(repository, tag.commit_id).meta_range_id
 
     def make(self, tree: str, base: str, rows: Sequence[Row], pool: ThreadPoolExecutor) -> str:
-        """Make a tree of another one and what differs, unless it is made; return the id it has here."""
+        """Create a tree from another one and its changes unless it exists; return its id in this lake."""
         if tree not in self._trees:
             self._begin(self._holders[base])
             self._remove([row["path"] for row in rows if "removed" in row])

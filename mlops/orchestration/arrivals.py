@@ -1,8 +1,8 @@
-"""A sensor per pipeline: when something new has arrived on `main`, a run is due.
+"""One sensor per pipeline, which starts a run when new data has arrived on `main`.
 
-It decides from what the lake holds: data that some run with the default parameters has taken, or that the
-champion was made from, is not new. The cursor only saves looking again. It is off until it is switched on, so
-that nothing trains by itself; switched on, it is safe beside anybody's own runs.
+It decides from the lake: data that a run with the default parameters has read, or that is an input of the
+champion, is not new. The cursor only avoids repeated evaluations. It is off by default, so that nothing
+trains by itself; switched on, it is safe beside runs that users start.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ INTERVAL_S = 30
 
 @dataclass(frozen=True)
 class Look:
-    """What a look at `main` found.
+    """The result of an evaluation of the sensor.
 
     Attributes:
         reason: Why a run is due or not.
@@ -47,7 +47,7 @@ class Look:
 
 
 def look(workspace: Workspace, seen: str = "") -> Look:
-    """Look whether `main` holds an arrival that no run has taken.
+    """Find an arrival on `main` that no run has read.
 
     Args:
         workspace: The pipeline's workspace.

@@ -1,7 +1,7 @@
 """The assets of a pipeline, raw to promotion, and the expectations between them.
 
-No rows pass through Dagster: each step finds its run, brings it up to its point and says what came of it.
-That an asset is materialized means that a run's branch holds it; only ``promotion`` means that `main` does.
+No rows pass through Dagster: each step finds its run, carries out its part and returns metadata. A
+materialized asset is on a run's branch; only ``promotion`` is on `main`.
 """
 
 # The annotations of assets name classes that are made here, so they are evaluated as they stand.

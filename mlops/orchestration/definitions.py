@@ -1,4 +1,4 @@
-"""What Dagster serves: the definitions of every pipeline, for ``-m mlops.orchestration.definitions``.
+"""Dagster definitions of every pipeline, for ``-m mlops.orchestration.definitions``.
 
 Loading them needs no server; workspaces are opened by the steps and sensors that need one.
 """

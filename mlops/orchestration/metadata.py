@@ -1,4 +1,4 @@
-"""What Dagster shows of each step: commits, row counts, digests, the verdict, and where to look."""
+"""Metadata of each step for Dagster: commits, row counts, digests, the verdict, and links."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Metadata = dict[str, Any]
 
 
 def raw(workspace: Workspace, run: Run) -> Metadata:
-    """Return what a run reads: the commit of `main` it forked from, and the arrivals there."""
+    """Return the inputs of a run: the commit of `main` that it forked from, and the arrivals there."""
     stats = workspace.lake.list(run.fork, names.RAW)
     arrivals = sorted({parsed.arrival for s in stats if (parsed := names.parse_raw_path(s.path))})
     return {
@@ -57,7 +57,7 @@ def processed(workspace: Workspace, run: Run) -> Metadata:
 
 
 def model(workspace: Workspace, run: Run) -> Metadata:
-    """Return what the model was fitted on and where it lies."""
+    """Return the training data and the address of the model."""
     commit = record_of(workspace, run, Step.TRAINED)
     return {
         "commit": commit.id,
@@ -81,7 +81,7 @@ def evaluation(workspace: Workspace, run: Run) -> Metadata:
 
 
 def promotion(workspace: Workspace, ended: Promotion) -> Metadata:
-    """Return how the run ended: the commit of `main`, or the refusal that counted in the end."""
+    """Return the outcome of the run: the commit of `main`, or the final refusal."""
     found: Metadata = {
         **_verdict(ended.decision),
         "evidence commit": ended.evidence_commit,
@@ -104,7 +104,7 @@ def promotion(workspace: Workspace, ended: Promotion) -> Metadata:
 
 
 def check_results(workspace: Workspace, run: Run, asset: dg.AssetKey) -> list[dg.AssetCheckResult]:
-    """Return what the suite said about training and holdout rows, from the results on the branch.
+    """Return the validation results of training and holdout rows from the branch.
 
     An expectation of severity error that does not hold stops the run; of severity warning, it is shown.
     """

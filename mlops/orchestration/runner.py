@@ -30,7 +30,7 @@ _UNFINISHED = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg
 
 @dataclass(frozen=True)
 class Executed:
-    """A run that came to its end.
+    """A finished run.
 
     Attributes:
         promotion: How it ended.
@@ -49,7 +49,7 @@ def execute_run(
     again: int = 0,
     take_over: bool = False,
 ) -> Executed:
-    """Do a run of a pipeline as its Dagster job, and return how it ended.
+    """Execute a run of a pipeline as its Dagster job, and return the result.
 
     Args:
         workspace: The pipeline's workspace; its lines of progress go where it says.

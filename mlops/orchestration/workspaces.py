@@ -1,4 +1,4 @@
-"""The one resource: workspaces, opened when they are first needed, and the way from a Dagster run to its run.
+"""Workspaces as a Dagster resource, opened on first use, and the mapping from a Dagster run to its run.
 
 A Dagster run and the run in the lake find each other by a tag on the first Dagster run of a line of retries,
 so that a retry, in whatever process, goes on with what the first one opened.

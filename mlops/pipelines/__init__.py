@@ -1,4 +1,4 @@
-"""What each pipeline is: extraction, features, model and the specification that names them.
+"""Pipelines: extraction, features, model, and the specification that names them.
 
 A new pipeline is a folder here with a ``SPEC``, a line in `PIPELINES` and a folder in ``expectations/``.
 """

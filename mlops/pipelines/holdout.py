@@ -1,7 +1,7 @@
 # pandas and scikit-learn ship no precise types: what an expression gives is guessed, often wrongly.
 # pyright: reportArgumentType=false, reportCallIssue=false, reportGeneralTypeIssues=false
 
-"""Which rows judge: the split into training and holdout rows, and the digest that identifies a holdout."""
+"""The split into training and holdout rows, and the digest that identifies a holdout."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PERIODS = {"day": "D", "week": "W-SUN", "month": "M"}
 
 
 class NotEnoughData(InputError):
-    """There are too few rows or periods to train on some and judge by others."""
+    """There are too few rows or periods for both training and holdout."""
 
 
 def split(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> Split:

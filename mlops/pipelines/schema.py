@@ -1,7 +1,7 @@
 # pandas and scikit-learn ship no precise types: what an expression gives is guessed, often wrongly.
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
 
-"""Canonical dtypes of raw tables: what a user's file must hold before any plausibility is asked."""
+"""Canonical dtypes of raw tables, required of a user's file before validation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ZONED = r".*(?:Z|[+-]\d\d:?\d\d)"
 
 
 class Kind(StrEnum):
-    """What a column holds, and the dtype that follows."""
+    """The kind of values of a column, which determines its dtype."""
 
     INTEGER = "whole numbers"
     NUMBER = "numbers"

@@ -1,4 +1,4 @@
-"""What a pipeline declares: everything the shared run protocol needs to know about it, and nothing more."""
+"""The declaration of a pipeline: everything that the shared run protocol needs to know about it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Deliveries = Mapping[str, "pd.DataFrame"]
 
 @dataclass(frozen=True)
 class Joined:
-    """The rows a pipeline learns from, and what was left out on the way.
+    """The joined rows of a pipeline, and counts of the rows that were left out.
 
     Attributes:
         rows: One row per row key, sorted by time column and row key; key, time, cluster, target, model input

@@ -1,4 +1,4 @@
-"""The lake server that a command needs: found running, or started and announced in one line.
+"""The lake server of a command: found running, or started and reported in one line.
 
 The embedded server and the real lakeFS program never share a state folder at the same time: they would share
 the file with address and key.

@@ -1,7 +1,7 @@
 """The servers of a state folder: lake, MLflow, Dagster, and the front door that they are reached by.
 
-MLflow and Dagster ask nobody who they are, so they listen on Unix domain sockets in a private folder; only
-the front door, which asks for the lake's key, has a port.
+MLflow and Dagster have no login, so they listen on Unix domain sockets in a private folder; only the front
+door, which asks for the lake's key, has a port.
 """
 
 from __future__ import annotations
@@ -197,7 +197,7 @@ def _door_options(settings: Settings, lake: Credentials, port: int) -> DoorOptio
 
 
 def _is_elsewhere(settings: Settings) -> bool:
-    """Return whether MLflow is a server of somebody else's."""
+    """Return whether MLflow is an external server."""
     return settings.tracking_uri.partition("://")[0] in {"http", "https"}
 
 

@@ -1,4 +1,4 @@
-"""Looking after the embedded server's store: through the server where it runs, else by opening the store."""
+"""Upkeep of the embedded server's store: through the running server, else by opening the store."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TIMEOUT_S = 3600.0
 
 
 def verify(settings: Settings, data: Path | None) -> list[str]:
-    """Return what is wrong with the store, one sentence each.
+    """Verify the store and return a sentence for each problem.
 
     Raises:
         ConfigError: There is no store, or it is not one of the embedded server.
@@ -59,7 +59,7 @@ def collect(settings: Settings, data: Path | None, *, dry_run: bool) -> dict[str
 
 
 def check_store(folder: Path) -> None:
-    """Return if there is a store of the embedded server.
+    """Check that there is a store of the embedded server.
 
     Raises:
         ConfigError: There is none.
@@ -99,7 +99,7 @@ def _running(settings: Settings, data: Path | None) -> Credentials | None:
         return None
     if settings.lake != "embedded":
         raise ConfigError(
-            f"the lake is '{settings.lake}', which looks after itself",
+            f"the lake is '{settings.lake}', which maintains its own store",
             where="MLOPS_LAKE",
             todo="name the folder of an embedded store with --data",
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def from_source(workspace: Workspace, arrival: str) -> tuple[str, dict[str, pd.DataFrame]]:
-    """Return where an arrival comes from and its tables, from the pipeline's source.
+    """Return the origin and the tables of an arrival from the pipeline's source.
 
     Raises:
         InputError: The source has no such arrival.
@@ -35,7 +35,7 @@ def from_source(workspace: Workspace, arrival: str) -> tuple[str, dict[str, pd.D
 
 
 def from_files(workspace: Workspace, files: Mapping[str, Path]) -> tuple[str, dict[str, pd.DataFrame]]:
-    """Return where an arrival comes from and its tables, from one CSV or Parquet file per table.
+    """Return the origin and the tables of an arrival from one CSV or Parquet file per table.
 
     Raises:
         InputError: A table is not one of the pipeline's, or a file is missing or unreadable or has other
@@ -75,7 +75,7 @@ def deliver(
     *,
     again: bool = False,
 ) -> Ingested:
-    """Bring an arrival to `main` if the suites there pass it.
+    """Validate an arrival with the suites on `main` and merge it if it passes.
 
     Raises:
         ValidationFailed: They do not; the arrival and the results stay on its branch.

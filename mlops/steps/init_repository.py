@@ -1,4 +1,4 @@
-"""A pipeline's repository: created, with what judges its runs on `main` from the first commit on."""
+"""Creation of a pipeline's repository, with the gate configuration in its first commit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def gate_files(pipeline: str) -> dict[str, bytes]:
-    """Return path to content of everything that judges a pipeline, from the code base.
+    """Return path to content of a pipeline's gate configuration, from the code base.
 
     Raises:
         ConfigError: A part is missing; it is named.
@@ -77,7 +77,7 @@ def create_repository(connection: Connection, name: str, storage_namespace: str 
 
 
 def initialise(ports: Ports, pipeline: str) -> bool:
-    """Put gate and enforcer on `main`, prove the enforcer alive, protect `main`; return if any was new."""
+    """Commit gate and enforcer to `main`, prove that it is active, protect `main`; return if any was new."""
     if is_set_up(ports.lake):
         reconcile(ports)
     return set_up(ports, gate_files(pipeline))

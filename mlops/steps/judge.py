@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class CommittedJudge:
-    """Judges from commits alone: nothing that a training step says about itself is believed.
+    """A judge that uses commits alone and trusts no claim of a training step about itself.
 
     Args:
         workspace: The pipeline's workspace.

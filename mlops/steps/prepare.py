@@ -118,7 +118,7 @@ def suite_of(workspace: Workspace, ref: str, table: str) -> dict[str, object]:
         return read_json(workspace.lake, ref, names.suite_path(table))
     except NotFound as error:
         raise ValidationFailed(
-            "no suite judges this table",
+            "there is no suite for this table",
             where=table,
             todo=f"bring {names.suite_path(table)} by a policy commit",
         ) from error

@@ -1,4 +1,4 @@
-"""A rollback tried out: what it would mean for predictions, and how long it takes, on a branch of its own."""
+"""Rehearsal of a rollback on a scratch branch: its effect on predictions, and its duration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ChangedPredictions:
-    """What a rollback changes for the rows that the champion was judged by.
+    """Changes of predictions by a rollback, for the champion's holdout rows.
 
     Attributes:
         rows: Rows of the holdout on `main`.

@@ -1,4 +1,4 @@
-"""Old outputs brought back, and a champion that cannot be scored replaced, with models, suites, tracker."""
+"""Restore of old outputs, and replacement of a champion that cannot be scored, for a workspace."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def restore(
     workspace: Workspace, number: int, reason: str, *, again: bool = False, take_over: bool = False
 ) -> Promotion:
-    """Bring the outputs of promotion ``number`` back through the gate (`mlops.runs.promotion.restore`).
+    """Restore the outputs of promotion ``number`` through the gate (`mlops.runs.promotion.restore`).
 
     They are judged on the rows that the rule on `main` selects today, where neither model has seen them; else
     on the newest ones that neither has: those that the old promotion or the champion was judged by.
@@ -75,7 +75,7 @@ def restore(
 def promote(
     workspace: Workspace, run_id: str, *, replace_unscorable: str = "", take_over: bool = False
 ) -> Promotion:
-    """Bring a decided run to its end; one that was refused only tells so.
+    """Promote a decided run; for a refused one, return the refusal.
 
     With ``replace_unscorable``, a reason, a run that was refused for nothing but a champion that cannot be
     scored is promoted if it beats the baseline.

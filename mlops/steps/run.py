@@ -1,7 +1,7 @@
-"""The steps of a run: each brings it up to a point.
+"""The steps of a run, each of which brings it up to a named step.
 
-What is missing before that point is done first, what is finished stays as it is; so every step may be called
-again, in another process too, and a run that is over only tells how it ended.
+Unfinished earlier steps are done first, finished ones stay as they are. So every step may be called again,
+in another process too, and a finished run only returns its result.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def evaluate(workspace: Workspace, run: Run) -> Run:
 
 
 def promote(workspace: Workspace, run: Run) -> Promotion:
-    """Bring the run to its end: on `main` or refused on record, with tags and tracker in line.
+    """Promote the run or record its refusal, and update tags and tracker.
 
     A run that was refused is not compared again, although `main` may have another champion by now: that
     would spend a look at the holdout that nobody asked for. A deliberate repetition does.
@@ -140,7 +140,7 @@ def promote(workspace: Workspace, run: Run) -> Promotion:
 
 
 def run_all(workspace: Workspace, params: Any, *, again: int = 0, take_over: bool = False) -> Promotion:
-    """Do a whole run in this process, without an orchestrator."""
+    """Execute a whole run in this process, without an orchestrator."""
     return promote(workspace, open_(workspace, params, again=again, take_over=take_over))
 
 
@@ -167,7 +167,7 @@ def reloaded(workspace: Workspace, run: Run) -> Run:
 
 
 def _has_branch(workspace: Workspace, run: Run) -> bool:
-    """Return whether the attempt has a branch; one that was decided on may be over, and its branch gone."""
+    """Return whether the attempt has a branch; a finished attempt may have lost it."""
     return not run.reached(Step.DECIDED) or run.branch in workspace.lake.branches(run.branch)
 
 

@@ -1,4 +1,4 @@
-"""What a run's outputs follow from: digests of raw data, code and libraries, and the code's git commit."""
+"""The inputs of a run: digests of raw data, code and libraries, and the code's git commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages for people: the report of a run, in Markdown, as lakeFS shows it."""
+"""The report of a run as a Markdown page, which lakeFS shows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
-    """Return ``reports/run.md``: what was decided, why, against whom, on which data."""
+    """Return ``reports/run.md``: the decision, its reasons, the champion and the data."""
     verdict, against = decision.verdict, decision.compared_to
     word = "Promote" if verdict.outcome is Outcome.PROMOTE else "Refuse"
     champion = f"promotion {against.number} (run `{against.run_id}`)" if against.number else "no champion yet"
@@ -22,7 +22,7 @@ def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
         "",
         f"**{word}.** {verdict.sentence}",
         "",
-        f"Compared with {champion}, at look {verdict.look} on this holdout "
+        f"Compared with {champion}, in evaluation {verdict.look} on this holdout "
         f"(error level {verdict.level:.4g}). Errors are in {workspace.spec.unit}.",
         "",
         *_intervals(verdict.intervals),

@@ -29,12 +29,12 @@ MISSING = "(missing)"
 
 
 class ChampionUnscorable(NotPromoted):
-    """The champion cannot be scored on the holdout, so nobody can say whether a candidate is better."""
+    """The champion cannot be scored on the holdout, so it cannot be compared with a candidate."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """What scoring gives.
+    """The result of scoring.
 
     Attributes:
         predictions: One row per holdout row, in its order: the key columns, ``cluster`` (text), ``target``

@@ -1,4 +1,4 @@
-"""One pipeline's workplace: its specification, its lake, the tracker and whatever else its steps need."""
+"""The workspace of one pipeline: its specification, its lake, the tracker and its other dependencies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workspace:
-    """What the steps of one pipeline work with.
+    """Everything that the steps of one pipeline need.
 
     Attributes:
         spec: The pipeline.

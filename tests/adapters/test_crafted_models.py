@@ -165,7 +165,7 @@ class TestCode:
             "sklearn.neighbors._kd_tree.KDTree",
             "scipy.interpolate.BSpline",
         ):
-            with pytest.raises(ConfigError, match="whose arrays nobody can check"):
+            with pytest.raises(ConfigError, match="whose arrays cannot be checked"):
                 opening.opened(line, (*crafted.LINE, *objects(path)), "model.skops")
 
 

@@ -115,7 +115,7 @@ def test_a_type_that_the_pipeline_does_not_trust_is_not_opened(folder: Path) -> 
     (folder / "MLmodel").write_text(
         text.replace(f"skops_trusted_types:\n{listed}", "skops_trusted_types: []\n")
     )
-    with pytest.raises(InputError, match="types that nobody trusts"):
+    with pytest.raises(InputError, match="types that are untrusted"):
         saved_files.load(folder, records(folder), LINE)
 
 

@@ -123,7 +123,7 @@ def upload(
 def stage(
     client: lakefs.Client, repository: str, branch: str, path: str, description: Mapping[str, Any]
 ) -> None:
-    """Make an object of bytes that the lake has already; the SDK's own call warns that it is deprecated.
+    """Create an object from bytes that the lake has already; the SDK's own call warns that it is deprecated.
 
     Args:
         client: The server.

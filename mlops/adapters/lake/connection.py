@@ -1,4 +1,4 @@
-"""A connection to a lakeFS server: what exists there, and how its operations are called.
+"""Connections to a lakeFS server: its repositories and its API operations.
 
 The SDK itself is imported when `connect` is called.
 """

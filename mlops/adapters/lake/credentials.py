@@ -1,4 +1,4 @@
-"""Where a lakeFS server is and with which key: read from the environment or lakectl's file, written to it."""
+"""Address and key of a lakeFS server, read from the environment or lakectl's file, and written to it."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def generate(endpoint: str) -> Credentials:
 
 
 def check_endpoint(text: str) -> str:
-    """Return the address of a server in its one form, ``http(s)://host[:port]``.
+    """Return the address of a server in canonical form, ``http(s)://host[:port]``.
 
     Raises:
-        ConfigError: It is no such address, or it carries credentials.
+        ConfigError: It is not such an address, or it contains credentials.
     """
     address = text if "://" in text else f"http://{text}"
     try:
@@ -83,7 +83,7 @@ def check_endpoint(text: str) -> str:
 def discover(
     environ: Mapping[str, str] | None = None, *, state_dir: Path | None = None, home: Path | None = None
 ) -> Credentials:
-    """Return the credentials a plain process has: environment over file, as lakectl does.
+    """Return the credentials from the environment, else from a file, as lakectl does.
 
     The file is the one ``LAKECTL_CONFIG_FILE`` names, else ``lakectl.yaml`` in the state directory, else
     ``~/.lakectl.yaml``.

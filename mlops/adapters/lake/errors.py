@@ -1,4 +1,4 @@
-"""The one seam where failures of the lakeFS clients become the errors of `mlops.runs.errors`.
+"""Translation of failures of the lakeFS clients into the errors of `mlops.runs.errors`.
 
 ============ ==================== =========================================================================
 status       error                when
@@ -66,7 +66,7 @@ _NO_ROOM = re.compile(r"no space left|disk (?:is )?full|quota exceeded", re.IGNO
 
 @contextmanager
 def translated(where: str, endpoint: str) -> Iterator[None]:
-    """Run client calls; whatever they raise leaves as an error of this project.
+    """Run client calls and translate their exceptions into errors of this project.
 
     Args:
         where: What is worked on (``repository/ref/path``), for the error's text.
@@ -81,7 +81,7 @@ def translated(where: str, endpoint: str) -> Iterator[None]:
 
 
 def translate(error: Exception, where: str, endpoint: str) -> MlopsError:
-    """Return the error of this project that stands for a client's exception."""
+    """Return the error of this project for a client's exception."""
     import lakefs.exceptions as wrapper
     import lakefs_sdk.exceptions as sdk
     import urllib3.exceptions as http
@@ -122,7 +122,7 @@ def _answer(error: Any) -> tuple[int, str | bytes | None]:
 def from_status(
     status: int, reason: str | None, body: str | bytes | None, where: str, endpoint: str
 ) -> MlopsError:
-    """Return the error that stands for an HTTP answer which is no success."""
+    """Return the error for an HTTP response that is not a success."""
     message = _message(body)
     if status == 412 and message and "hook aborted" in message:
         return _hook_refusal(message, where)
@@ -141,7 +141,7 @@ def from_status(
 
 
 def hook_sentences(message: str) -> list[str]:
-    """Return what each failed hook said, out of lakeFS's report of an aborted operation."""
+    """Return the message of each failed hook from lakeFS's report of an aborted operation."""
     found = [_first_line(text) for text in _HOOK_SENTENCE.findall(message)]
     return found or [message.strip()]
 

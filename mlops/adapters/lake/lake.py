@@ -1,7 +1,7 @@
 """One lakeFS repository as the core's `Lake`, over the official SDK; plus streams for large objects.
 
-A lost answer surfaces as `LakeUnavailable` and says nothing about whether the call took effect: whoever
-calls makes that harmless.
+A lost answer surfaces as `LakeUnavailable`; the call may have taken effect or not, and the caller must
+handle both cases.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was read at commits, kept within bounds: a commit never changes, so nothing is asked for twice."""
+"""A bounded cache of reads at commits: a commit never changes, so nothing is read twice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class CommitMemory:
     def of(
         self, ref: str, what: Hashable, ask: Callable[[], Value], size_bytes: Callable[[Value], int]
     ) -> Value:
-        """Return what is known at a commit, or ask and keep the answer; errors are not kept.
+        """Return the cached answer for a commit, or ask and cache the answer; errors are not cached.
 
         Args:
             ref: Where it is asked; only what is asked by a commit's id is kept.

@@ -37,17 +37,17 @@ class LakeObjects:
 
     @property
     def repository(self) -> str:
-        """Name of the repository."""
+        """Return the name of the repository."""
         return self._repository
 
     @property
     def endpoint(self) -> str:
-        """Address of the server, for people."""
+        """Return the readable address of the server."""
         return self._connection.endpoint
 
     @property
     def connection(self) -> Connection:
-        """The server it lies on."""
+        """Return the connection to its server."""
         return self._connection
 
     def read(self, ref: str, path: str) -> bytes:
@@ -58,7 +58,7 @@ class LakeObjects:
         return found
 
     def _read(self, ref: str, path: str) -> bytes | NotFound:
-        """Return the content, or the error where there is none: a commit never gets what it does not hold."""
+        """Return the content, or the error: an object missing from a commit stays missing."""
         try:
             return b"".join(self.chunks(ref, path))
         except NotFound as error:

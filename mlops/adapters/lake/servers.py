@@ -1,7 +1,7 @@
 """The lakeFS servers of this project, started and stopped: the embedded one and the real program.
 
 Each has a data directory and a lakectl file of its own below the state directory; both listen on loopback
-only. A lakeFS of somebody else's (``external``) is only ever connected to.
+only. An external lakeFS is never started or stopped.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def start_lakefs(
 
 
 def stop(state_dir: Path) -> bool:
-    """Stop the lake server of a state directory; tell whether one was running."""
+    """Stop the lake server of a state directory; return whether one was running."""
     return server_process.stop(NAME, state_dir)
 
 
@@ -144,7 +144,7 @@ def running(state_dir: Path) -> ServerProcess | None:
 def external(
     environ: Mapping[str, str] | None = None, *, endpoint: str = "", home: Path | None = None
 ) -> Credentials:
-    """Return address and key of somebody else's lakeFS: ``LAKECTL_*``, or lakectl's own file.
+    """Return address and key of an external lakeFS: ``LAKECTL_*``, or lakectl's own file.
 
     Args:
         environ: Variables to look at; by default this process's.
@@ -237,7 +237,7 @@ def write_config(home: Path, listen: str) -> Path:
 
 
 def lakefs_environment(home: Path, credentials: Credentials) -> dict[str, str]:
-    """Return the whole environment of the lakeFS program: a variable of the user's would go over its file."""
+    """Return the complete environment of the lakeFS program: variables take precedence over its file."""
     kept = {key: os.environ[key] for key in ("PATH", "TMPDIR", "SYSTEMROOT") if key in os.environ}
     return {
         **kept,

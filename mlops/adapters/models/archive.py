@@ -69,7 +69,7 @@ class Archive:
 
 
 def refused(what: str, where: str) -> ModelRefused:
-    """Return the error for a file that holds something that no pipeline saves."""
+    """Return the error for a file with content that no pipeline saves."""
     return ModelRefused(f"the model file {what}", where=where, todo="it was not opened")
 
 
@@ -114,7 +114,7 @@ def _schema(data: bytes, where: str) -> Mapping[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a key stands twice in the schema")
+        raise ValueError("a key occurs twice in the schema")
     return value
 
 

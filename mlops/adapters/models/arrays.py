@@ -27,7 +27,7 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None), type, slice)
 
 
 def check(model: Any, where: str) -> None:
-    """Raise `InputError` where an array of a model would lead compiled code out of its memory.
+    """Raise `InputError` if an array of a model would make compiled code access memory out of bounds.
 
     Args:
         model: The model; nothing was predicted with it yet.
@@ -39,7 +39,7 @@ def check(model: Any, where: str) -> None:
         _check_attributes(found, where)
         path = path_of(found)
         if not catalogue.is_known(path):
-            raise refused(f"holds a {path}, whose arrays nobody can check", where)
+            raise refused(f"holds a {path}, whose arrays cannot be checked", where)
         check_one = _CHECKS.get(path)
         if check_one is not None:
             checked.update(id(part) for part in _run(check_one, found, where))

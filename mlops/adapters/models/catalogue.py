@@ -1,4 +1,4 @@
-"""scikit-learn's types that a pipeline's list may name, and how the arrays of each are known to be harmless.
+"""The scikit-learn types that a pipeline's list may name, each with the check of its arrays.
 
 Python code that hands its arrays to NumPy fails on a wrong shape; compiled code reads beyond the array. Each
 type was looked at in the source of the scikit-learn version that is locked. One that is not here is refused:
@@ -87,6 +87,6 @@ def is_known(path: str) -> bool:
 
 
 def unknown(allowed: Iterable[SavedType]) -> list[str]:
-    """Return what a list names though nobody knows its arrays to be harmless, ascending."""
+    """Return the listed types for which no check of their arrays exists, ascending."""
     restored = (kind for kind in allowed if kind.loader not in ("FunctionNode", "PartialNode"))
     return sorted({kind.path for kind in restored if not is_known(kind.path)})

@@ -1,4 +1,4 @@
-"""Arrays of trees: what scikit-learn's compiled code indexes with, without looking."""
+"""Arrays of trees that scikit-learn's compiled code uses as indices without bounds checks."""
 
 from __future__ import annotations
 

@@ -149,7 +149,7 @@ class _Checker:
         listed = kind in self._allowed or kind in PLAIN or kind.loader == "PartialNode"
         if not listed:
             raise refused(
-                f"holds types that nobody trusts: {kind.path} by {kind.loader} is not on the pipeline's list",
+                f"holds types that are untrusted: {kind.path} by {kind.loader} is not on the pipeline's list",
                 self._where,
             )
         return kind
@@ -221,7 +221,7 @@ class _Checker:
             or (state["__module__"], state["__class__"]) != ("functools", "partial")
         ):
             raise refused(
-                f"holds types that nobody trusts: a partial of {bound.path} is not on the pipeline's list",
+                f"holds types that are untrusted: a partial of {bound.path} is not on the pipeline's list",
                 self._where,
             )
         self._only_plain(args, "TupleNode")

@@ -12,7 +12,7 @@ from mlops.runs.saved_types import SavedType
 
 
 def opened(content: bytes, allowed: Sequence[SavedType], where: str) -> Any:
-    """Return the model of a skops file; nothing in it is called or imported but what is on the list.
+    """Return the model of a skops file; only listed types are imported or called.
 
     Args:
         content: The file.
@@ -20,7 +20,7 @@ def opened(content: bytes, allowed: Sequence[SavedType], where: str) -> Any:
         where: Name of the file, for errors.
 
     Raises:
-        ConfigError: The list itself names a type whose arrays nobody can check.
+        ConfigError: The list itself names a type whose arrays cannot be checked.
         InputError: The file is no skops file, holds something that is not listed, or an array that would
             lead compiled code out of its memory.
     """
@@ -44,13 +44,13 @@ def check_file(content: bytes, allowed: Sequence[SavedType], where: str) -> None
     """Raise unless a skops file holds only what a list admits; skops is not asked.
 
     Raises:
-        ConfigError: The list itself names a type whose arrays nobody can check.
+        ConfigError: The list itself names a type whose arrays cannot be checked.
         InputError: The file is no skops file, or holds something that is not listed.
     """
     unknown = catalogue.unknown(allowed)
     if unknown:
         raise ConfigError(
-            f"the pipeline trusts {', '.join(unknown)}, whose arrays nobody can check",
+            f"the pipeline trusts {', '.join(unknown)}, whose arrays cannot be checked",
             where="trusted_types",
             todo="choose a model whose types are in mlops/adapters/models/catalogue.py",
         )

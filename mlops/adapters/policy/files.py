@@ -1,4 +1,4 @@
-"""``gate/policy.yaml`` and ``gate/holdout.yaml``: what judges, read so that a typo is an error naming it."""
+"""``gate/policy.yaml`` and ``gate/holdout.yaml``: the files of the gate configuration, parsed strictly."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _mapping(document: yaml_subset.Document) -> dict[str, Any]:
 
 
 def _validated(schema: type[Schema], document: yaml_subset.Document) -> Schema:
-    """Return the document as the schema has it, or raise what is wrong with it, unknown keys first."""
+    """Return the validated document, or raise an error that names the first problem, unknown keys first."""
     from pydantic import ValidationError
 
     content = _mapping(document)
@@ -81,7 +81,7 @@ def _validated(schema: type[Schema], document: yaml_subset.Document) -> Schema:
 
 
 def _described(flaw: Mapping[str, Any], schema: type[BaseModel]) -> str:
-    """Return one thing that is wrong, and where."""
+    """Return the description and the place of one problem."""
     *outer, last = flaw["loc"] or ("",)
     inside = f" in {_path(outer)}" if outer else ""
     if flaw["type"] == _UNKNOWN:

@@ -1,4 +1,4 @@
-"""What the files under ``gate/`` may say: keys, types and bounds. Imports pydantic, so import it late."""
+"""The schema of the files under ``gate/``: keys, types and bounds. Imports pydantic, so import it late."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""YAML in the subset that every reader understands alike: maps with text keys, lists, text, numbers, truth.
+"""The subset of YAML that all parsers read alike: maps, lists, text, numbers, true and false.
 
 The files under ``gate/`` are read here and by the enforcer on the server, whose YAML is another dialect. To
 PyYAML ``yes`` is true, ``1:30`` is ninety and ``1e-2`` is text; to others they are not. Here only ``true``,

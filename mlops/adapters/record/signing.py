@@ -52,7 +52,7 @@ class FileSigner:
         return self._private.public_key()
 
     def sign(self, data: bytes) -> bytes:
-        """Return the Ed25519 signature of ``data``, 64 bytes."""
+        """Return the Ed25519 signature of ``data`` (64 bytes)."""
         return self._private.sign(data)
 
 

@@ -1,4 +1,4 @@
-"""What an ``MLmodel`` file may ask of MLflow's loader: the one skops file, listed types, nothing else.
+"""Check of an ``MLmodel`` file: it may make MLflow load one skops file with listed types, nothing else.
 
 MLflow takes format, file, loader module, code folders and trusted types from the model's own ``MLmodel``.
 Whoever could write that file could therefore have any code run. A model that comes out of a lake is compared
@@ -43,7 +43,7 @@ _ENVIRONMENT: Mapping[str, object] = {"conda": "conda.yaml", "virtualenv": "pyth
 
 
 def check(content: bytes, trusted: Collection[str], where: str) -> None:
-    """Raise `InputError` where an ``MLmodel`` would make MLflow do more than read the skops file.
+    """Raise `InputError` if an ``MLmodel`` would make MLflow do more than read the skops file.
 
     Args:
         content: The file.

@@ -5,8 +5,8 @@ reads the promoted bytes. Address and key of the lake come from ``LAKECTL_*``, t
 ``LAKECTL_CONFIG_FILE`` names, the state directory, or ``~/.lakectl.yaml``; the keys whose signatures count
 from the folder that ``MLOPS_TRUSTED_KEYS`` names, or the state directory.
 
-What MLflow is handed was checked here. What it is *asked* for is another matter: ``models:/<name>@champion``
-goes where MLflow's own database says, which need not be a lake. `mlops.load_champion` does not ask it.
+Everything that MLflow receives from a lake is checked here. But MLflow's own database decides which address
+``models:/<name>@champion`` names, and that need not be a lake. `mlops.load_champion` does not use it.
 """
 
 from __future__ import annotations
@@ -76,12 +76,12 @@ class LakeFSArtifactRepository(ArtifactRepository):
             self._root = lake_uri.parse(artifact_uri)
 
     def log_artifact(self, local_file: str, artifact_path: str | None = None) -> None:
-        """Refuse: what MLflow refers to is a commit, and commits do not change."""
+        """Refuse to write: commits do not change."""
         del local_file, artifact_path
         raise self._read_only()
 
     def log_artifacts(self, local_dir: str, artifact_path: str | None = None) -> None:
-        """Refuse: what MLflow refers to is a commit, and commits do not change."""
+        """Refuse to write: commits do not change."""
         del local_dir, artifact_path
         raise self._read_only()
 
@@ -175,7 +175,7 @@ class LakeFSDatasetSource(DatasetSource):
 
     @property
     def uri(self) -> str:
-        """Where it lies."""
+        """Return its address."""
         return self._given
 
     @staticmethod
@@ -219,7 +219,7 @@ def _is_description(file: Path) -> bool:
 
 
 def trusted_types(repository: str) -> Sequence[SavedType]:
-    """Return what the pipeline of a repository trusts.
+    """Return the types that the pipeline of a repository trusts.
 
     Raises:
         ConfigError: No pipeline has the repository's name, so nobody says what its models may hold.
@@ -249,7 +249,7 @@ def _as_mlflow_errors() -> Iterator[None]:
 
 
 def _children(stats: list[ObjectStat], root_size: int, folder_size: int) -> list[FileInfo]:
-    """Return what lies directly in a folder; paths are relative to the root, cut off by their lengths."""
+    """Return the entries directly in a folder, with paths relative to the root."""
     found: dict[str, FileInfo] = {}
     for stat in stats:
         name, slash, _ = stat.path[folder_size:].partition("/")

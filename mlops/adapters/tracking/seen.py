@@ -1,4 +1,4 @@
-"""What MLflow holds, as values of the core: whole runs, and versions with where they are fetched from."""
+"""MLflow's runs and registered versions as values of the core."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _input(dataset: Any) -> DatasetInput:
 
 
 def seen_version(client: MlflowClient, row: Any) -> Version:
-    """Return a registered version; where it is fetched from is a column of its own, so it is asked for."""
+    """Return a registered version with its storage location, which needs a request of its own."""
     stage = row.current_stage or ""
     return Version(
         version=str(row.version),

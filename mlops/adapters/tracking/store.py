@@ -1,4 +1,4 @@
-"""Where MLflow keeps things, said without secrets, and its switches: no telemetry, few retries."""
+"""MLflow's store: its address without secrets, and its switches (no telemetry, few retries)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def make_folder(uri: str) -> None:
 
 
 def artifacts_of(uri: str, experiment: str) -> str | None:
-    """Return where an experiment's artifacts go, or None where a server decides that.
+    """Return the artifact location of an experiment, or None where a server decides that.
 
     Models lie in the lake; what MLflow itself may put down stays beside its store, not in the working folder.
     """
@@ -56,7 +56,7 @@ def _sqlite_file(uri: str) -> Path | None:
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a call to MLflow failed, without passwords and without its client's retries and pools."""
+    """Return the reason of a failed call to MLflow, without passwords and details of its client."""
     text = redacted(str(error))
     if "Max retries exceeded" in text or "Connection aborted" in text:
         return "MLflow does not answer there"

@@ -60,7 +60,7 @@ class MLflowTracker:
 
     @property
     def address(self) -> str:
-        """Where the tracker is, without credentials, for people."""
+        """Return the readable address of the tracker, without credentials."""
         return redacted(self._uri)
 
     def begin(self, run: Run, tags: Mapping[str, str]) -> str:
@@ -127,14 +127,14 @@ class MLflowTracker:
             return version_of(client, model, uri)
 
     def alias(self, model: str, alias: str) -> str | None:
-        """Return the version an alias stands at, or None."""
+        """Return the version that an alias names, or None."""
         with self._calls() as client:
             found = registered_model(client, model)
             version = None if found is None else found.aliases.get(alias)
             return None if version is None else str(version)
 
     def set_alias(self, model: str, alias: str, version: str | None) -> None:
-        """Put an alias at a version, or remove it with None; no alias and no model are no error then."""
+        """Set an alias to a version, or remove it with None; a missing alias or model is no error then."""
         with self._calls() as client:
             if version is not None:
                 client.set_registered_model_alias(model, alias, version)

@@ -1,4 +1,4 @@
-"""Great Expectations: a suite judges a table, all of its expectations are counted, the result is plain.
+"""Great Expectations: run a suite on a table, count all of its expectations, return plain values.
 
 A suite is Great Expectations' own JSON: ``name`` and ``expectations`` with ``type``, ``kwargs`` and
 ``severity``. An expectation of severity ``critical`` (the default) blocks; ``warning`` and ``info`` report.
@@ -33,7 +33,7 @@ _LOCK = threading.Lock()
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What became of one expectation.
+    """The result of one expectation.
 
     Attributes:
         name: ``<type>`` or ``<type>(<columns>)``, e.g. ``expect_column_values_to_be_between(month)``, with a
@@ -58,13 +58,13 @@ class CheckResult:
 
     @property
     def found(self) -> str:
-        """What breaks it, in a few words; empty where nothing does."""
+        """Return a short description of the failure; empty where there is none."""
         return self.observed or (f"{self.count} row{'s' * (self.count != 1)}" if self.count else "")
 
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """What a suite says about a table: ``reports/validation/<table>.json``.
+    """The result of a suite on a table: ``reports/validation/<table>.json``.
 
     Attributes:
         table: The table.
@@ -84,12 +84,12 @@ class ValidationReport:
 
     @property
     def success(self) -> bool:
-        """Return whether nothing blocks; warnings do not."""
+        """Return whether no blocking expectation failed; warnings do not block."""
         return not any(check.severity == "error" for check in self.failures)
 
     @property
     def failures(self) -> tuple[CheckResult, ...]:
-        """The expectations that the table does not meet, warnings included."""
+        """Return the expectations that the table does not meet, including warnings."""
         return tuple(check for check in self.checks if not check.success)
 
     def to_json(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class ValidationReport:
 def validate(
     table: str, frame: pd.DataFrame, suite_document: Mapping[str, Any], key: Sequence[str] = ()
 ) -> ValidationReport:
-    """Return what a suite says about a table.
+    """Run a suite on a table and return the report.
 
     Args:
         table: Name of the table.

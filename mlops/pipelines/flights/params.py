@@ -1,4 +1,4 @@
-"""What may be configured about the model of flights, and what a saved one may hold; no library is needed."""
+"""Parameters of the flights model and the types that a saved one may contain; imports no library."""
 
 from __future__ import annotations
 

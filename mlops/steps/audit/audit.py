@@ -1,4 +1,4 @@
-"""An audit of a pipeline's repository, going on where the last one ended."""
+"""The audit of a pipeline's repository, continued from the previous audit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def audit_pipeline(
 ) -> Iterator[Audited]:
     """Audit a pipeline's `main`, one commit after the other, and the record last.
 
-    What an earlier audit on this machine found clean is not asked again: how far it got is kept in
+    Commits that an earlier audit on this machine found clean are skipped: its position is kept in
     ``<state_dir>/audit/<repository>.json``, with a digest over every commit up to there. Whoever does not
     trust this folder starts from the beginning.
 
@@ -74,7 +74,7 @@ def audit_pipeline(
 
 
 def _load(file: Path) -> Mark | None:
-    """Return how far an earlier audit got; None where that is not known."""
+    """Return the position of an earlier audit; None where it is not known."""
     try:
         value = json_values.parse(file.read_bytes())
         depth = Depth(**{name: value.get(key) is True for name, key in _KEYS.items()})

@@ -78,7 +78,7 @@ def unproved_sums(
     slices: Mapping[str, Sequence[str]],
     recorded: Paired,
 ) -> Iterator[str]:
-    """Yield what of the recorded sums does not follow from the predictions.
+    """Yield recorded sums that do not follow from the predictions.
 
     Args:
         predictions: One row per holdout row, in its order: ``target`` and a column per contender.
@@ -94,7 +94,7 @@ def unproved_sums(
 def _follow(
     predictions: pd.DataFrame, groups: Groups, contenders: Sequence[Contender], recorded: Paired
 ) -> bool:
-    """Return whether all recorded sums follow, as far as sums that are rounded more than once can tell."""
+    """Return whether all recorded sums agree with the fast sums, within their rounding."""
     import numpy as np
 
     shape = [(loss, name, clusters) for name, clusters in groups.names for loss in Loss]
@@ -129,7 +129,7 @@ def _sums(loss: Loss, errors: np.ndarray, groups: Groups) -> np.ndarray:
 
 
 def differences(derived: Sequence[Series], recorded: Paired) -> Iterator[str]:
-    """Yield how series that were derived again differ from the recorded ones."""
+    """Yield differences between recomputed and recorded series."""
     if [(s.loss, s.slice) for s in derived] != [(s.loss, s.slice) for s in recorded.series]:
         yield "the evidence is of other losses or slices"
         return

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Selection:
-    """What a rule selects from raw data: the holdout's digest, and where it begins in time."""
+    """The holdout that a rule selects from raw data: its digest and its first time."""
 
     digest: str
     begins: Any
@@ -45,7 +45,7 @@ class _Selection:
 
 @dataclass(frozen=True)
 class _Rows:
-    """What is asked of a holdout by every promotion that it judged.
+    """The data of a holdout that the proofs of every promotion evaluated on it need.
 
     Attributes:
         digest: Digest of its rows, as evidence names it.
@@ -69,7 +69,7 @@ class _Rows:
 
 
 class FrameProver:
-    """Proves what is on `main` from the committed tables and models of a pipeline."""
+    """Proofs of promotions from the committed tables and models of a pipeline."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -163,11 +163,11 @@ class FrameProver:
         try:
             changed = self._workspace.lake.diff(commit, subject.commit.id)
         except NotFound as error:
-            raise Unprovable("the commit with what was judged is gone") from error
+            raise Unprovable("the commit with the evaluated objects is gone") from error
         kept = (names.MODEL, names.TRAIN)
         other = [change.path for change in changed if change.path.startswith(kept)]
         if other:
-            yield f"{other[0]} is not what was judged at {commit[:12]}"
+            yield f"{other[0]} differs from what was evaluated at {commit[:12]}"
         champion = (subject.before.commit, replaced) if replaced else None
         try:
             judge = CommittedJudge(self._workspace, reuse=False)
@@ -249,7 +249,7 @@ class FrameProver:
 
 
 def _scored_otherwise(subject: PromotionSubject, again: Evaluation) -> Iterator[str]:
-    """Yield how an evaluation that was made again differs from the recorded one."""
+    """Yield differences between a repeated evaluation and the recorded one."""
     recorded, replaced = subject.paired, subject.replaced
     if replaced and not recorded.has_champion and not again.unscorable:
         yield f"the champion, promotion {replaced.number}, can be scored, but the evidence says otherwise"

@@ -165,7 +165,7 @@ class Rebuilder:
         try:
             report = suites.validate(table, frame, suite_of(self._workspace, *suite), key)
         except ValidationFailed as error:
-            yield f"the suite of {table} cannot judge its rows: {error.what}"
+            yield f"the suite of {table} cannot be run on its rows: {error.what}"
             return
         if recorded is None:
             yield f"the suite of {table} never ran: there is no {names.validation_path(table)}"
@@ -175,7 +175,7 @@ class Rebuilder:
         if not report.success:
             yield f"the rows of {table} do not pass their suite: {summary([report])}"
         elif recorded is not None:
-            yield f"the recorded result for {table} is not what its suite says of these rows"
+            yield f"the recorded result for {table} differs from the result of its suite on these rows"
 
     def refit(self, subject: PromotionSubject) -> Iterator[str]:
         """Yield how the predictions on record differ from those of a model that is trained again."""
