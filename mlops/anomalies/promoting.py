@@ -127,7 +127,7 @@ def _promote_by_command(scene: Scene, run: Run) -> Promotion:
 MISSING_GATE_OF_RUN = Anomaly(
     name="missing-gate-of-a-run",
     story="A training step deletes the gate from the branch of its run, which is then promoted.",
-    guard=guards.Guard("what promote compares of what judges", ports=blind_to_what_judges),
+    guard=guards.Guard("comparison of the gate configuration by promote", ports=blind_to_what_judges),
     before=_without_gate_on_branch,
     meddle=_promote_by_command,
     seen=_gate_gone,

@@ -78,7 +78,7 @@ def _options(args: argparse.Namespace, credentials: Credentials) -> Options:
 
 
 def _folder(path: Path | None) -> Path | None:
-    """The folder, which is there.
+    """Return the folder, which is there.
 
     Raises:
         ImportRefused: it is not.
@@ -89,7 +89,7 @@ def _folder(path: Path | None) -> Path | None:
 
 
 def main() -> int:
-    """Serves until interrupted; returns 0, or 1 where it could not start."""
+    """Serve until interrupted; return 0, or 1 where it could not start."""
     args = _arguments()
     try:
         credentials = QUICKSTART if args.quickstart else find(args.credentials or args.data / FILE_NAME)

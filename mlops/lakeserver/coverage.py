@@ -1,4 +1,4 @@
-"""Which of lakeFS's operations are built: COVERAGE.md, made from the installed client and the routes.
+"""COVERAGE.md: the implemented operations of lakeFS, generated from the installed client and the routes.
 
 `python -m mlops.lakeserver.coverage --write` writes it; `--check` fails when it is stale.
 """
@@ -58,7 +58,7 @@ def snake_case(operation_id: str) -> str:
 
 
 def client_operations() -> list[Operation]:
-    """Every operation of the installed `lakefs_sdk`, read from its source."""
+    """Return every operation of the installed `lakefs_sdk`, read from its source."""
     spec = importlib.util.find_spec("lakefs_sdk")
     if spec is None or not spec.submodule_search_locations:
         raise SystemExit("lakefs_sdk is not installed")
@@ -75,7 +75,7 @@ def client_operations() -> list[Operation]:
 
 
 def reason(operation: Operation) -> str:
-    """Why the operation is not built.
+    """Return the reason why the operation is not implemented.
 
     Raises:
         KeyError: nobody said so.
@@ -87,14 +87,14 @@ def reason(operation: Operation) -> str:
 
 
 def render_list(operations: list[Operation]) -> str:
-    """The list from which the server knows what it leaves out."""
+    """Return the list from which the server knows what it leaves out."""
     return "".join(
         sorted(f"{operation.path} {operation.method} {operation.name}\n" for operation in operations)
     )
 
 
 def render_table(operations: list[Operation]) -> str:
-    """The table, with the first lines of the handlers' docstrings."""
+    """Return the table, with the first lines of the handlers' docstrings."""
     built = {(route.method, route.path): route for route in ROUTES}
     version = importlib.metadata.version("lakefs-sdk")
     count = sum((operation.method, operation.path) in built for operation in operations)
@@ -128,14 +128,14 @@ def render_table(operations: list[Operation]) -> str:
 
 
 def stale() -> list[Path]:
-    """The written files that are not what they would be now."""
+    """Return the written files that are not what they would be now."""
     operations = client_operations()
     expected = {CLIENT_OPERATIONS: render_list(operations), TABLE: render_table(operations)}
     return [path for path, text in expected.items() if not path.exists() or path.read_text() != text]
 
 
 def main() -> int:
-    """Writes or checks the table."""
+    """Write or checks the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     action = parser.add_mutually_exclusive_group(required=True)
     action.add_argument("--write", action="store_true", help="write the table and the list")

@@ -26,7 +26,7 @@ class CredentialsUnusable(Exception):
 
 
 def find(path: Path, environ: Mapping[str, str] = os.environ, endpoint: str = "") -> Credentials:
-    """The credentials of the environment, or of the file, which is written with new ones if it is not there.
+    """Return the credentials of the environment, else of the file, which is created if it is missing.
 
     Raises:
         CredentialsUnusable: half of them is missing, or other users can read the file.
@@ -62,7 +62,7 @@ def _read(path: Path, user: str) -> Credentials:
 
 
 def write(path: Path, credentials: Credentials, endpoint: str = "") -> None:
-    """The file (mode 600) has the credentials, in the form that lakectl and the SDK read."""
+    """Write the credentials to the file (mode 600), in the form that lakectl and the SDK read."""
     text = (
         "credentials:\n"
         f"  access_key_id: {credentials.access_key_id}\n"

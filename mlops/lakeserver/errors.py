@@ -1,4 +1,4 @@
-"""What the server can answer besides success: a status and one sentence, the same for every client."""
+"""Errors of the server: a status and one sentence, the same for every client."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ class MalformedRule(LakeError):
 
 
 class NotFound(LakeError):
-    """What the request names does not exist."""
+    """The resource that the request names does not exist."""
 
     status = 404
 
 
 class Conflict(LakeError):
-    """What the request names exists already, or clashes with what does."""
+    """The resource that the request names exists already, or conflicts with an existing one."""
 
     status = 409
 
@@ -113,7 +113,7 @@ class StorageFull(LakeError):
 
 
 class StorageDamaged(LakeError):
-    """What was stored cannot be read back as it was written."""
+    """Stored data differs from what was written."""
 
     status = 500
 

@@ -33,7 +33,7 @@ _SOURCE = (
 
 
 def add_sample_data(lake: Lake, repo: Repository, user: str) -> None:
-    """The repository's default branch has the sample objects, as one commit, and is protected."""
+    """Commit the sample objects to the repository's default branch, and protect it."""
     stored = []
     for path, body in _objects():
         with lake.store.blobs.upload() as upload:
@@ -100,7 +100,7 @@ def _word(number: int) -> str:
 
 
 def _picture(number: int, side: int = 96) -> bytes:
-    """A PNG of waves."""
+    """Return a PNG of waves."""
     rows = bytearray()
     for y in range(side):
         rows.append(0)

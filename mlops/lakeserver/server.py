@@ -36,7 +36,7 @@ class ListenRefused(ValueError):
 
 @dataclass(frozen=True)
 class Options:
-    """How a server runs.
+    """The options of a server.
 
     Attributes:
         data: the store's folder.
@@ -149,7 +149,7 @@ class Server:
         )
 
     def run(self) -> None:
-        """Answers until stopped, by `stop` or by a signal; then everything is closed."""
+        """Answer until stopped, by `stop` or by a signal; then everything is closed."""
         if threading.current_thread() is threading.main_thread():
             # uvicorn stops at these signals and then raises them again, which must not keep us from closing.
             for number in (signal.SIGINT, signal.SIGTERM):
@@ -160,7 +160,7 @@ class Server:
             self.close()
 
     def close(self) -> None:
-        """Lets go of everything."""
+        """Let go of everything."""
         self._description.unlink(missing_ok=True)
         self._application.close()
         self.lake.tasks.close()
@@ -175,12 +175,12 @@ class Server:
         return self._uvicorn.started
 
     def stop(self) -> None:
-        """Makes `run` return once what is being answered has been."""
+        """Make `run` return once what is being answered has been."""
         self._uvicorn.should_exit = True
 
 
 def _descriptors() -> int:
-    """Returns how many files this process may have open, after asking for as many as it may use."""
+    """Return how many files this process may have open, after asking for as many as it may use."""
     try:
         import resource
     except ImportError:  # pragma: no cover - Windows has no such limit
@@ -236,7 +236,7 @@ def _bound(host: str, port: int) -> socket.socket:
 def running_server(
     data_dir: Path, credentials: Credentials, *, listen: str = "127.0.0.1:0", **options: Any
 ) -> Iterator[Server]:
-    """A server that answers, in a thread of this process, while the context lasts.
+    """Return a server that answers, in a thread of this process, while the context lasts.
 
     `options` are the other fields of `Options`.
 

@@ -25,7 +25,7 @@ class Unknown:
 
 @dataclass(frozen=True)
 class RollbackImpact:
-    """What a rollback would change beyond `main` itself.
+    """The impact of a rollback beyond `main` itself.
 
     Attributes:
         invalid_runs: Unfinished runs that could not be promoted any more.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """What another policy says about a run.
+    """The verdict of another policy on a run.
 
     Attributes:
         evidence_commit: The commit with the losses that were judged.

@@ -38,7 +38,7 @@ def combined(columns: Sequence[Codes], rows_old: int, rows_new: int) -> Codes:
 
 
 def numbered(rows: Codes) -> Codes:
-    """Tell equal rows of a table apart by numbering them, so that each matches at most one of the other."""
+    """Number equal rows of a table, so that each matches at most one row of the other table."""
     old, new = (list(_occurrences(codes.to_pylist())) for codes in rows)
     return _by_equality(old, new)
 

@@ -32,7 +32,7 @@ class NotComparable(ValueError):
 
 @dataclass(frozen=True)
 class TableDiff:
-    """What differs between two tables, row by row.
+    """The differences between two tables, row by row.
 
     Attributes:
         rows_old: Rows of the old table.
@@ -58,7 +58,7 @@ class TableDiff:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing differs."""
+        """Return whether nothing differs."""
         schema = self.columns_added or self.columns_removed or self.types_changed
         return not (self.added or self.removed or self.changed or schema)
 

@@ -105,7 +105,7 @@ class _Parser:
         return char
 
     def _run(self, breakers: str) -> str:
-        """The characters up to a breaker or the end, without the backslashes before them."""
+        """Return the characters up to a breaker or the end, without the backslashes before them."""
         found: list[str] = []
         while (char := self._read()) != _END:
             escaped = char == "\\"

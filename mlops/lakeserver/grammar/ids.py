@@ -25,7 +25,7 @@ class NewestFirstIds:
         self._lock = threading.Lock()
 
     def __call__(self) -> str:
-        """A new id."""
+        """Return a new id."""
         with self._lock:
             self._counter = (self._counter + 1) % (1 << 24)
             counter = self._counter

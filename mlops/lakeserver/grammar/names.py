@@ -27,7 +27,7 @@ def check_repository(name: str, argument: str = "name") -> str:
 
 
 def check_namespace(address: str) -> str:
-    """`address` without a trailing slash; it names a place in the local block store.
+    """Return `address` without a trailing slash; it names a place in the local block store.
 
     Raises:
         BadRequest: it names another kind of storage.
@@ -56,7 +56,7 @@ def check_branch(name: str, argument: str = "branch") -> str:
 
 
 def check_new_branch(name: str) -> str:
-    """As `check_branch`, with the explanation that lakeFS gives for new ones."""
+    """Check a branch name as `check_branch`, with lakeFS's explanation for new ones."""
     if not is_branch(name):
         raise BadRequest(
             "argument branch: branch id: invalid value: validation error: branch id must consist of letters, "
@@ -78,7 +78,7 @@ def check_tag(name: str) -> str:
 
 
 def check_path(path: str, argument: str = "path") -> bytes:
-    """The object path as the key it is stored under.
+    """Return the object path as the key it is stored under.
 
     Raises:
         BadRequest: empty, too long, or not Unicode.
@@ -89,7 +89,7 @@ def check_path(path: str, argument: str = "path") -> bytes:
 
 
 def check_optional_path(path: str, argument: str = "path") -> bytes:
-    """As `check_path`, of a path (or a part of one) that may be empty."""
+    """Check a path as `check_path`, but allow an empty one."""
     try:
         key = path.encode()
     except UnicodeEncodeError:
@@ -103,6 +103,6 @@ def check_optional_path(path: str, argument: str = "path") -> bytes:
 
 
 def upper_bound(prefix: bytes) -> bytes | None:
-    """The first key after all keys that start with `prefix`; None where there is none."""
+    """Return the first key after all keys that start with `prefix`; None where there is none."""
     stripped = prefix.rstrip(b"\xff")
     return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else None

@@ -49,7 +49,7 @@ class RefExpression:
 
 @lru_cache(maxsize=4096)
 def parse(text: str) -> RefExpression:
-    """The expression that `text` writes.
+    """Return the expression that `text` writes.
 
     Raises:
         BadRequest: it writes none.

@@ -110,7 +110,7 @@ class Automaton:
         return states
 
     def _steps(self, char: str) -> int:
-        """The states that are entered by taking this character."""
+        """Return the states that are entered by taking this character."""
         step = self._literals.get(char, 0)
         if self._wild(char):
             step |= self._wild_steps

@@ -29,7 +29,7 @@ class ActionSource:
         self._lock = threading.Lock()
 
     def actions(self, repository: str, ref: str) -> tuple[Action, ...]:
-        """The actions of every file directly under the actions folder, in the order of their paths.
+        """Return the actions of every file directly under the actions folder, in the order of their paths.
 
         Raises:
             ActionFileInvalid: a file cannot be read or used.

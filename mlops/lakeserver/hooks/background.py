@@ -42,7 +42,7 @@ class Background:
             return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout_s)
 
     def close(self, timeout_s: float) -> None:
-        """Waits at most `timeout_s` for what was put, then takes nothing more."""
+        """Wait at most `timeout_s` for what was put, then takes nothing more."""
         self.drain(timeout_s)
         with self._changed:
             self._closed = True

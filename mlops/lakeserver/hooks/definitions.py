@@ -67,7 +67,7 @@ class Action:
 
 
 def parse_action(text: bytes) -> Action:
-    """The action of one file.
+    """Return the action of one file.
 
     Raises:
         ActionFileInvalid: the text is not YAML, not of an action's shape, or breaks one of lakeFS's rules.
@@ -81,7 +81,7 @@ def parse_action(text: bytes) -> Action:
 
 
 def parse_actions(files: Iterable[tuple[str, bytes]]) -> tuple[Action, ...]:
-    """The actions of (path, text) pairs, in their order.
+    """Return the actions of (path, text) pairs, in their order.
 
     Raises:
         ActionFileInvalid: files are invalid (each is named), or two actions have one name.

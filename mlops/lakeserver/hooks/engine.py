@@ -75,7 +75,7 @@ class HookEngine:
         self._nesting = threading.local()
 
     def run(self, event: Event, actions_ref: str) -> str:
-        """Every hook of `event` has run, and the id of the run is returned, whether or not any matched.
+        """Run every hook of `event`; return the id of the run, whether or not any matched.
 
         Actions are read from `actions_ref`: the source commit for `pre-merge`, the branch itself (staged
         files too) for `prepare-commit`, `pre-commit`, `pre-revert` and `pre-cherry-pick`, the source for
@@ -125,7 +125,7 @@ class HookEngine:
 
     @contextmanager
     def _nested(self, run_id: str) -> Iterator[None]:
-        """Hooks whose scripts set off hooks are bounded, where lakeFS would go on for ever."""
+        """Bound the nesting of hooks whose scripts trigger hooks; lakeFS would continue for ever."""
         depth = self._depth()
         if depth >= MAX_DEPTH:
             raise HookFailed(f"hooks set off hooks more than {MAX_DEPTH} deep", run_id=run_id)

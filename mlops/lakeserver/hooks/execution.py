@@ -14,7 +14,7 @@ from mlops.lakeserver.hooks.runners import Runner
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an action failed: the text of its first hook that failed, and whether that hook itself refused."""
+    """Return the text of the first failed hook of an action, and whether that hook itself refused."""
 
     text: str
     refused: bool
@@ -33,7 +33,7 @@ class Execution:
     hook_runs: list[HookRun] = field(default_factory=list)
 
     def action(self, index: int, action: Action, hooks: list[tuple[Hook, Runner]]) -> Failure | None:
-        """All hooks of the action have run or were skipped; its first failure is returned."""
+        """Run or skip all hooks of the action; return its first failure."""
         first: Failure | None = None
         for position, (hook, runner) in enumerate(hooks):
             failure = self._hook(
@@ -74,7 +74,7 @@ class Execution:
         return Failure(f"{where}: {problem}", refused) if problem else None
 
     def record(self) -> ActionRun:
-        """The run as the runs API shows it."""
+        """Return the run as the runs API shows it."""
         now = self.clock()
         ran = [run for run in self.hook_runs if not run.skipped]
         return ActionRun(

@@ -120,7 +120,7 @@ class HookRun:
 
 @dataclass(frozen=True)
 class ActionRun:
-    """What the runs API shows of one event; recorded only where at least one hook was to run."""
+    """The record of one event in the runs API; recorded only if at least one hook was to run."""
 
     run_id: str
     repository_id: str
@@ -136,7 +136,7 @@ class ActionRun:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one hook may use.
+    """The context of one hook.
 
     Attributes:
         lua_wall_clock_s: after this a script's process is killed, whatever it does.
@@ -166,13 +166,13 @@ class Limits:
 
 
 class LakeView(Protocol):
-    """What scripts may do with a repository; every answer is an HTTP status and lakeFS's body for it.
+    """Operations on a repository for scripts; every answer is an HTTP status and lakeFS's body for it.
 
     All calls for one `HookEngine.run` come from the thread that called it.
     """
 
     def get_object(self, repository: str, ref: str, path: str) -> tuple[int, bytes]:
-        """The object's bytes, or with a status other than 200 the JSON text of the error."""
+        """Return the object's bytes, or with a status other than 200 the JSON text of the error."""
         ...
 
     def stat_object(self, repository: str, ref: str, path: str) -> tuple[int, dict[str, Any]]:
@@ -182,19 +182,19 @@ class LakeView(Protocol):
     def list_objects(
         self, repository: str, ref: str, after: str, prefix: str, delimiter: str, amount: int
     ) -> tuple[int, dict[str, Any]]:
-        """One page: `pagination` and `results`."""
+        """Return one page: `pagination` and `results`."""
         ...
 
     def diff_refs(
         self, repository: str, left: str, right: str, after: str, prefix: str, delimiter: str, amount: int
     ) -> tuple[int, dict[str, Any]]:
-        """One page of the three-dot difference."""
+        """Return one page of the three-dot difference."""
         ...
 
     def diff_branch(
         self, repository: str, branch: str, after: str, amount: int, prefix: str, delimiter: str
     ) -> tuple[int, dict[str, Any]]:
-        """One page of what is not committed."""
+        """Return one page of what is not committed."""
         ...
 
     def create_tag(self, repository: str, ref: str, tag: str) -> tuple[int, dict[str, Any]]:
@@ -209,8 +209,8 @@ class LakeView(Protocol):
 
 
 class RunSink(Protocol):
-    """Where finished runs go."""
+    """The store of finished runs."""
 
     def record(self, run: ActionRun) -> None:
-        """Keeps `run`; called once for a run, before its failure is raised."""
+        """Keep `run`; called once for a run, before its failure is raised."""
         ...

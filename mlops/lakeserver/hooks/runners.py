@@ -18,7 +18,7 @@ class Runner(Protocol):
     """One hook, ready to run."""
 
     def __call__(self, event: Event, run_id: str, output: bytearray) -> None:
-        """The hook passed; its log is in `output`.
+        """Run the hook and write its log to `output`; raise if it fails.
 
         Raises:
             HookError: it did not.
@@ -36,7 +36,7 @@ def build_runner(
     environ: Environ | None,
     clock: Callable[[], datetime],
 ) -> Runner:
-    """What runs `hook`. Airflow hooks are refused when their turn comes: there is nothing to run them.
+    """Return the runner of `hook`. Airflow hooks are refused when they run: nothing can execute them.
 
     Raises:
         HookSetupError: the properties are of the wrong kind.

@@ -43,12 +43,12 @@ class Application:
         self._hooked = ThreadPoolExecutor(HOOKED_THREADS, "lake-hooked")
 
     def close(self) -> None:
-        """Waits for what is running."""
+        """Wait for what is running."""
         self._readers.shutdown()
         self._hooked.shutdown()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request."""
+        """Answer one request."""
         if scope["type"] != "http":
             return
         raw_path: bytes = scope.get("raw_path") or scope["path"].encode()

@@ -1,4 +1,4 @@
-"""Who may ask: one user, known by an access key, or by the token or cookie of a session begun with it."""
+"""Authentication of the one user: by access key, or by the token or cookie of a session."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Authenticator:
         return user
 
     def _check_origin(self, headers: Headers, method: str) -> None:
-        """A browser sends the cookie along with whatever another site has it request."""
+        """Check the origin: a browser sends the cookie with requests of other sites, too."""
         if not same_origin(headers, navigating=method in _SAFE_METHODS):
             raise Forbidden(OTHER_SITE)
         if method in _SAFE_METHODS:
@@ -214,7 +214,7 @@ def _b64(value: dict[str, Any]) -> str:
 
 
 def _session(cookie: bytes) -> str:
-    """The session's cookie among all that a browser sends, or ''."""
+    """Return the session's cookie among all that a browser sends, or ''."""
     jar: SimpleCookie = SimpleCookie()
     try:
         jar.load(cookie.decode("latin-1"))

@@ -60,7 +60,7 @@ class Body:
             raise self._error(name, "value must be Unicode text") from None
 
     def text(self, name: str, default: Any = _MISSING, *, pattern: str = "") -> Any:
-        """A string, which matches `pattern` if one is given."""
+        """Return a string, which matches `pattern` if one is given."""
         value = self._get(name, default)
         if value is default:
             return value
@@ -70,7 +70,7 @@ class Body:
         return value
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """A boolean. It has a default in lakeFS's document, and null stands for that."""
+        """Return a boolean. It has a default in lakeFS's document, and null stands for that."""
         value = default if self._value.get(name) is None else self._value[name]
         if not isinstance(value, bool):
             raise self._error(name, "value must be a boolean")
@@ -79,7 +79,7 @@ class Body:
     def integer(
         self, name: str, default: Any = _MISSING, *, least: int = -MAX_INTEGER, most: int = MAX_INTEGER
     ) -> Any:
-        """A whole number from `least` to `most`."""
+        """Return a whole number from `least` to `most`."""
         value = self._get(name, default)
         if value is default:
             return value
@@ -90,7 +90,7 @@ class Body:
         return value
 
     def texts(self, name: str) -> list[str]:
-        """A list of strings."""
+        """Return a list of strings."""
         value = self._get(name, _MISSING)
         if not isinstance(value, list):
             raise self._error(name, "value must be an array")
@@ -99,7 +99,7 @@ class Body:
         return value
 
     def mapping(self, name: str, default: Any = _MISSING) -> Any:
-        """An object of strings."""
+        """Return an object of strings."""
         value = self._get(name, default)
         if value is default:
             return value
@@ -111,7 +111,7 @@ class Body:
         return value
 
     def choice(self, name: str, allowed: tuple[str, ...], default: Any = _MISSING) -> Any:
-        """One of `allowed`."""
+        """Return a value that is one of `allowed`."""
         value = self.text(name, default)
         if value is not default and value not in allowed:
             shown = ",".join(f'"{item}"' for item in allowed)
@@ -119,16 +119,16 @@ class Body:
         return value
 
     def inner(self, name: str, schema: str) -> Body | None:
-        """An object inside, or None."""
+        """Return an object inside, or None."""
         value = self._get(name, None)
         return None if value is None else Body(value, schema, at=f"{self._at}/{name}")
 
     def required(self, name: str, schema: str) -> Body:
-        """An object inside, which has to be there."""
+        """Return an object inside, which has to be there."""
         return Body(self._get(name, _MISSING), schema, at=f"{self._at}/{name}")
 
     def items(self, name: str, schema: str) -> list[Body]:
-        """A list of objects inside."""
+        """Return a list of objects inside."""
         value = self._get(name, _MISSING)
         if not isinstance(value, list):
             raise self._error(name, "value must be an array")

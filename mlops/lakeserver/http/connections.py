@@ -1,4 +1,4 @@
-"""Who is connected, and how long each may take: no client can keep the others out by doing nothing.
+"""Limits on connections: an idle client cannot keep the others out.
 
 A connection counts as somebody's once a request on it carried valid credentials; until then it is anonymous.
 Anonymous connections have a share of their own, so that there is always room for those with a key: where that
@@ -18,7 +18,7 @@ _DESCRIPTORS_BESIDES = 384
 
 
 class Phase(enum.Enum):
-    """What a connection waits for: the head of a request, the body, our answer, or the next request."""
+    """The state of a connection: waiting for a request's head, its body, our answer, or the next request."""
 
     HEAD = 1
     BODY = 2
@@ -28,7 +28,7 @@ class Phase(enum.Enum):
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """How many connections there may be, and how long they may take.
+    """Limits on the number of connections and on their times.
 
     Attributes:
         total: connections in all.
@@ -58,7 +58,7 @@ class ConnectionLimits:
 
 
 class Connection(Protocol):
-    """What is asked of a connection; its times are the event loop's."""
+    """The interface of a connection; its times are the event loop's."""
 
     phase: Phase
     since: float

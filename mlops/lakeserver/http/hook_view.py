@@ -27,7 +27,7 @@ class View:
         self._user = user
 
     def get_object(self, repository: str, ref: str, path: str) -> tuple[int, bytes]:
-        """The bytes of an object; of an error, its JSON body."""
+        """Return the bytes of an object; of an error, its JSON body."""
 
         def work() -> tuple[int, bytes]:
             _, entry = objects.stat(self._lake, repository, ref, path)

@@ -205,7 +205,7 @@ class Router:
             node.setdefault("", {})[route.method] = (route, names)
 
     def find(self, method: str, raw_path: bytes) -> tuple[Route, dict[str, str]] | None:
-        """The route, and what the path gives for its parameters; None where there is none.
+        """Return the route, and what the path gives for its parameters; None where there is none.
 
         Segments are decoded after the path is cut, so a name may hold an encoded slash.
         """
@@ -230,11 +230,11 @@ class Router:
 
 
 def _unbuilt(_: object) -> None:
-    """Stands where nothing is built."""
+    """Answer for an operation that is not implemented."""
 
 
 def unbuilt_router() -> Router:
-    """Finds the operations that lakeFS's client knows and this server does not."""
+    """Find the operations that lakeFS's client knows and this server does not."""
     built = {(route.method, route.path) for route in ROUTES}
     return Router(
         tuple(

@@ -17,7 +17,7 @@ _MAX_ADDRESSES = 1_000
 
 
 class SessionTable(Protocol):
-    """Where sessions are kept: the hash of each session's id, and when it ends (unix seconds)."""
+    """The store of sessions: the hash of each session's id, and its end (unix seconds)."""
 
     def load(self) -> dict[str, int]:
         """Return all of them."""

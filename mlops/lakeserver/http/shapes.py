@@ -52,7 +52,7 @@ def commit(commit_id: bytes, item: Commit) -> Json:
 
 
 def object_stats(repo: Repository, path: str, entry: Entry, *, with_metadata: bool = True) -> Json:
-    """ObjectStats."""
+    """Return ObjectStats."""
     return {
         "path": path,
         "path_type": "object",
@@ -66,7 +66,7 @@ def object_stats(repo: Repository, path: str, entry: Entry, *, with_metadata: bo
 
 
 def listed(repo: Repository, item: Item | CommonPrefix, *, with_metadata: bool) -> Json:
-    """ObjectStats in a list, where a common prefix may stand for many."""
+    """Return ObjectStats in a list, where a common prefix may represent many."""
     path = item.key.decode()
     if isinstance(item, CommonPrefix):
         return {

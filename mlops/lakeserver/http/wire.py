@@ -65,7 +65,7 @@ class Request:
         return self.params[name]
 
     def header(self, name: bytes) -> str | None:
-        """The header of that (lower-case) name."""
+        """Return the header of that (lower-case) name."""
         if self._headers is None:
             self._headers = dict(self.scope["headers"])
         value = self._headers.get(name)
@@ -79,7 +79,7 @@ class Request:
         return value
 
     def queries(self, name: str) -> list[str]:
-        """All values of a query parameter."""
+        """Return all values of a query parameter."""
         if self._query is None:
             try:
                 raw = self.scope["query_string"].decode("ascii")
@@ -89,7 +89,7 @@ class Request:
         return [value for key, value in self._query if key == name]
 
     def _value(self, name: str) -> str | None:
-        """The only value of a query parameter, or None.
+        """Return the only value of a query parameter, or None.
 
         Raises:
             BadRequest: it is given more than once.
@@ -104,12 +104,12 @@ class Request:
         return values[0]
 
     def query(self, name: str, default: str = "") -> str:
-        """A query parameter."""
+        """Return a query parameter."""
         value = self._value(name)
         return default if value is None else value
 
     def required(self, name: str) -> str:
-        """A query parameter that has to be there.
+        """Return a query parameter that has to be there.
 
         Raises:
             BadRequest: it is not.
@@ -120,21 +120,21 @@ class Request:
         return value
 
     def optional(self, name: str) -> str | None:
-        """A query parameter that has a value if it is there at all."""
+        """Return a query parameter that has a value if it is there at all."""
         value = self._value(name)
         if value == "":
             raise BadRequest(f'parameter "{name}" in query has an error: empty value is not allowed')
         return value
 
     def several(self, name: str) -> list[str]:
-        """All values of a query parameter that may be repeated; none of them is empty."""
+        """Return all values of a query parameter that may be repeated; none of them is empty."""
         values = self.queries(name)
         if "" in values:
             raise BadRequest(f'parameter "{name}" in query has an error: empty value is not allowed')
         return values
 
     def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
-        """A query parameter that is one of `allowed`."""
+        """Return a query parameter that is one of `allowed`."""
         value = self.query(name, default)
         if value not in allowed:
             shown = json.dumps(list(allowed), separators=(",", ":"))
@@ -144,7 +144,7 @@ class Request:
         return value
 
     def flag(self, name: str, *, default: bool = False) -> bool:
-        """A query parameter that says yes or no."""
+        """Return a query parameter that says yes or no."""
         value = self.optional(name)
         if value is None:
             return default
@@ -157,7 +157,7 @@ class Request:
         )
 
     def integer(self, name: str) -> int | None:
-        """A query parameter that is a whole number."""
+        """Return a query parameter that is a whole number."""
         value = self.optional(name)
         if value is None:
             return None
@@ -169,7 +169,7 @@ class Request:
         return int(value)
 
     def amount(self) -> int:
-        """How many results the client wants on a page."""
+        """Return the number of results per page that the client asks for."""
         amount = self.integer("amount")
         if amount is None:
             return DEFAULT_PER_PAGE
@@ -182,7 +182,7 @@ class Request:
         return amount if amount > 0 else DEFAULT_PER_PAGE
 
     def time(self, name: str) -> float | None:
-        """A query parameter that is a point in time (RFC 3339), as unix seconds."""
+        """Return a query parameter that is a point in time (RFC 3339), as unix seconds."""
         value = self.query(name)
         if not value:
             return None
@@ -198,7 +198,7 @@ class Request:
             ) from None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes in.
+        """Yield the body as it comes in.
 
         Raises:
             ClientGone: it does not come to its end.
@@ -214,7 +214,7 @@ class Request:
                 return
 
     async def read_body(self, limit: int = MAX_BODY_BYTES) -> bytes:
-        """The whole body.
+        """Return the whole body.
 
         Raises:
             TooLarge: it is larger than `limit` bytes; no more than that is read.
@@ -275,7 +275,7 @@ class Response:
         self.stream = stream
 
     async def send(self, send: Send) -> None:
-        """Sends it."""
+        """Send it."""
         headers = list(self.headers)
         if self.stream is None and self.status not in {204, 304}:
             headers.append((b"content-length", b"%d" % len(self.body)))
@@ -303,12 +303,12 @@ def no_content() -> Response:
 
 
 def error_response(error: LakeError) -> Response:
-    """The error, as every client reads it."""
+    """Return the error, as every client reads it."""
     return json_response({"message": error.message}, error.status, error.headers)
 
 
 def page_response(page: Page[Any], results: list[Any]) -> Response:
-    """A page of a list."""
+    """Return a page of a list."""
     return json_response({"pagination": _pagination(page, len(results)), "results": results})
 
 

@@ -32,7 +32,7 @@ def _run_shape(run: ActionRun) -> Json:
 
 
 def _hook_shape(run: ActionRun, hook: HookRun) -> Json:
-    """A hook's row; a skipped one shows the run's times, because clients want some."""
+    """Return a hook's row; a skipped one shows the run's times, because clients want some."""
     return {
         "hook_run_id": hook.hook_run_id,
         "action": hook.action,
@@ -50,7 +50,7 @@ class Runs:
         self._lake = lake
 
     def record(self, run: ActionRun) -> None:
-        """The run can be found; that of a repository deleted meanwhile is dropped."""
+        """Record the run; that of a repository deleted meanwhile is dropped."""
 
         def work(tx: Transaction) -> None:
             repo = records.repository(tx.execute, run.repository_id)
@@ -74,7 +74,7 @@ class Runs:
 
 
 def list_page(lake: Lake, name: str, branch: str, commit_id: str, after: str, amount: int) -> Page[Json]:
-    """A page of the runs, newest first; those of one branch or commit, if named.
+    """Return a page of the runs, newest first, optionally of one branch or commit.
 
     Raises:
         BadRequest: both are named.
@@ -93,7 +93,7 @@ def list_page(lake: Lake, name: str, branch: str, commit_id: str, after: str, am
 
 
 def get_run(lake: Lake, name: str, run_id: str) -> Json:
-    """A run.
+    """Return a run.
 
     Raises:
         NotFound: there is none of that id.
@@ -107,7 +107,7 @@ def get_run(lake: Lake, name: str, run_id: str) -> Json:
 
 
 def hooks_page(lake: Lake, name: str, run_id: str, after: str, amount: int) -> Page[Json]:
-    """A page of the hooks of a run."""
+    """Return a page of the hooks of a run."""
     execute = lake.store.database.reader.execute
     repo = repository(execute, name)
     rows = execute(
@@ -119,7 +119,7 @@ def hooks_page(lake: Lake, name: str, run_id: str, after: str, amount: int) -> P
 
 
 def hook_output(lake: Lake, name: str, run_id: str, hook_run_id: str) -> bytes:
-    """What a hook wrote.
+    """Return the output of a hook.
 
     Raises:
         NotFound: there is no such hook, or it was skipped.

@@ -28,7 +28,7 @@ from mlops.lakeserver.trees.diffs import Change, ThreeWayChange, three_way, two_
 def list_page(
     lake: Lake, name: str, prefix: str, after: str, amount: int, *, show_hidden: bool = False
 ) -> Page[Branch]:
-    """A page of the branches, by name; hidden ones only if asked for."""
+    """Return a page of the branches, by name; hidden ones only if asked for."""
     execute = lake.store.database.reader.execute
     repo = repository(execute, name)
     lower, upper = text_bounds(prefix)
@@ -37,7 +37,7 @@ def list_page(
 
 
 def get(lake: Lake, name: str, branch_name: str) -> Branch:
-    """The branch of that name."""
+    """Return the branch of that name."""
     execute = lake.store.database.reader.execute
     repo = repository(execute, name)
     return branch(execute, repo, check_branch(branch_name))
@@ -53,7 +53,7 @@ def create(
     hidden: bool = False,
     force: bool = False,
 ) -> bytes:
-    """A branch with the committed head of `source`, whose id is returned.
+    """Return a branch with the committed head of `source`, whose id is returned.
 
     Raises:
         Conflict: the name is that of a branch, a tag or a commit.
@@ -102,7 +102,7 @@ def _source_of(execute: Execute, repo: Repository, source: str) -> bytes:
 
 
 def check_name_free(execute: Execute, repo: Repository, name: str, *, as_branch: bool) -> None:
-    """Returns if no ref of another kind has the name.
+    """Check that no ref of another kind has the name.
 
     Raises:
         Conflict: one has.
@@ -116,7 +116,7 @@ def check_name_free(execute: Execute, repo: Repository, name: str, *, as_branch:
 
 
 def delete(lake: Lake, name: str, branch_name: str, *, user: str, force: bool = False) -> None:
-    """The branch and its uncommitted changes are no more.
+    """Delete the branch and its uncommitted changes.
 
     Raises:
         Forbidden: it is the default branch.
@@ -142,7 +142,7 @@ def delete(lake: Lake, name: str, branch_name: str, *, user: str, force: bool = 
 
 
 def hard_reset(lake: Lake, name: str, branch_name: str, ref: str, *, force: bool = False) -> bytes:
-    """The branch's head is the commit `ref` stands for; nothing is computed and no hooks run; its id.
+    """Set the branch's head to the commit that `ref` names, without hooks; return its id.
 
     lakeFS leaves uncommitted changes standing on the new head; here they are refused.
 
@@ -174,7 +174,7 @@ def hard_reset(lake: Lake, name: str, branch_name: str, ref: str, *, force: bool
 def uncommitted_page(
     lake: Lake, name: str, branch_name: str, *, prefix: str, after: str, delimiter: str, amount: int
 ) -> Page[Change | CommonPrefix]:
-    """A page of the branch's uncommitted changes."""
+    """Return a page of the branch's uncommitted changes."""
     with lake.store.database.snapshot() as connection:
         repo = repository(connection.execute, name)
         found = branch(connection.execute, repo, check_branch(branch_name))
@@ -199,7 +199,7 @@ def diff_page(
     delimiter: str,
     amount: int,
 ) -> Page[Change | ThreeWayChange | CommonPrefix]:
-    """A page of what differs: from left to right (two-dot), or what merging right into left would change.
+    """Return a page of differences from left to right, or of the changes of merging right into left.
 
     Two-dot takes `branch$` on the right for the branch with its uncommitted changes.
     """

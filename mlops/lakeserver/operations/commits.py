@@ -21,7 +21,7 @@ _DIRTY = "cannot use source MetaRange on a branch with uncommitted changes"
 
 
 def get(lake: Lake, name: str, ref: str) -> tuple[bytes, Commit]:
-    """The commit that `ref` stands for, and its id.
+    """Return the commit that `ref` stands for, and its id.
 
     Raises:
         NotFound: none.
@@ -42,7 +42,7 @@ def get(lake: Lake, name: str, ref: str) -> tuple[bytes, Commit]:
 
 @dataclass(frozen=True)
 class NewCommit:
-    """What shall be committed, and what the commit shall say.
+    """A request to commit: branch, message and metadata.
 
     Attributes:
         date: unix seconds; None for now.
@@ -62,7 +62,7 @@ class NewCommit:
 
 
 def create(lake: Lake, name: str, wish: NewCommit) -> tuple[bytes, Commit]:
-    """All uncommitted changes of the branch are one commit, the new head; or `source_metarange` is its tree.
+    """Commit all uncommitted changes of the branch, or the tree `source_metarange`, as its new head.
 
     Raises:
         BadRequest: nothing changed, or there are uncommitted changes beside `source_metarange`.
@@ -105,7 +105,7 @@ def _attempt(lake: Lake, repo: Repository, wish: NewCommit, draft: Commit) -> tu
 def _new_tree(
     lake: Lake, repo: Repository, head: Branch, nodes: NewNodes, source_metarange: str | None
 ) -> tuple[bytes, int]:
-    """The tree to commit, and the number of the last uncommitted change that is in it."""
+    """Return the tree to commit, and the number of the last uncommitted change that is in it."""
     with lake.store.database.snapshot() as connection:
         if source_metarange is None:
             return _apply_staged(connection.execute, head, nodes)
@@ -124,7 +124,7 @@ def _apply_staged(execute: records.Execute, head: Branch, nodes: NewNodes) -> tu
 
 
 def _known_tree(execute: records.Execute, repo: Repository, text: str) -> bytes:
-    """The tree of that id, which a commit of the repository has.
+    """Return the tree of that id, which a commit of the repository has.
 
     Raises:
         NotFound: no commit has it; lakeFS takes any text and answers 410 for the branch from then on.

@@ -31,7 +31,7 @@ class RefsDump(NamedTuple):
 
 
 def dump(lake: Lake, name: str) -> RefsDump:
-    """All commits, branches (hidden ones too) and tags are written down in the store's folder."""
+    """Return all commits, branches (hidden ones too) and tags are written down in the store's folder."""
     with lake.store.database.snapshot() as connection:
         execute = connection.execute
         rid = repository(execute, name).rid
@@ -56,7 +56,7 @@ def _commit_rows(execute: Execute, rid: int) -> Iterator[list[Any]]:
 
 
 def _keep(lake: Lake, rows: Iterable[Sequence[Any]]) -> str:
-    """Writes the rows to a file that bears the hash of its content; the same rows are the same file."""
+    """Write the rows to a file that bears the hash of its content; the same rows are the same file."""
     files, folder = lake.store.files, lake.store.directory / FOLDER
     files.make_dir(folder)
     digest, part = hashlib.sha256(), folder / f"{secrets.token_hex(16)}.part"
@@ -75,7 +75,7 @@ def _keep(lake: Lake, rows: Iterable[Sequence[Any]]) -> str:
 
 
 def _read(lake: Lake, dump_id: str) -> list[list[Any]]:
-    """The rows of one part of a dump.
+    """Return the rows of one part of a dump.
 
     Raises:
         Gone: there is no such part, or it is not what was written.
@@ -90,7 +90,7 @@ def _read(lake: Lake, dump_id: str) -> list[list[Any]]:
 
 
 def check_bare(execute: Execute, repo: Repository) -> None:
-    """Returns if the repository has no branch and no tag.
+    """Check that the repository has no branch and no tag.
 
     Raises:
         BadRequest: it has.
@@ -101,7 +101,7 @@ def check_bare(execute: Execute, repo: Repository) -> None:
 
 
 def restore(lake: Lake, name: str, parts: RefsDump, *, force: bool = False) -> None:
-    """The bare repository has the commits, branches and tags of the dump: all of them, or none.
+    """Restore all commits, branches and tags of the dump into the bare repository, or none.
 
     Raises:
         BadRequest: the repository is not bare.
@@ -150,7 +150,7 @@ def _known_commit(execute: Execute, repo: Repository, commit_id: bytes) -> Commi
 
 
 def _check_tree(execute: Execute, tree: bytes) -> None:
-    """A tree is collected from its root on, so one whose root is there is whole."""
+    """Check that a tree's root exists: trees are collected from the root on, so the rest exists too."""
     if (
         tree not in (NO_TREE, EMPTY_ID)
         and not execute("SELECT 1 FROM nodes WHERE id = ?", (tree,)).fetchone()
@@ -159,7 +159,7 @@ def _check_tree(execute: Execute, tree: bytes) -> None:
 
 
 def add_record(lake: Lake, name: str, commit_id: str, new: Commit, *, force: bool = False) -> None:
-    """The commit can be read by its id; no branch leads to it.
+    """Store a commit that can be read by its id; no branch leads to it.
 
     Raises:
         BadRequest: the id is not that of such a commit, or its generation is not above its parents'.

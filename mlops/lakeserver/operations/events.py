@@ -1,4 +1,4 @@
-"""What happens to a repository, told to its hooks."""
+"""Events of a repository, passed to its hooks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def event_of(
     commit_id: bytes = b"",
     commit: Commit | None = None,
 ) -> Event:
-    """The event, as hooks see it."""
+    """Return the event, as hooks see it."""
     from mlops.lakeserver.hooks.interface import Event
 
     return Event(
@@ -44,7 +44,7 @@ def event_of(
 
 
 def commit_event(event_type: str, repo: Repository, branch: str, commit: Commit) -> Event:
-    """The event of a commit on a branch, of which hooks read the branch before and the commit afterwards."""
+    """Return the event of a commit; hooks read the branch before it and the commit after it."""
     done = event_type.startswith("post-")
     return event_of(
         event_type,
@@ -74,7 +74,7 @@ def concern(lake: Lake, repo: Repository, event: Event) -> bool:
 
 
 def before(lake: Lake, repo: Repository, event: Event) -> str:
-    """The hooks of a `pre-` or `prepare-` event have passed; returns the id of their run.
+    """Run the hooks of a `pre-` or `prepare-` event; return the id of their run, or raise.
 
     Raises:
         HookRefused: one did not.
@@ -92,7 +92,7 @@ def before(lake: Lake, repo: Repository, event: Event) -> str:
 
 
 def after(lake: Lake, repo: Repository, event: Event, pre_run_id: str = "") -> None:
-    """The hooks of a `post-` event will run, and change nothing for the client."""
+    """Schedule the hooks of a `post-` event, which change nothing for the client."""
     if lake.hooks is not None and not repo.read_only:
         event = replace(event, pre_run_id=pre_run_id)
         lake.hooks.submit(event, event.source_ref)

@@ -20,7 +20,7 @@ class HeadMoved(Exception):
 
 
 def until_kept(attempt: Callable[[], T]) -> T:
-    """What `attempt` returns, tried again for as long as it finds the head moved.
+    """Return the result of `attempt`, repeated as long as the head has moved.
 
     Raises:
         TooManyTries: the head never stood still.
@@ -34,7 +34,7 @@ def until_kept(attempt: Callable[[], T]) -> T:
 
 
 def keep_commit(lake: Lake, repo: Repository, new: Commit, nodes: NewNodes) -> bytes:
-    """The commit can be read by its id; no branch leads to it yet."""
+    """Store a commit that can be read by its id; no branch leads to it yet."""
 
     def work(tx: Transaction) -> bytes:
         nodes.write(tx)
@@ -55,7 +55,7 @@ def move_head(
     drop_staged: int,
     pre_run_id: str = "",
 ) -> bytes:
-    """The branch's head is `new`, and the uncommitted rows up to number `drop_staged` are no more.
+    """Move the branch's head to `new`, and delete the uncommitted rows up to number `drop_staged`.
 
     The record of the hooks' run `pre_run_id` shows the commit.
 
@@ -82,7 +82,7 @@ def move_head(
 
 
 def set_head(tx: Transaction, repo: Repository, branch: str, commit_id: bytes, tree: bytes) -> None:
-    """The branch's head is that commit."""
+    """Set the branch's head to that commit."""
     tx.execute(
         "UPDATE branches SET commit_id = ?, tree = ? WHERE rid = ? AND id = ?",
         (commit_id, tree, repo.rid, branch),

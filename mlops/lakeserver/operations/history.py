@@ -18,7 +18,7 @@ Logged = tuple[bytes, Commit]
 
 
 def walk(execute: Execute, repo: Repository, start: bytes, *, first_parent: bool = False) -> Iterator[Logged]:
-    """The commit and its ancestors, each once, newest first; of equal age, children before their parents."""
+    """Yield a commit and its ancestors once each, newest first; of equal age, children before parents."""
     first = commit(execute, repo, start)
     queue = [(*_order(start, first), start, first)]
     seen = {start}
@@ -37,7 +37,7 @@ def _order(commit_id: bytes, item: Commit) -> tuple[int, int, int]:
 
 
 def merge_base(execute: Execute, repo: Repository, one: bytes, other: bytes) -> bytes:
-    """The best common ancestor of two commits.
+    """Return the best common ancestor of two commits.
 
     Raises:
         LakeError: they have none.
@@ -72,7 +72,7 @@ def log_page(
     since: float | None = None,
     stop_at: str = "",
 ) -> Page[Logged]:
-    """A page of the commits that `ref` leads to, newest first.
+    """Return a page of the commits that `ref` leads to, newest first.
 
     With `objects` or `prefixes`, only those (but no merges) that changed one of them; with `limit`, there is
     no next page; nothing older than `since` (unix seconds), nothing after `stop_at`, which is included.
@@ -131,7 +131,7 @@ def _touches(
 
 
 def find_merge_base(lake: Lake, name: str, source: str, destination: str) -> tuple[bytes, bytes, bytes]:
-    """The commits of source and destination, and their best common ancestor."""
+    """Return the commits of source and destination, and their best common ancestor."""
     check_ref(destination, "destination")
     check_ref(source, "source")
     with lake.store.database.snapshot() as connection:
@@ -142,5 +142,5 @@ def find_merge_base(lake: Lake, name: str, source: str, destination: str) -> tup
 
 
 def tree_of(execute: records.Execute, repo: Repository, commit_id: bytes) -> bytes:
-    """The tree of a commit."""
+    """Return the tree of a commit."""
     return commit(execute, repo, commit_id).tree

@@ -49,7 +49,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Import:
-    """What shall be imported, and what the commit shall say."""
+    """A request to import: sources, message and metadata."""
 
     branch: str
     sources: list[Source]
@@ -64,7 +64,7 @@ class Canceled(LakeError):
 
 
 def start(lake: Lake, name: str, wish: Import) -> str:
-    """The import goes on in the background; its id.
+    """Start the import in the background; return its id.
 
     Raises:
         Forbidden: this server imports nothing.
@@ -92,12 +92,12 @@ def start(lake: Lake, name: str, wish: Import) -> str:
 
 
 def status(lake: Lake, name: str, task_id: str) -> Task:
-    """Where an import stands."""
+    """Return the progress of an import."""
     return lake.tasks.get(repositories.get(lake, name).rid, IMPORT, task_id)
 
 
 def cancel(lake: Lake, name: str, task_id: str) -> None:
-    """The import ends without a commit.
+    """End the import without a commit.
 
     Raises:
         Conflict: it has ended already.
@@ -109,7 +109,7 @@ def cancel(lake: Lake, name: str, task_id: str) -> None:
 
 
 def files_of(allowed: Path, source: Source) -> Iterator[tuple[Path, str]]:
-    """The regular files of a source with their paths in the lake; hidden ones and links are left out.
+    """Yield the regular files of a source with their paths in the lake; hidden ones and links are left out.
 
     Raises:
         LakeError: the source is not in the folder `allowed`, or cannot be read.
@@ -161,7 +161,7 @@ class _Run:
         self._found: dict[bytes, tuple[Path, Entry]] = {}
 
     def outcome(self) -> dict[str, object]:
-        """Does it; returns the commit's id and the id of its tree.
+        """Do it; return the commit's id and the id of its tree.
 
         Raises:
             LakeError: it could not be done, or was canceled; nothing of it is visible.
@@ -185,7 +185,7 @@ class _Run:
             raise LakeError(f"import error: merge import: {error.message}") from error
 
     def _take(self, file: Path) -> Entry:
-        """The file's bytes are in the store; nothing refers to them yet."""
+        """Copy the file's bytes into the store; nothing refers to them yet."""
         with self._lake.store.blobs.upload() as upload, file.open("rb") as content:
             mtime = int(os.fstat(content.fileno()).st_mtime)
             while chunk := content.read(_CHUNK_BYTES):
@@ -238,7 +238,7 @@ class _Run:
         return commit_id, new, pre_run_id
 
     def _take_again(self) -> None:
-        """Bytes that were collected before anything referred to them are in the store again."""
+        """Copy bytes again that were collected as garbage before anything referred to them."""
         execute = self._lake.store.database.reader.execute
         for key, (file, entry) in self._found.items():
             if not execute("SELECT 1 FROM blobs WHERE digest = ?", (entry.digest,)).fetchone():

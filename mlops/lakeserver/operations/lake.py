@@ -1,4 +1,4 @@
-"""What every operation works on: the store, the clock, the hooks; and what a ref stands for."""
+"""The context of every operation (store, clock, hooks), and the resolution of refs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BRANCH, TAG, COMMIT = "branch", "tag", "commit"
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a ref expression stands for.
+    """A resolved ref expression.
 
     Attributes:
         kind: what its base is: `branch`, `tag` or `commit`; `commit` after any step.
@@ -79,12 +79,12 @@ class Lake:
         return int(self.clock() * 1_000_000_000)
 
     def now_utc(self) -> datetime:
-        """The current time, with its zone."""
+        """Return the current time, with its zone."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
 
 def repository(execute: Execute, name: str) -> Repository:
-    """The repository of that name.
+    """Return the repository of that name.
 
     Raises:
         NotFound: there is none.
@@ -98,7 +98,7 @@ def repository(execute: Execute, name: str) -> Repository:
 
 
 def of_any_name(execute: Execute, name: str) -> Repository:
-    """The repository of that name; here lakeFS does not care whether there can be one."""
+    """Return the repository of that name; here lakeFS does not care whether there can be one."""
     found = records.repository(execute, name)
     if found is None:
         raise NotFound("repository not found")
@@ -106,7 +106,7 @@ def of_any_name(execute: Execute, name: str) -> Repository:
 
 
 def writable(execute: Execute, name: str, force: bool) -> Repository:
-    """The repository of that name, if it may be written to.
+    """Return the repository of that name, if it may be written to.
 
     Raises:
         NotFound: there is none.
@@ -119,7 +119,7 @@ def writable(execute: Execute, name: str, force: bool) -> Repository:
 
 
 def branch(execute: Execute, repo: Repository, name: str) -> Branch:
-    """The branch of that name.
+    """Return the branch of that name.
 
     Raises:
         NotFound: there is none.
@@ -131,7 +131,7 @@ def branch(execute: Execute, repo: Repository, name: str) -> Branch:
 
 
 def commit(execute: Execute, repo: Repository, commit_id: bytes) -> Commit:
-    """The commit of that id.
+    """Return the commit of that id.
 
     Raises:
         NotFound: there is none.
@@ -143,7 +143,7 @@ def commit(execute: Execute, repo: Repository, commit_id: bytes) -> Commit:
 
 
 def resolve(execute: Execute, repo: Repository, text: str) -> Resolved:
-    """What the ref expression `text` stands for.
+    """Resolve the ref expression `text`.
 
     Raises:
         BadRequest: it is malformed, or asks for a parent that is not there.
@@ -195,7 +195,7 @@ def _walk(execute: Execute, repo: Repository, commit_id: bytes, expression: RefE
 
 
 def resolve_commit(execute: Execute, repo: Repository, text: str) -> bytes:
-    """The id of the commit that `text` stands for.
+    """Return the id of the commit that `text` stands for.
 
     Raises:
         BadRequest: it is malformed, or stands for a staging area.

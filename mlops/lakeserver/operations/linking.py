@@ -27,7 +27,7 @@ def _folder(lake: Lake) -> Path:
 
 
 def new_address(lake: Lake, name: str, branch_name: str, path: str) -> str:
-    """A place on this machine to which a client may write an object's bytes, for this branch and path.
+    """Return a place on this machine to which a client may write an object's bytes, for this branch and path.
 
     As in lakeFS, the branch need not exist yet.
     """
@@ -44,7 +44,7 @@ def _signature(lake: Lake, name: str, branch_name: str, path: str, token: str) -
 
 
 def _check_address(lake: Lake, name: str, branch_name: str, path: str, address: str) -> Path | None:
-    """The file of an address that `new_address` gave for this branch and path; None for one elsewhere.
+    """Return the file of an address that `new_address` gave for this branch and path; None for one elsewhere.
 
     Raises:
         BadRequest: the address is one that only this server gives, and it did not, or not for this.
@@ -81,7 +81,7 @@ def link(
     if_absent: bool = False,
     force: bool = False,
 ) -> tuple[Repository, Entry]:
-    """What was written to `address` is an object; one without bytes answers 410 when read, as in lakeFS.
+    """Link the bytes at `address` as an object; without bytes, reading it answers 410, as in lakeFS.
 
     Raises:
         BadRequest: the address is one that only this server gives, and it did not, or not for this.
@@ -132,7 +132,7 @@ def stage(
     metadata: dict[str, str],
     force: bool = False,
 ) -> tuple[Repository, Entry]:
-    """The bytes at `address` are an object too; they are shared, not copied.
+    """Create an object that shares the bytes at `address`.
 
     Raises:
         BadRequest: this store has no bytes of that address.

@@ -26,7 +26,7 @@ STRATEGY_KEY = ".lakefs.merge.strategy"
 
 @dataclass(frozen=True)
 class Merge:
-    """What shall be merged, and how.
+    """A request to merge.
 
     Attributes:
         source: any ref expression; what is uncommitted there is left out.
@@ -48,7 +48,7 @@ class Merge:
 
 
 class _Made(NamedTuple):
-    """What one attempt made: from which head and source, which commit, with which new nodes."""
+    """The result of one attempt: head, source, commit and new nodes."""
 
     head: Branch
     source_id: bytes
@@ -58,7 +58,7 @@ class _Made(NamedTuple):
 
 
 def merge(lake: Lake, name: str, wish: Merge) -> bytes:
-    """What the source changed since it and the destination parted is there too, as one commit; its id.
+    """Squash-merge source into destination; return the commit id.
 
     Raises:
         BadRequest: the destination has uncommitted changes, or the source changed nothing.

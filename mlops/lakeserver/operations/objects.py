@@ -19,7 +19,7 @@ from mlops.lakeserver.trees.tree import find, scan
 
 
 def find_item(lake: Lake, repo: Repository, ref: str, key: bytes) -> Item:
-    """What stands at a path of a ref; call it inside a snapshot.
+    """Return the entry at a path of a ref; call it inside a snapshot.
 
     Raises:
         NotFound: nothing does, or the ref stands for nothing.
@@ -37,7 +37,7 @@ def find_item(lake: Lake, repo: Repository, ref: str, key: bytes) -> Item:
 
 
 def stat(lake: Lake, name: str, ref: str, path: str) -> tuple[Repository, Entry]:
-    """The description of an object.
+    """Return the description of an object.
 
     Raises:
         NotFound: the repository, the ref or the object does not exist.
@@ -50,7 +50,7 @@ def stat(lake: Lake, name: str, ref: str, path: str) -> tuple[Repository, Entry]
 
 
 def open_bytes(lake: Lake, entry: Entry) -> bytes | BinaryIO:
-    """The object's bytes, or an open file of them.
+    """Return the object's bytes, or an open file of them.
 
     Raises:
         Gone: they are not in this store.
@@ -63,7 +63,7 @@ def open_bytes(lake: Lake, entry: Entry) -> bytes | BinaryIO:
 def list_page(
     lake: Lake, name: str, ref: str, *, prefix: str, after: str, delimiter: str, amount: int
 ) -> tuple[Repository, Page[Item | CommonPrefix]]:
-    """A page of a ref's objects below `prefix`, in byte order."""
+    """Return a page of a ref's objects below `prefix`, in byte order."""
     with lake.store.database.snapshot() as connection:
         repo = repository(connection.execute, name)
         check_ref(ref)

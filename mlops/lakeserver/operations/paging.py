@@ -45,14 +45,14 @@ class Page(Generic[T]):
 
 
 def page_of(results: list[T], amount: int, name: Callable[[T], str]) -> Page[T]:
-    """The page of the first `amount` of `results`, which has one more where there are more."""
+    """Return the page of the first `amount` of `results`, which has one more where there are more."""
     if len(results) <= amount:
         return Page(results)
     return Page(results[:amount], name(results[amount - 1]))
 
 
 def text_bounds(prefix: str) -> tuple[str, str | None]:
-    """The names that begin with `prefix` are those from the first of these up to, without, the second."""
+    """Return bounds of the names that begin with `prefix`: the first inclusive, the second exclusive."""
     if not prefix:
         return "", None
     last = ord(prefix[-1])
@@ -70,7 +70,7 @@ def collapsed(
     amount: int,
     inside: bool = False,
 ) -> Page[K | CommonPrefix]:
-    """A page of what `seek` yields (from a key on, in byte order) below `prefix` and after `after`.
+    """Return a page of what `seek` yields (from a key on, in byte order) below `prefix` and after `after`.
 
     With `inside`, an `after` that lies inside a common prefix and exists has that prefix shown (again).
     """
@@ -84,7 +84,7 @@ def collapsed(
 
 
 def _first(prefix: bytes, after: bytes, delimiter: bytes, *, inside: bool) -> bytes | None:
-    """The first key that may be in the page."""
+    """Return the first key that may be in the page."""
     if not after or after < prefix:
         return prefix
     if delimiter and after.startswith(prefix):
@@ -99,7 +99,7 @@ def _first(prefix: bytes, after: bytes, delimiter: bytes, *, inside: bool) -> by
 def _collect(
     items: Iterator[K], prefix: bytes, delimiter: bytes, amount: int, found: list[Any]
 ) -> bytes | None:
-    """Adds items until there is one too many, or until a common prefix; then returns where to go on."""
+    """Add items until there is one too many, or until a common prefix; then returns where to go on."""
     for item in items:
         key = item.key
         if not key.startswith(prefix):

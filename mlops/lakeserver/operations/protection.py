@@ -43,7 +43,7 @@ def is_protected(repo: Repository, branch: str) -> bool:
 
 
 def check_unprotected(repo: Repository, branch: str, message: str = WRITE_REFUSED) -> None:
-    """Returns if no rule names the branch.
+    """Check that no rule names the branch.
 
     Raises:
         Forbidden: one does.
@@ -53,13 +53,13 @@ def check_unprotected(repo: Repository, branch: str, message: str = WRITE_REFUSE
 
 
 def get_rules(lake: Lake, name: str) -> tuple[list[dict[str, str]], str]:
-    """The rules of a repository, and what to pass as `expected` to replace just these."""
+    """Return the rules of a repository, and what to pass as `expected` to replace just these."""
     rules = of_any_name(lake.store.database.reader.execute, name).protection
     return (json.loads(rules) if rules else []), _checksum(rules)
 
 
 def set_rules(lake: Lake, name: str, patterns: list[str], expected: str | None) -> None:
-    """The rules are `patterns` alone.
+    """Replace the rules by `patterns`.
 
     Raises:
         BadRequest: a pattern is too long.

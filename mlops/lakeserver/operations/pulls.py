@@ -27,7 +27,7 @@ def _stamp(lake: Lake) -> str:
 
 
 def list_page(lake: Lake, name: str, which: str, prefix: str, after: str, amount: int) -> Page[Json]:
-    """A page of pull requests (`open`, `closed` with the merged, or `all`), newest first."""
+    """Return a page of pull requests (`open`, `closed` with the merged, or `all`), newest first."""
     execute = lake.store.database.reader.execute
     repo = repository(execute, name)
     rows = execute(
@@ -49,7 +49,7 @@ def _escaped(prefix: str) -> str:
 
 
 def get(lake: Lake, name: str, pull_id: str) -> Json:
-    """A pull request.
+    """Return a pull request.
 
     Raises:
         NotFound: there is none of that id.
@@ -74,7 +74,7 @@ def _get(execute: Execute, repo: Repository, pull_id: str) -> Json:
 def create(
     lake: Lake, name: str, *, title: str, description: str, source: str, destination: str, author: str
 ) -> str:
-    """A pull request is open; its id.
+    """Open a pull request; return its id.
 
     Raises:
         NotFound: a branch does not exist.
@@ -109,7 +109,7 @@ def create(
 def update(
     lake: Lake, name: str, pull_id: str, *, title: str | None, description: str | None, status: str | None
 ) -> None:
-    """What is not None is changed; any status may follow any other, as in lakeFS."""
+    """Update the fields that are not None; any status may follow any other, as in lakeFS."""
 
     def change(body: Json) -> None:
         body["title"] = body["title"] if title is None else title
@@ -124,7 +124,7 @@ def update(
 
 
 def merge(lake: Lake, name: str, pull_id: str, *, user: str) -> bytes:
-    """The pull request's source is merged into its destination; the commit's id. Raises as `merging.merge`.
+    """Merge the pull request; return the commit's id. Raises as `merging.merge`.
 
     Raises:
         BadRequest: it is not open.

@@ -20,7 +20,7 @@ from mlops.lakeserver.trees.nodes import NO_TREE
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the client wants the new commit to say instead; None where it does not care."""
+    """Overrides for the new commit from the client; None keeps the original value."""
 
     message: str | None = None
     metadata: dict[str, str] | None = None
@@ -38,7 +38,7 @@ def revert(
     allow_empty: bool = False,
     force: bool = False,
 ) -> bytes:
-    """A new commit on the branch takes back what the commit `ref` changed against its parent; its id.
+    """Return a new commit on the branch takes back what the commit `ref` changed against its parent; its id.
 
     Raises:
         Conflict: `ref` is a merge and no parent is named.
@@ -90,7 +90,7 @@ def cherry_pick(
     overrides: Overrides,
     force: bool = False,
 ) -> tuple[bytes, Commit]:
-    """A new commit on the branch changes what the commit `ref` changed against its parent.
+    """Return a new commit on the branch changes what the commit `ref` changed against its parent.
 
     Raises:
         MergeConflict: the branch changed it differently.
@@ -151,7 +151,7 @@ def _replay(
     draft: Commit,
     new_tree: Callable[[NewNodes, bytes], bytes],
 ) -> tuple[bytes, Commit]:
-    """The branch has one more commit, whose tree `new_tree` makes of the head's."""
+    """Add a commit to the branch, whose tree `new_tree` makes from the head's."""
 
     def attempt() -> tuple[bytes, Commit, str]:
         nodes = lake.store.new_nodes()

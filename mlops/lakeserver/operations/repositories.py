@@ -27,7 +27,7 @@ def create(
     read_only: bool = False,
     storage_id: str = "",
 ) -> Repository:
-    """A repository with one branch and one empty commit; with nothing at all if `bare`.
+    """Return a repository with one branch and one empty commit; with nothing at all if `bare`.
 
     Raises:
         Conflict: the name is taken.
@@ -71,12 +71,12 @@ def _first_commit(tx: Transaction, rid: int, branch: str, now_ns: int) -> None:
 
 
 def get(lake: Lake, name: str) -> Repository:
-    """The repository of that name."""
+    """Return the repository of that name."""
     return repository(lake.store.database.reader.execute, name)
 
 
 def list_page(lake: Lake, prefix: str, after: str, amount: int, search: str = "") -> Page[Repository]:
-    """A page of the repositories, by name; with `search`, those whose name contains it."""
+    """Return a page of the repositories, by name; with `search`, those whose name contains it."""
     execute = lake.store.database.reader.execute
     lower, upper = text_bounds(prefix)
     if not search:
@@ -89,7 +89,7 @@ def list_page(lake: Lake, prefix: str, after: str, amount: int, search: str = ""
 
 
 def delete(lake: Lake, name: str, *, force: bool = False) -> None:
-    """The repository is no more; its storage namespace stays taken."""
+    """Delete the repository; its storage namespace stays taken."""
 
     def work(tx: Transaction) -> None:
         repo = repository(tx.execute, name)
@@ -107,7 +107,7 @@ def delete(lake: Lake, name: str, *, force: bool = False) -> None:
 
 
 def get_metadata(lake: Lake, name: str) -> dict[str, str]:
-    """What is noted about the repository."""
+    """Return the metadata of the repository."""
     repo = repository(lake.store.database.reader.execute, name)
     row = lake.store.database.reader.execute(
         "SELECT metadata FROM repositories WHERE rid = ?", (repo.rid,)
@@ -121,7 +121,7 @@ def set_metadata(lake: Lake, name: str, new: dict[str, str], *, force: bool = Fa
 
 
 def delete_metadata(lake: Lake, name: str, keys: list[str]) -> None:
-    """Nothing is noted under `keys` any more."""
+    """Delete the metadata under `keys`."""
     _change_metadata(
         lake, name, lambda metadata: {key: value for key, value in metadata.items() if key not in keys}
     )
@@ -140,7 +140,7 @@ def _change_metadata(
 
 
 def get_gc_rules(lake: Lake, name: str) -> str:
-    """The retention rules as JSON, '' where none are set; they are kept, and nothing acts on them."""
+    """Return the retention rules as JSON, '' where none are set; they are kept, and nothing acts on them."""
     repo = of_any_name(lake.store.database.reader.execute, name)
     row = lake.store.database.reader.execute(
         "SELECT gc_rules FROM repositories WHERE rid = ?", (repo.rid,)
@@ -149,7 +149,7 @@ def get_gc_rules(lake: Lake, name: str) -> str:
 
 
 def set_gc_rules(lake: Lake, name: str, rules: str) -> None:
-    """The retention rules are `rules`; '' for none."""
+    """Set the retention rules to `rules`; '' for none."""
 
     def work(tx: Transaction) -> None:
         repo = of_any_name(tx.execute, name)

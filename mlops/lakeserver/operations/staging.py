@@ -15,20 +15,20 @@ DIRTY = "uncommitted changes (dirty branch)"
 
 
 def item_of(change: Staged) -> Item | None:
-    """What the path shall stand for."""
+    """Return the item of a staged change; None for a removal."""
     if change.identity is None or change.value is None:
         return None
     return Item(change.key, change.identity, change.value)
 
 
 def find_visible(execute: Execute, nodes: NodeReader, branch: Branch, key: bytes) -> Item | None:
-    """What a reader of the branch sees at a path."""
+    """Return the entry that a reader of the branch sees at a path."""
     change = records.staged(execute, branch.token, key)
     return find(nodes, branch.tree, key) if change is None else item_of(change)
 
 
 def scan_visible(execute: Execute, nodes: NodeReader, branch: Branch, start: bytes) -> Iterator[Item]:
-    """What a reader of the branch sees from `start` on, in byte order."""
+    """Yield the entries that a reader of the branch sees from `start` on, in byte order."""
     changes = records.all_staged(execute, branch.token, start)
     change = next(changes, None)
     for item in scan(nodes, branch.tree, start):
@@ -52,7 +52,7 @@ def scan_visible(execute: Execute, nodes: NodeReader, branch: Branch, start: byt
 
 
 def uncommitted(execute: Execute, nodes: NodeReader, branch: Branch, start: bytes = b"") -> Iterator[Change]:
-    """How what a reader of the branch sees differs from what is committed, from `start` on."""
+    """Yield the differences between branch and committed tree, from `start` on."""
     for staged in records.all_staged(execute, branch.token, start):
         committed, item = find(nodes, branch.tree, staged.key), item_of(staged)
         if committed is None and item is None:
@@ -62,7 +62,7 @@ def uncommitted(execute: Execute, nodes: NodeReader, branch: Branch, start: byte
 
 
 def check_clean(execute: Execute, nodes: NodeReader, branch: Branch, message: str = DIRTY) -> int:
-    """The number of the last uncommitted row, none of which changes anything; 0 where there is none.
+    """Return the number of the last uncommitted row, none of which changes anything; 0 where there is none.
 
     Such rows (the same object again, the deletion of what is not there) must go when the head moves.
 
@@ -77,7 +77,7 @@ def check_clean(execute: Execute, nodes: NodeReader, branch: Branch, message: st
 def two_way_uncommitted(
     execute: Execute, nodes: NodeReader, left_tree: bytes, branch: Branch, start: bytes = b""
 ) -> Iterator[Change]:
-    """How a tree differs from what a reader of the branch sees, from `start` on."""
+    """Yield the differences between a tree and the branch, from `start` on."""
     committed = two_way(nodes, left_tree, branch.tree, start)
     change = next(committed, None)
     for staged in records.all_staged(execute, branch.token, start):

@@ -15,7 +15,7 @@ _EXISTS = "tag already exists: not unique"
 
 
 def list_page(lake: Lake, name: str, prefix: str, after: str, amount: int) -> Page[Tag]:
-    """A page of the tags, by name."""
+    """Return a page of the tags, by name."""
     execute = lake.store.database.reader.execute
     repo = repository(execute, name)
     lower, upper = text_bounds(prefix)
@@ -25,7 +25,7 @@ def list_page(lake: Lake, name: str, prefix: str, after: str, amount: int) -> Pa
 
 
 def get(lake: Lake, name: str, tag: str) -> Tag:
-    """The tag of that name.
+    """Return the tag of that name.
 
     Raises:
         NotFound: there is none.
@@ -39,7 +39,7 @@ def get(lake: Lake, name: str, tag: str) -> Tag:
 
 
 def create(lake: Lake, name: str, tag: str, ref: str, *, user: str, force: bool = False) -> Tag:
-    """The tag names the commit `ref` stands for.
+    """Create a tag at the commit that `ref` names.
 
     Raises:
         Conflict: there is such a tag (`force` does not move it), or a branch or commit of that name.
@@ -76,7 +76,7 @@ def create(lake: Lake, name: str, tag: str, ref: str, *, user: str, force: bool 
 
 
 def delete(lake: Lake, name: str, tag: str, *, user: str, force: bool = False) -> None:
-    """The tag is no more.
+    """Delete the tag.
 
     Raises:
         NotFound: there was none.

@@ -21,7 +21,7 @@ _ID_CHARS = 20
 
 @dataclass
 class Task:
-    """Where some work stands.
+    """The progress of a task.
 
     Attributes:
         rid: the repository it belongs to.
@@ -58,7 +58,7 @@ class Tasks:
         self._lock = threading.Lock()
 
     def add(self, rid: int, kind: str) -> tuple[str, Task]:
-        """A new task, and its id."""
+        """Return a new task, and its id."""
         if kind == IMPORT:
             task_id = self._new_id()
         else:
@@ -71,7 +71,7 @@ class Tasks:
         return task_id, task
 
     def get(self, rid: int, kind: str, task_id: str) -> Task:
-        """The task of that id.
+        """Return the task of that id.
 
         Raises:
             NotFound: the repository has no such task.
@@ -82,11 +82,11 @@ class Tasks:
         return task
 
     def progress(self, task: Task, count: int) -> None:
-        """The task has come that far."""
+        """Record the progress of the task."""
         task.count, task.updated = count, self._now()
 
     def run(self, task: Task, work: Callable[[], dict[str, object]]) -> None:
-        """Does the work; what came of it, or why it failed, stands in the task."""
+        """Do the work; what came of it, or why it failed, stands in the task."""
         try:
             task.result = work()
         except LakeError as error:
@@ -111,7 +111,7 @@ class Tasks:
         thread.start()
 
     def close(self) -> None:
-        """Stops what is running, and waits for it."""
+        """Stop what is running, and waits for it."""
         for task in list(self._tasks.values()):
             task.canceled.set()
         for thread in list(self._threads):

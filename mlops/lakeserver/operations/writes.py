@@ -35,7 +35,7 @@ _ADDRESS = re.compile(r"/data/([0-9a-f]{20})/([0-9a-f]{64})")
 
 
 def physical_address(repo: Repository, entry: Entry | Parts) -> str:
-    """Where the object's bytes are said to be; every upload and copy has its own."""
+    """Return the physical address of an object; every upload and copy has its own."""
     if entry.address:
         return entry.address
     return f"{repo.namespace}/data/{entry.nonce.hex()}/{entry.digest.hex()}"
@@ -51,7 +51,7 @@ def check_upload(
     if_absent: bool,
     force: bool,
 ) -> None:
-    """Returns if an upload to the path would be taken now, so that none is received in vain.
+    """Check that an upload to the path would be taken now, so that none is received in vain.
 
     `check_headers` raises what is wrong with the rest of the request, which lakeFS looks at in between.
 
@@ -81,7 +81,7 @@ def store_upload(
     if_absent: bool = False,
     force: bool = False,
 ) -> Future[tuple[Repository, Entry]]:
-    """The uploaded bytes become an object of the branch; done when durable. Raises as `check_upload`."""
+    """Store the uploaded bytes as an object of the branch; done when durable. Raises as `check_upload`."""
     entry = Entry(
         digest=upload.digest,
         size_bytes=upload.size_bytes,
@@ -110,7 +110,7 @@ def put_entry(
     if_absent: bool = False,
     force: bool = False,
 ) -> tuple[Repository, Entry]:
-    """The entry stands at the path; its bytes are where it says, or nowhere. Raises as `check_upload`."""
+    """Put the entry at the path; its bytes may be missing. Raises as `check_upload`."""
     key = check_path(path)
 
     def work(tx: Transaction) -> tuple[Repository, Entry]:
@@ -153,7 +153,7 @@ def _put(
 
 
 def entry_at_address(lake: Lake, address: str, size_bytes: int, checksum: str) -> Entry:
-    """An entry for bytes that a client says are at `address`; those of this store are found again."""
+    """Return an entry for bytes that a client says are at `address`; those of this store are found again."""
     match = _ADDRESS.search(address)
     entry = Entry(digest=b"", size_bytes=size_bytes, checksum=checksum, mtime=lake.now(), address=address)
     if match is None:
@@ -177,7 +177,7 @@ def copy(
     shallow: bool = False,
     force: bool = False,
 ) -> tuple[Repository, Entry]:
-    """The object stands at another path (or branch) too; no bytes are moved."""
+    """Return the object stands at another path (or branch) too; no bytes are moved."""
 
     def work(tx: Transaction) -> tuple[Repository, Entry]:
         repo, _ = _target(tx.execute, name, branch_name, force)
@@ -196,7 +196,7 @@ def copy(
 def set_user_metadata(
     lake: Lake, name: str, branch_name: str, path: str, metadata: dict[str, str], *, force: bool = False
 ) -> None:
-    """The object's metadata is `metadata` alone.
+    """Replace the object's metadata by `metadata`.
 
     Raises:
         NotFound: there is no such object on the branch.
@@ -218,7 +218,7 @@ def set_user_metadata(
 
 
 def delete(lake: Lake, name: str, branch_name: str, path: str, *, force: bool = False) -> None:
-    """No reader of the branch sees an object at the path; that there was none is no error."""
+    """Delete the object at the path; a missing object is no error."""
     check_branch(branch_name)
     key = check_path(path)
 
@@ -231,7 +231,7 @@ def delete(lake: Lake, name: str, branch_name: str, path: str, *, force: bool = 
 
 
 def _delete(lake: Lake, tx: Transaction, found: Branch, key: bytes) -> None:
-    """Leaves a mark even where only an uncommitted object goes: a commit may just be taking it along."""
+    """Leave a tombstone even for an uncommitted object: a concurrent commit may just include it."""
     if records.staged(tx.execute, found.token, key) or find(lake.store.nodes, found.tree, key):
         records.stage(tx.execute, found.token, Staged(key, tx.next_seq(), None, None))
 
@@ -239,7 +239,7 @@ def _delete(lake: Lake, tx: Transaction, found: Branch, key: bytes) -> None:
 def delete_many(
     lake: Lake, name: str, branch_name: str, paths: list[str], *, force: bool = False
 ) -> list[tuple[str, LakeError]]:
-    """As `delete` for each path, all of them or none; returns what could not be deleted, and why.
+    """Delete all paths or none; return the paths that could not be deleted, with the reasons.
 
     An empty path is passed over, as is a branch that does not exist.
     """

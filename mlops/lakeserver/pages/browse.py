@@ -23,7 +23,7 @@ _PER_PAGE = 200
 
 
 def list_repositories(visit: Visit) -> Response:
-    """The repositories."""
+    """Return the repositories."""
     result = repositories.list_page(visit.lake, "", visit.query("after"), _PER_PAGE)
     rows: list[list[Part]] = [
         [link(address(repo.id, "objects"), repo.id), repo.default_branch, moment(repo.created)]
@@ -39,7 +39,7 @@ def list_repositories(visit: Visit) -> Response:
 
 
 def list_objects(visit: Visit) -> Response:
-    """A folder of a ref."""
+    """Return a folder of a ref."""
     repo = repositories.get(visit.lake, visit.repository)
     ref, path = visit.query("ref") or repo.default_branch, visit.query("path")
     if visit.query("showChanges") == "true":
@@ -87,7 +87,7 @@ def _offer_uncommitted(visit: Visit, repository: str, ref: str) -> Part:
 
 
 def _list_uncommitted(visit: Visit, repository: str, ref: str, path: str) -> Response:
-    """What was changed on a branch since its last commit."""
+    """Show the changes on a branch since its last commit."""
     result = branches.uncommitted_page(
         visit.lake,
         repository,
@@ -117,7 +117,7 @@ def _list_uncommitted(visit: Visit, repository: str, ref: str, path: str) -> Res
 
 
 def _readme(visit: Visit, place: Place) -> Part:
-    """What a folder says of itself, if it does."""
+    """Show the README of a folder, if there is one."""
     try:
         _, entry = objects.stat(visit.lake, place.repository, place.ref, place.path)
         return [tag("h2", README), preview(visit.lake, entry, place)]

@@ -1,4 +1,4 @@
-"""What differs between two refs."""
+"""Pages that compare two refs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TABLES = 5
 
 
 def compare(visit: Visit) -> Response:
-    """What merging `compare` into `ref` would change."""
+    """Show the changes that merging `compare` into `ref` would make."""
     repo = repositories.get(visit.lake, visit.repository)
     base, source = visit.query("ref") or repo.default_branch, visit.query("compare")
     prefix = visit.query("prefix")
@@ -54,7 +54,7 @@ def compare(visit: Visit) -> Response:
 
 
 def changes(visit: Visit, base: str, source: str, target: str, prefix: str = "") -> Part:
-    """What merging `source` into `base` would change, a page of it; `target` is the address of this page."""
+    """Show a page of the changes of merging `source` into `base`; `target` is the address of this page."""
     result = branches.diff_page(
         visit.lake,
         visit.repository,
@@ -90,7 +90,7 @@ def changes(visit: Visit, base: str, source: str, target: str, prefix: str = "")
 
 
 def _table_changes(visit: Visit, left: Item, right: Item) -> Part:
-    """How a changed table differs: its rows and columns in short, and the first rows of both kinds."""
+    """Show the differences of a changed table: a summary, and the first added and removed rows."""
     found = difference(visit.lake, left, right)
     if found is None:
         return None

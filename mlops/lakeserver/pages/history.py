@@ -19,7 +19,7 @@ _BUTTON = re.compile(r"::lakefs::(?P<label>[^:]+)::url\[ur[il]:ui\]")
 
 
 def list_commits(visit: Visit) -> Response:
-    """The commits that a ref leads to, newest first."""
+    """Return the commits that a ref leads to, newest first."""
     repo = repositories.get(visit.lake, visit.repository)
     ref = visit.query("ref") or repo.default_branch
     result = history.log_page(
@@ -115,7 +115,7 @@ def _changes(visit: Visit, name: str, commit: Commit) -> Part:
 
 
 def list_branches(visit: Visit) -> Response:
-    """The branches."""
+    """Return the branches."""
     repo = repositories.get(visit.lake, visit.repository)
     result = branches.list_page(
         visit.lake,
@@ -146,7 +146,7 @@ def list_branches(visit: Visit) -> Response:
 
 
 def list_tags(visit: Visit) -> Response:
-    """The tags."""
+    """Return the tags."""
     repo = repositories.get(visit.lake, visit.repository)
     result = tags.list_page(visit.lake, repo.id, visit.query("prefix"), visit.query("after"), _PER_PAGE)
     rows: list[list[Part]] = [

@@ -1,4 +1,4 @@
-"""What every page has in common."""
+"""The common layout of all pages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def page(
     tab: str = "",
     status: int = 200,
 ) -> HTMLResponse:
-    """A page, as somebody who visits it sees it.
+    """Return a page, as somebody who visits it sees it.
 
     With `repository`, its tabs are on it, and `tab` is marked as the one that is open.
     """
@@ -62,7 +62,7 @@ def page(
 def error_page(
     status: int, text: str, *content: Part, visit: Visit | None = None, repository: str = ""
 ) -> HTMLResponse:
-    """A page that says what went wrong, with the HTTP status as its heading."""
+    """Return a page that says what went wrong, with the HTTP status as its heading."""
     said = tag("p", text, class_="error", role="alert")
     title = f"{status} {HTTPStatus(status).phrase}"
     return page(title, said, list(content), visit=visit, repository=repository, status=status)
@@ -85,12 +85,12 @@ def _tabs(repository: str, open_tab: str) -> Markup:
 
 
 def next_page(target: str, result: Page[Any]) -> Markup:
-    """The link to the next page, where there is one."""
+    """Return the link to the next page, where there is one."""
     return tag("p", link(target, "Next page", class_="button")) if result.has_more else join(None)
 
 
 def moment(unix_seconds: int) -> str:
-    """A time for people."""
+    """Return a time for people."""
     try:
         return f"{datetime.fromtimestamp(unix_seconds, UTC):%Y-%m-%d %H:%M:%S} UTC"
     except (OverflowError, ValueError, OSError):
@@ -98,7 +98,7 @@ def moment(unix_seconds: int) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """A size for people."""
+    """Return a size for people."""
     value = float(size_bytes)
     for unit in ("B", "KiB", "MiB", "GiB"):
         if value < 1024:
@@ -108,12 +108,12 @@ def size(size_bytes: int) -> str:
 
 
 def short(commit_id: str) -> Markup:
-    """The beginning of a commit id."""
+    """Return the beginning of a commit id."""
     return tag("code", commit_id[:12])
 
 
 def ref_form(action: str, label: str, value: str, *, name: str = "ref", **hidden: str) -> Markup:
-    """A small form to look at another ref."""
+    """Return a small form to look at another ref."""
     field = tag("label", label, tag("input", name=name, value=value, required=True))
     fixed = [tag("input", type="hidden", name=key, value=text) for key, text in hidden.items() if text]
     return tag("form", field, fixed, tag("button", "Show"), method="get", action=action, class_="row")

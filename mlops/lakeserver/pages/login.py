@@ -18,7 +18,7 @@ HOME = "/repositories"
 
 
 def form(target: str, problem: str = "", status: int = 0) -> Response:
-    """The form; logging in leads to `target`."""
+    """Return the form; logging in leads to `target`."""
     fields = [
         tag("input", type="hidden", name="next", value=target),
         tag(
@@ -63,7 +63,7 @@ def local_target(target: str) -> str:
 
 
 def log_in(fields: Mapping[str, str], authenticator: Authenticator, sender: str) -> Response:
-    """Keeps a session if the key that a form sent is right."""
+    """Keep a session if the key that a form sent is right."""
     target = local_target(fields.get("next", HOME))
     key_id, secret = fields.get("access_key_id", ""), fields.get("secret_access_key", "")
     try:
@@ -76,7 +76,7 @@ def log_in(fields: Mapping[str, str], authenticator: Authenticator, sender: str)
 
 
 def log_out() -> Response:
-    """Ends the session."""
+    """End the session."""
     return _with_cookie(RedirectResponse(PATH, 303, HEADERS), session_cookie("", 0))
 
 

@@ -18,31 +18,31 @@ _SCHEME = "lakefs"
 
 @dataclass(frozen=True)
 class Place:
-    """Where a file is: what its relative links are meant from."""
+    """The location of a file, to which its relative links refer."""
 
     repository: str
     ref: str
     path: str
 
     def beside(self, target: str) -> str:
-        """The path of what a relative link names."""
+        """Return the path of what a relative link names."""
         named = unquote(target.partition("#")[0].partition("?")[0])
         folder = "" if named.startswith("/") else self.path.rpartition("/")[0]
         found = normpath(f"/{folder}/{named}").lstrip("/")
         return f"{found}/" if found and named.endswith(("/", "..", "/.")) else found
 
     def page(self, path: str) -> str:
-        """The page of a file, or of a folder, whose path is empty or ends with a slash."""
+        """Return the page of a file, or of a folder, whose path is empty or ends with a slash."""
         kind = "object" if path and not path.endswith("/") else "objects"
         return address(self.repository, kind, ref=self.ref, path=path)
 
     def raw(self, path: str) -> str:
-        """The address of a file's bytes."""
+        """Return the address of a file's bytes."""
         return f"/api/v1{address(self.repository, 'refs', self.ref, 'objects', path=path)}"
 
 
 def render(text: str, place: Place) -> Part:
-    """The HTML of a Markdown file.
+    """Return the HTML of a Markdown file.
 
     Headings are one level lower than in the file: the page has its own above them. Pictures from elsewhere
     are links: looking at a file tells nobody that it was looked at.

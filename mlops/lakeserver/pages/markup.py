@@ -19,7 +19,7 @@ Part = str | None | Sequence["Part"]
 
 
 def join(part: Part) -> Markup:
-    """The HTML of a text, of HTML, or of a list of these; None is nothing."""
+    """Return the HTML of a text, of HTML, or of a list of these; None is nothing."""
     if part is None:
         return Markup("")
     if isinstance(part, Markup):
@@ -30,7 +30,7 @@ def join(part: Part) -> Markup:
 
 
 def tag(name: str, /, *content: Part, **attributes: str | bool | None) -> Markup:
-    """An element; `class_` is the attribute `class`, None and False leave an attribute out."""
+    """Return an element; `class_` is the attribute `class`, None and False leave an attribute out."""
     text = "".join(
         f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{escape(str(value))}"')
         for key, value in attributes.items()
@@ -42,26 +42,26 @@ def tag(name: str, /, *content: Part, **attributes: str | bool | None) -> Markup
 
 
 def address(repository: str, *segments: str, **query: str) -> str:
-    """The address of a page of a repository."""
+    """Return the address of a page of a repository."""
     path = "/".join(quote(segment, safe="") for segment in (repository, *segments))
     wanted = {key: value for key, value in query.items() if value}
     return f"/repositories/{path}" + (f"?{urlencode(wanted)}" if wanted else "")
 
 
 def link(target: str, /, *content: Part, **attributes: str | None) -> Markup:
-    """A link within this site."""
+    """Return a link within this site."""
     return tag("a", *content, href=target, **attributes)
 
 
 def outside_link(target: str, *content: Part) -> Markup:
-    """A link to a web address from somebody's metadata; only text where it is something else."""
+    """Return a link to a web address from somebody's metadata; only text where it is something else."""
     if not target.startswith(("http://", "https://")):
         return tag("span", *content)
     return tag("a", *content, href=target, rel="noopener noreferrer nofollow", class_="button go")
 
 
 def table(head: list[str], rows: list[list[Part]], *, text: int = 0) -> Markup:
-    """A list with columns; column `text` may be long, and takes the place that the others leave.
+    """Return a list with columns; column `text` may be long, and takes the place that the others leave.
 
     The roles say what the list is also where, on a narrow screen, its rows are no longer laid out as a table.
     """
@@ -81,7 +81,7 @@ def table(head: list[str], rows: list[list[Part]], *, text: int = 0) -> Markup:
 
 
 def facts(known: list[tuple[str, Part]]) -> Markup:
-    """What is known of one thing: names and values."""
+    """Return a list of names and values."""
     rows = [
         tag("tr", tag("th", name, scope="row", role="rowheader"), tag("td", value, role="cell"), role="row")
         for name, value in known

@@ -1,4 +1,4 @@
-"""What an object holds, as far as it can be shown: never run, never all of a large one."""
+"""Previews of objects: their content is never executed, and large ones are shown in part."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class NotShown(Exception):
 
 
 def preview(lake: Lake, entry: Entry, place: Place) -> Part:
-    """The object's contents as HTML."""
+    """Return the object's contents as HTML."""
     ending = place.path.rpartition(".")[2].lower()
     if ending in _IMAGES:
         return tag("p", tag("img", src=place.raw(place.path), alt=place.path))
@@ -128,7 +128,7 @@ def _parquet(file: BinaryIO, _: Entry, __: Place) -> Part:
 
 
 def _columns(schema: pyarrow.Schema, row_count: int, rows: list[dict[str, Any]]) -> Part:
-    """A table with its columns' types, its number of rows and its first rows."""
+    """Return a table with its columns' types, its number of rows and its first rows."""
     names = schema.names[:_COLUMNS]
     head = tag(
         "tr",

@@ -20,7 +20,7 @@ _RUN = re.compile(r"hook aborted, run id '(\w+)'")
 
 
 def list_pulls(visit: Visit) -> Response:
-    """The pull requests, open ones unless asked otherwise."""
+    """Return the pull requests, open ones unless asked otherwise."""
     repo = repositories.get(visit.lake, visit.repository)
     status = visit.query("status", "open")
     status = status if status in _STATUSES else "open"
@@ -64,7 +64,7 @@ def _when(stamp: str) -> str:
 
 
 def create_form(visit: Visit, problem: str = "") -> Response:
-    """The form to open a pull request."""
+    """Return the form to open a pull request."""
     repo = repositories.get(visit.lake, visit.repository)
 
     def field(label: str, name: str, default: str = "", **attributes: str | bool) -> Part:
@@ -98,7 +98,7 @@ def create_form(visit: Visit, problem: str = "") -> Response:
 
 
 def create(visit: Visit) -> Response:
-    """A pull request is open, and shown."""
+    """Open a pull request and show it."""
     try:
         pull_id = pulls.create(
             visit.lake,
@@ -147,7 +147,7 @@ def show_pull(visit: Visit, problem: LakeError | None = None) -> Response:
 
 
 def _refusal(repository: str, problem: LakeError) -> Part:
-    """Why it was refused; where a hook did it, with the page of its run."""
+    """Return the reason of a refusal, with a link to the run if a hook refused."""
     said = tag("p", problem.message.strip(), class_="error prose", role="alert")
     run = _RUN.search(problem.message)
     return (
@@ -176,7 +176,7 @@ def _actions(visit: Visit, status: str) -> Part:
 
 
 def act(visit: Visit) -> Response:
-    """The pull request is merged, closed or open again, as the form says."""
+    """Merge, close or reopen the pull request, as the form says."""
     pull_id, action = visit.request.path_params["pull"], visit.field("action")
     try:
         if action == "merge":

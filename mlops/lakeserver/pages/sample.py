@@ -15,7 +15,7 @@ HOME = "/repositories"
 
 
 def offer(visit: Visit) -> Markup:
-    """The button that makes it."""
+    """Return the button that makes it."""
     return tag(
         "form",
         visit.token_field(),
@@ -27,7 +27,7 @@ def offer(visit: Visit) -> Markup:
 
 
 def create(visit: Visit) -> Response:
-    """Makes it, and leads there."""
+    """Make it, and leads there."""
     repo = repositories.create(visit.lake, NAME, f"local://{NAME}", "main")
     add_sample_data(visit.lake, repo, visit.user)
     return RedirectResponse(address(NAME, "objects"), 303, HEADERS)

@@ -52,7 +52,7 @@ _NOT_FROM_HERE = "This form was not sent from here, or is too old: open it again
 
 
 def site(lake: Lake, authenticator: Authenticator) -> Starlette:
-    """The pages of one lake; whoever is not logged in is led to the form."""
+    """Return the pages of one lake; whoever is not logged in is led to the form."""
 
     def guarded(show: Callable[[Visit], Response]) -> Endpoint:
         return _Guarded(lake, authenticator, show).answer
@@ -88,7 +88,7 @@ def site(lake: Lake, authenticator: Authenticator) -> Starlette:
 
 
 async def _fields(request: Request) -> dict[str, str]:
-    """What a form sent.
+    """Return the fields of a submitted form.
 
     Raises:
         BadRequest: it is more than any form of these pages has, or not sent as these pages send it.
@@ -161,7 +161,7 @@ class _Guarded:
 
 
 def _refusal(visit: Visit, error: LakeError) -> Response:
-    """What was refused, what was asked for, and the way back to where something is."""
+    """Show the error, the request, and a link back to an existing page."""
     request = visit.request
     repository = request.path_params.get("repository", "")
     try:

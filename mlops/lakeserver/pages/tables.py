@@ -1,4 +1,4 @@
-"""How two versions of a Parquet table differ: rows and columns."""
+"""Differences between two versions of a Parquet table: rows and columns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CELL_CHARS = 60
 
 @dataclass(frozen=True)
 class Difference:
-    """How two versions of a table differ.
+    """The differences between two versions of a table.
 
     Attributes:
         summary: rows and columns that were added, removed and changed, in words.
@@ -46,7 +46,7 @@ class Difference:
 
 
 def difference(lake: Lake, left: Item, right: Item) -> Difference | None:
-    """How a table differs from what it was; None where it cannot be told.
+    """Return the differences of a table from its old version; None where they cannot be computed.
 
     Rows are matched as `mlops.table_diff` matches them without being told a key.
     """

@@ -30,17 +30,17 @@ class Visit:
 
     @property
     def repository(self) -> str:
-        """The repository that the address names."""
+        """Return the repository that the address names."""
         return self.request.path_params["repository"]
 
     def query(self, name: str, default: str = "") -> str:
-        """A query parameter."""
+        """Return a query parameter."""
         return self.request.query_params.get(name, default)
 
     def field(self, name: str) -> str:
-        """What a form sent in that field, or ''."""
+        """Return the value of a form's field, or ''."""
         return self.fields.get(name, "")
 
     def token_field(self) -> Markup:
-        """The hidden field by which a form is known to come from here."""
+        """Return the hidden field by which a form is known to come from here."""
         return tag("input", type="hidden", name=SENT_FROM_HERE, value=self.form_token)

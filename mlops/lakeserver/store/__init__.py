@@ -1,4 +1,4 @@
-"""Where everything is kept: metadata, trees and small objects in SQLite, large objects as files."""
+"""The store: metadata, trees and small objects in SQLite, large objects as files."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Store:
             self._opened = opened.pop_all()
 
     def _begin(self) -> tuple[bytes, int]:
-        """Notes that the store was opened; its secret, and a number that no opening before had.
+        """Record that the store was opened; return its secret, and a number that no earlier opening had.
 
         Raises:
             StoreUnusable: the disk is full, or the database damaged.
@@ -83,16 +83,16 @@ class Store:
             raise unusable(self.directory / DATABASE, error) from error
 
     def setting(self, name: str) -> str:
-        """A setting of the store, or ''."""
+        """Return a setting of the store, or ''."""
         row = self.database.reader.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
         return row[0] if row else ""
 
     def submit(self, work: Callable[[Transaction], T]) -> Future[T]:
-        """Has `work` done inside a write transaction; done when durable."""
+        """Run `work` in a write transaction; the future is done when it is durable."""
         return self.writer.submit(work)
 
     def write(self, work: Callable[[Transaction], T]) -> T:
-        """Does `work` inside a write transaction; returns when durable; never call it on the event loop."""
+        """Do `work` inside a write transaction; return when durable; never call it on the event loop."""
         return self.submit(work).result()
 
     def write_alone(self, work: Callable[[Transaction], T]) -> T:
@@ -100,11 +100,11 @@ class Store:
         return self.writer.submit(work, alone=True).result()
 
     def new_nodes(self) -> NewNodes:
-        """A place for the nodes that an operation makes of what it reads from now on."""
+        """Return a place for the nodes that an operation makes of what it reads from now on."""
         return NewNodes(self.nodes, removals(self.database.reader.execute))
 
     def close(self) -> None:
-        """Writes what is queued and lets go of the folder."""
+        """Write what is queued and lets go of the folder."""
         self._opened.close()
 
 

@@ -58,7 +58,7 @@ class Upload:
         return self._file is None
 
     def write(self, data: bytes) -> None:
-        """Takes more bytes."""
+        """Take more bytes."""
         self.size_bytes += len(data)
         if len(data) < _HASHED_APART_BYTES:
             self._md5.update(data)
@@ -85,7 +85,7 @@ class Upload:
             raise translated(error) from error
 
     def finish(self) -> None:
-        """Makes the bytes durable where they are a file."""
+        """Make the bytes durable where they are a file."""
         if self._file is not None:
             try:
                 self._files.sync(self._file)
@@ -103,7 +103,7 @@ class Upload:
         return self._blake.digest()
 
     def store(self, tx: Transaction, blobs: Blobs) -> None:
-        """Keeps the bytes as part of the transaction."""
+        """Keep the bytes as part of the transaction."""
         digest = self.digest
         if self._path is None:
             tx.execute(
@@ -145,15 +145,15 @@ class Blobs:
             files.remove(leftover)
 
     def upload(self) -> Upload:
-        """A place for new bytes."""
+        """Return a place for new bytes."""
         return Upload(self._files, self._incoming, self._hashers)
 
     def close(self) -> None:
-        """Lets go of its threads."""
+        """Let go of its threads."""
         self._hashers.shutdown()
 
     def path(self, digest: bytes) -> Path:
-        """Where the bytes of a large object are."""
+        """Return the path of a large object's bytes."""
         name = digest.hex()
         return self._directory / name[:2] / name[2:]
 
@@ -164,12 +164,12 @@ class Blobs:
                 yield from part.iterdir()
 
     def size(self, connection: sqlite3.Connection, digest: bytes) -> int | None:
-        """How many bytes there are, or None where there are none."""
+        """Return the size of an object, or None where it is missing."""
         row = connection.execute("SELECT size FROM blobs WHERE digest = ?", (digest,)).fetchone()
         return row[0] if row else None
 
     def open(self, connection: sqlite3.Connection, digest: bytes) -> bytes | BinaryIO:
-        """The bytes, or an open file of them where they are many.
+        """Return the bytes, or an open file of them where they are many.
 
         Raises:
             Gone: there are none.

@@ -33,7 +33,7 @@ CommitKey = tuple[int, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What was removed, or would be.
+    """The objects that were removed, or would be.
 
     Attributes:
         commits: commits that no branch and no tag leads to.
@@ -57,7 +57,7 @@ class Collected:
 def collect(
     store: Store, *, dry_run: bool = False, clock: Callable[[], float] = time.time, young_s: float = YOUNG_S
 ) -> Collected:
-    """Removes what no branch, tag, uncommitted object or young commit leads to; says what, and how much.
+    """Remove what no branch, tag, uncommitted object or young commit leads to; says what, and how much.
 
     Branches of open pull requests are branches. Read-only repositories keep every commit: a restore writes
     commits there before their branches. It may run while the server works.
@@ -83,7 +83,7 @@ def collect(
 
 @dataclass(frozen=True)
 class _Waste:
-    """What nothing referred to: node ids (parents before children) and digests, with sizes in bytes."""
+    """The unreferenced objects: node ids (parents before children) and digests, with sizes in bytes."""
 
     commits: set[CommitKey]
     nodes: dict[bytes, int]
@@ -91,7 +91,7 @@ class _Waste:
 
 
 class _Marks:
-    """What is referred to, as far as was looked."""
+    """The referenced objects found so far."""
 
     def __init__(self, young_since_ns: int) -> None:
         self._young_since_ns = young_since_ns
@@ -101,7 +101,7 @@ class _Marks:
         self.blobs: set[bytes] = set()
 
     def look(self, connection: sqlite3.Connection) -> _Waste:
-        """Marks everything referred to in the state that `connection` sees; returns the rest of it."""
+        """Mark everything referred to in the state that `connection` sees; return the rest of it."""
         execute = connection.execute
         dropped = self.catch_up(execute)
         nodes = [
@@ -117,7 +117,7 @@ class _Marks:
         return _Waste(dropped, {node_id: size for _, node_id, size in sorted(nodes)}, blobs)
 
     def catch_up(self, execute: Execute) -> set[CommitKey]:
-        """Marks what is referred to now and was not yet marked; returns the commits that can go."""
+        """Mark what is referred to now and was not yet marked; return the commits that can go."""
         kept, dropped = self._kept_commits(execute)
         for rid, commit_id in kept - self._commits:
             row = execute("SELECT tree FROM commits WHERE rid = ? AND id = ?", (rid, commit_id)).fetchone()
@@ -217,7 +217,7 @@ class _Removal:
         return count
 
     def _unlink(self, tx: Transaction, paths: Iterable[Path]) -> int:
-        """Removes files that still belong to nothing; the writer does it, so none comes back meanwhile."""
+        """Remove files that still belong to nothing; the writer does it, so none comes back meanwhile."""
         count = 0
         for path in paths:
             if not _row_of(tx.execute, path):
@@ -244,7 +244,7 @@ def _row_of(execute: Execute, path: Path) -> bool:
 
 
 def _orphans(store: Store) -> Iterator[Path]:
-    """The files that are the bytes of nothing."""
+    """Yield the files that are the bytes of nothing."""
     execute = store.database.reader.execute
     for path in store.blobs.paths():
         if not _row_of(execute, path):

@@ -93,7 +93,7 @@ class Database:
         return connection
 
     def read_by_writer(self) -> None:
-        """What this thread reads, it reads as it will be when its transaction is committed."""
+        """Let this thread read the uncommitted state of its own transaction."""
         self._local.connection = self.writer
 
     @contextmanager
@@ -110,7 +110,7 @@ class Database:
             connection.execute("COMMIT")
 
     def close(self) -> None:
-        """Closes all connections; no thread may use one any more."""
+        """Close all connections; no thread may use one any more."""
         with self._lock:
             for connection in self._open:
                 connection.close()
@@ -118,7 +118,7 @@ class Database:
 
 
 def unusable(path: Path, error: Exception) -> FormatMismatch:
-    """Why a store cannot be opened, and what to do."""
+    """Return the reason why a store cannot be opened, and the next step."""
     known, why = translated(error), " ".join(str(error).split())
     if isinstance(known, StorageFull):
         return StoreUnusable(f"{path} cannot be opened: {known.message}; make room, and start again")
@@ -128,7 +128,7 @@ def unusable(path: Path, error: Exception) -> FormatMismatch:
 
 
 def translated(error: BaseException) -> BaseException:
-    """The error as clients may see it: full and damaged disks by name, our own as they are."""
+    """Return the error as clients may see it: full and damaged disks by name, our own as they are."""
     if isinstance(error, LakeError):
         return error
     full = StorageFull("no space left on the server's disk")

@@ -8,10 +8,10 @@ from typing import BinaryIO, Protocol
 
 
 class Files(Protocol):
-    """What the store asks of a file system; `sync` and `sync_dir` return when it is on disk."""
+    """The file system interface of the store; `sync` and `sync_dir` return when the data is on disk."""
 
     def create(self, path: Path) -> BinaryIO:
-        """A new file, open for writing."""
+        """Return a new file, open for writing."""
         ...
 
     def write(self, file: BinaryIO, data: bytes | bytearray | memoryview) -> None:
@@ -19,19 +19,19 @@ class Files(Protocol):
         ...
 
     def sync(self, file: BinaryIO) -> None:
-        """Makes what was written to `file` durable."""
+        """Make what was written to `file` durable."""
         ...
 
     def sync_dir(self, path: Path) -> None:
-        """Makes the names in the directory durable."""
+        """Make the names in the directory durable."""
         ...
 
     def rename(self, source: Path, target: Path) -> None:
-        """Gives the file another name, replacing what has it."""
+        """Give the file another name, replacing what has it."""
         ...
 
     def remove(self, path: Path) -> None:
-        """Removes the file if it is there."""
+        """Remove the file if it is there."""
         ...
 
     def make_dir(self, path: Path) -> None:
@@ -50,13 +50,13 @@ class DiskFiles:
         self._durable = durable
 
     def create(self, path: Path) -> BinaryIO:
-        """A new file (mode 600), unbuffered."""
+        """Return a new file (mode 600), unbuffered."""
         return os.fdopen(
             os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w+b", buffering=0
         )
 
     def write(self, file: BinaryIO, data: bytes | bytearray | memoryview) -> None:
-        """Writes until everything is written."""
+        """Write until everything is written."""
         view = memoryview(data)
         while view:
             view = view[file.write(view) or 0 :]

@@ -58,13 +58,13 @@ class StoreLock:
             raise
 
     def describe(self, address: str) -> None:
-        """Writes down who holds the folder, for whoever is refused."""
+        """Write down who holds the folder, for whoever is refused."""
         text = json.dumps({"pid": os.getpid(), "address": address}) + "\n"
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, text.encode(), 0)
 
     def release(self) -> None:
-        """Lets go of the folder."""
+        """Let go of the folder."""
         os.close(self._fd)
 
 
@@ -90,7 +90,7 @@ class DatabaseLock:
         self._identity = state.st_dev, state.st_ino
 
     def check(self) -> None:
-        """Returns if the file that is held is still the one of that name.
+        """Check that the file that is held is still the one of that name.
 
         Raises:
             StorageDamaged: it was moved, deleted or replaced.
@@ -106,12 +106,12 @@ class DatabaseLock:
             )
 
     def release(self) -> None:
-        """Lets go of the file."""
+        """Let go of the file."""
         os.close(self._fd)
 
 
 def _described(directory: Path) -> str:
-    """What the server that has the store wrote down about itself."""
+    """Return what the server that holds the store recorded about itself."""
     try:
         return (directory / DESCRIPTION).read_text(errors="replace")[:_OWNER_BYTES]
     except OSError:
@@ -119,7 +119,7 @@ def _described(directory: Path) -> str:
 
 
 def _refuse_remains(directory: Path, database: Path) -> None:
-    """A new database beside old objects would be a new store, in which everything was lost."""
+    """Refuse a new database beside old objects: it would be a new store without their records."""
     if database.is_file() and database.stat().st_size:
         return
     remains = [name for name in ("objects", "linked", "dumps") if (directory / name).is_dir()]

@@ -58,7 +58,7 @@ class NodeCache:
         self._leaves = _Shelf(capacity_bytes // 2)
 
     def get(self, node_id: bytes) -> Node:
-        """The node of that id.
+        """Return the node of that id.
 
         Raises:
             StorageDamaged: there is none, or it cannot be read.
@@ -88,7 +88,7 @@ class Removed(Exception):
 
 
 def removals(execute: Callable[..., sqlite3.Cursor]) -> int:
-    """How often something was removed from the store."""
+    """Return the number of removals from the store."""
     row = execute("SELECT value FROM settings WHERE name = 'removals'").fetchone()
     return int(row[0]) if row else 0
 
@@ -116,7 +116,7 @@ class NewNodes:
         self._pending = True
 
     def get(self, node_id: bytes) -> Node:
-        """The node of that id, new or stored."""
+        """Return the node of that id, new or stored."""
         body = self._bodies.get(node_id)
         if body is None:
             return self._cache.get(node_id)
@@ -126,7 +126,7 @@ class NewNodes:
         return node
 
     def put(self, node_id: bytes, body: bytes, decoded: Node | None = None) -> None:
-        """Keeps a new node."""
+        """Keep a new node."""
         self._bodies[node_id] = body
         if decoded is not None:
             self._decoded[node_id] = decoded
@@ -140,7 +140,7 @@ class NewNodes:
         self._cache.keep(self._decoded.values())
 
     def write(self, tx: Transaction) -> None:
-        """Writes them all as part of the transaction.
+        """Write them all as part of the transaction.
 
         Raises:
             Removed: what they refer to may be gone.

@@ -1,4 +1,4 @@
-"""What a repository is made of, as the store keeps it; no rules, only rows."""
+"""The records of a repository as rows of the store, without rules."""
 
 # ruff: noqa: S608 - the only names put into statements are the columns listed here
 
@@ -72,7 +72,7 @@ class Commit:
 
     @property
     def created(self) -> int:
-        """When it was made, in unix seconds."""
+        """Return its creation time in unix seconds."""
         return self.created_ns // 1_000_000_000
 
     @property
@@ -113,7 +113,7 @@ def _as_repository(row: Any) -> Repository:
 
 
 def repository(execute: Execute, name: str) -> Repository | None:
-    """The repository of that name."""
+    """Return the repository of that name."""
     row = execute(f"SELECT {_REPOSITORY} FROM repositories WHERE id = ?", (name,)).fetchone()
     return _as_repository(row) if row else None
 
@@ -129,7 +129,7 @@ def repositories(execute: Execute, lower: str, upper: str | None, after: str, li
 
 
 def branch(execute: Execute, rid: int, name: str) -> Branch | None:
-    """The branch of that name."""
+    """Return the branch of that name."""
     row = execute(f"SELECT {_BRANCH} FROM branches WHERE rid = ? AND id = ?", (rid, name)).fetchone()
     return Branch(row[0], row[1], row[2], row[3], bool(row[4])) if row else None
 
@@ -147,7 +147,7 @@ def branches(
 
 
 def tag(execute: Execute, rid: int, name: str) -> Tag | None:
-    """The tag of that name."""
+    """Return the tag of that name."""
     row = execute("SELECT id, commit_id FROM tags WHERE rid = ? AND id = ?", (rid, name)).fetchone()
     return Tag(*row) if row else None
 
@@ -163,7 +163,7 @@ def tags(execute: Execute, rid: int, lower: str, upper: str | None, after: str, 
 
 
 def commit(execute: Execute, rid: int, commit_id: bytes) -> Commit | None:
-    """The commit of that id."""
+    """Return the commit of that id."""
     row = execute(f"SELECT {_COMMIT} FROM commits WHERE rid = ? AND id = ?", (rid, commit_id)).fetchone()
     if row is None:
         return None
@@ -172,7 +172,7 @@ def commit(execute: Execute, rid: int, commit_id: bytes) -> Commit | None:
 
 
 def add_commit(execute: Execute, rid: int, new: Commit) -> bytes:
-    """Keeps the commit and returns its id; the same commit may be added again."""
+    """Keep the commit and returns its id; the same commit may be added again."""
     commit_id = new.id
     execute(
         "INSERT OR IGNORE INTO commits "
@@ -210,7 +210,7 @@ def has_tree(execute: Execute, rid: int, tree: bytes) -> bool:
 
 
 def staged(execute: Execute, token: int, key: bytes) -> Staged | None:
-    """The uncommitted change at that path."""
+    """Return the uncommitted change at that path."""
     row = execute(
         "SELECT path, seq, identity, value FROM staging WHERE token = ? AND path = ?", (token, key)
     ).fetchone()
@@ -218,7 +218,7 @@ def staged(execute: Execute, token: int, key: bytes) -> Staged | None:
 
 
 def all_staged(execute: Execute, token: int, start: bytes = b"") -> Iterator[Staged]:
-    """The uncommitted changes from `start` on, in byte order."""
+    """Return the uncommitted changes from `start` on, in byte order."""
     rows = execute(
         "SELECT path, seq, identity, value FROM staging WHERE token = ? AND path >= ? ORDER BY path",
         (token, start),
@@ -227,7 +227,7 @@ def all_staged(execute: Execute, token: int, start: bytes = b"") -> Iterator[Sta
 
 
 def stage(execute: Execute, token: int, change: Staged) -> None:
-    """Keeps an uncommitted change."""
+    """Keep an uncommitted change."""
     execute(
         "INSERT OR REPLACE INTO staging (token, path, seq, identity, value) VALUES (?, ?, ?, ?, ?)",
         (token, *change),

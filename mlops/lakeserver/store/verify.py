@@ -18,7 +18,7 @@ _ID_BYTES = 32
 
 
 def verify(store: Store) -> list[str]:
-    """What is wrong with the store, one sentence each; nothing if every hash and every reference holds.
+    """Return a sentence for each problem of the store; none if every hash and reference is correct.
 
     It sees one state of the store, and may run while the server works; not while unreferenced bytes are
     removed, for which `Store.maintenance` is held.

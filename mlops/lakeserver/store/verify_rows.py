@@ -152,7 +152,7 @@ def _is_path(path: Any) -> bool:
 
 
 def _generations(execute: Execute) -> Iterator[str]:
-    """The order in which history is read; the hash of a commit covers it, but not its parents'."""
+    """Yield the order in which history is read; the hash of a commit covers it, but not its parents'."""
     known = {(rid, commit_id): number for rid, commit_id, number in execute(_GENERATIONS)}
     for rid, commit_id, parents, generation in execute("SELECT rid, id, parents, generation FROM commits"):
         ids = [parents[at : at + ID_BYTES] for at in range(0, len(parents), ID_BYTES)]

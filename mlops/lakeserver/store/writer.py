@@ -20,7 +20,7 @@ _SEQ_BITS = 40
 
 
 class Transaction:
-    """What a write may use.
+    """The context of a write.
 
     Attributes:
         execute: runs a statement in the transaction.
@@ -35,7 +35,7 @@ class Transaction:
         self._dirs: set[Path] = set()
 
     def next_seq(self) -> int:
-        """A number larger than all before."""
+        """Return a number larger than all before."""
         self._seq += 1
         return self._seq
 
@@ -45,7 +45,7 @@ class Transaction:
         self._dirs.add(target.parent)
 
     def sync_dirs(self) -> None:
-        """Makes the renames durable."""
+        """Make the renames durable."""
         for path in self._dirs:
             self._files.sync_dir(path)
         self._dirs.clear()
@@ -101,7 +101,7 @@ class Writer:
         return job.future
 
     def stop(self) -> None:
-        """Writes what is queued and ends the thread."""
+        """Write what is queued and ends the thread."""
         with self._ready:
             self._stopping = True
             self._ready.notify()
@@ -119,13 +119,13 @@ class Writer:
             self._write(batch)
 
     def _next_batch(self) -> list[_Job[Any]]:
-        """Takes what comes first off the queue, up to a job that has to be alone."""
+        """Take what comes first off the queue, up to a job that has to be alone."""
         size = next((at for at, job in enumerate(self._queue[:MAX_BATCH]) if job.alone), MAX_BATCH) or 1
         batch, self._queue = self._queue[:size], self._queue[size:]
         return batch
 
     def _write(self, batch: list[_Job[Any]]) -> None:
-        """Writes the batch in one transaction; where one job fails halfway, each in its own."""
+        """Write the batch in one transaction; where one job fails halfway, each in its own."""
         results: list[tuple[_Job[Any], Any, BaseException | None]] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -152,7 +152,7 @@ class Writer:
             _settle(job, result, failure)
 
     def _check_alone(self) -> None:
-        """Raises where another server has opened the store since this one did."""
+        """Raise where another server has opened the store since this one did."""
         self._check_held()
         row = self._connection.execute("SELECT value FROM settings WHERE name = 'epoch'").fetchone()
         if row is None or str(row[0]) != self._epoch:

@@ -1,4 +1,4 @@
-"""What differs between two trees, also as seen from their common ancestor; equal nodes are skipped."""
+"""Differences between two trees, also relative to their common ancestor; equal nodes are skipped."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ class ThreeWayChange(NamedTuple):
     """One path that the right side changed since the base, and the left side did not change equally.
 
     Attributes:
-        conflict: the left side changed it too, to something else.
-        base, left, right: what stands there.
+        conflict: the left side changed it too, to something else. base, left, right: what stands there.
     """
 
     key: bytes
@@ -66,7 +65,7 @@ class _Side:
             self.stack.append((node.level, Item(node.keys[-1], root, b"")))
 
     def head(self) -> tuple[int, Item] | None:
-        """The level (-1 for an object) and the item that come next."""
+        """Return the level (-1 for an object) and the item that come next."""
         return self.stack[-1] if self.stack else None
 
     def pop(self) -> None:
@@ -95,7 +94,7 @@ class _Side:
 
 
 def two_way(nodes: NodeReader, left: bytes, right: bytes, start: bytes = b"") -> Iterator[Change]:
-    """The paths from `start` on at which the trees differ, in byte order."""
+    """Yield the paths from `start` on at which the trees differ, in byte order."""
     if left == right:
         return
     a, b = nodes.get(left), nodes.get(right)
@@ -148,7 +147,7 @@ def _next_change(a_side: _Side, b_side: _Side, a: Item | None, b: Item | None) -
 def three_way(
     nodes: NodeReader, base: bytes, left: bytes, right: bytes, start: bytes = b""
 ) -> Iterator[ThreeWayChange]:
-    """The paths from `start` on that right changed since `base`, except where left has the same now."""
+    """Yield the paths from `start` on that right changed since `base`, except where left has the same now."""
     left_changes = two_way(nodes, base, left, start)
     pending = next(left_changes, None)
     for change in two_way(nodes, base, right, start):

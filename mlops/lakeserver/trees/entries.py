@@ -44,12 +44,12 @@ class Entry:
     address: str = ""
 
     def moved(self, *, nonce: bytes, mtime: int) -> Entry:
-        """The same content at a physical address of its own."""
+        """Return the same content at a physical address of its own."""
         return replace(self, nonce=nonce, mtime=mtime)
 
 
 def check(entry: Entry) -> None:
-    """Returns if the entry can be kept, and sent in headers later.
+    """Check that the entry can be kept, and sent in headers later.
 
     Raises:
         BadRequest: a part is too long, or has characters that no header can have.
@@ -60,7 +60,7 @@ def check(entry: Entry) -> None:
 
 
 def encode(entry: Entry) -> bytes:
-    """The bytes that `decode` reads."""
+    """Return the bytes that `decode` reads."""
     checksum, content_type = entry.checksum.encode(), entry.content_type.encode()
     metadata = _metadata_bytes(entry.metadata)
     fixed = _FIXED.pack(
@@ -76,7 +76,7 @@ def encode(entry: Entry) -> bytes:
 
 
 class Parts(NamedTuple):
-    """What `encode` wrote, as far as it need be read to be shown; `metadata` is JSON, or ''."""
+    """The fields of an encoded entry that listings show; `metadata` is JSON, or ''."""
 
     digest: bytes
     nonce: bytes
@@ -89,7 +89,7 @@ class Parts(NamedTuple):
 
 
 def parts_of(value: bytes) -> Parts:
-    """The parts of what `encode` wrote; cheaper than `decode`."""
+    """Return the parts of what `encode` wrote; cheaper than `decode`."""
     digest, nonce, size, mtime, checksum_len, type_len, metadata_len = _FIXED.unpack_from(value)
     type_at = _FIXED.size + checksum_len
     metadata_at = type_at + type_len
@@ -107,7 +107,7 @@ def parts_of(value: bytes) -> Parts:
 
 
 def decode(value: bytes) -> Entry:
-    """The entry that `encode` wrote."""
+    """Return the entry that `encode` wrote."""
     parts = parts_of(value)
     return Entry(
         digest=parts.digest,
@@ -122,18 +122,18 @@ def decode(value: bytes) -> Entry:
 
 
 def size_of(value: bytes) -> int:
-    """The object's size in bytes, without decoding the rest."""
+    """Return the object's size in bytes, without decoding the rest."""
     return int.from_bytes(value[DIGEST_BYTES + NONCE_BYTES : DIGEST_BYTES + NONCE_BYTES + 8], "big")
 
 
 def digest_of(value: bytes) -> bytes:
-    """The digest of the object's bytes (empty where there is none), without decoding the rest."""
+    """Return the digest of the object's bytes (empty where there is none), without decoding the rest."""
     digest = value[:DIGEST_BYTES]
     return b"" if digest == _NO_DIGEST else digest
 
 
 def identity(entry: Entry) -> bytes:
-    """What makes two entries the same object: size, content and what users say of it; not when or where."""
+    """Return the identity of an entry: size, content and user metadata, but not its time or address."""
     hasher = hashlib.blake2b(digest_size=IDENTITY_BYTES)
     for part in (
         entry.digest,

@@ -29,7 +29,7 @@ def check_strategy(strategy: str) -> str:
 
 
 def merge(nodes: NodeStore, base: bytes, source: bytes, destination: bytes, strategy: str = "") -> bytes:
-    """What `source` changed since `base`, applied to `destination`.
+    """Apply the changes of `source` since `base` to `destination`.
 
     Raises:
         MergeConflict: both changed a path differently and `strategy` does not say which wins.
@@ -65,7 +65,7 @@ class _Merging:
         self.clashes: list[str] = []
 
     def tree(self, base: bytes, source: bytes, destination: bytes) -> bytes:
-        """The merged (part of a) tree, as far as all three end their nodes at the same keys."""
+        """Return the merged (part of a) tree, as far as all three end their nodes at the same keys."""
         if source in (base, destination):
             return destination
         if destination == base:
@@ -117,7 +117,7 @@ class _Merging:
         return node.id
 
     def object_changes(self) -> Iterator[ThreeWayChange]:
-        """What the source changed where the nodes end at different keys, in byte order, without clashes."""
+        """Yield the source's changes where nodes end at different keys, in byte order, without conflicts."""
         for base, source, destination in self._apart:
             for change in three_way(self._draft, base, destination, source):
                 if not change.conflict or self._wins(change.key):

@@ -84,12 +84,12 @@ class Node:
         return len(self.keys)
 
     def identity(self, index: int) -> bytes:
-        """What the key at `index` stands for."""
+        """Return the identity of the item at `index`."""
         at = self._identities_at + IDENTITY_BYTES * index
         return self.body[at : at + IDENTITY_BYTES]
 
     def differences(self, other: Node, start: int) -> list[int] | None:
-        """From `start` on, where two nodes of equal keys differ; None where their keys are not equal."""
+        """Return the indexes from `start` on where nodes of equal keys differ; None if the keys differ."""
         if self.keys is not other.keys and self.keys != other.keys:
             return None
         for one, of in ((self, other), (other, self)):
@@ -111,19 +111,19 @@ class Node:
         return found
 
     def identities(self) -> bytes:
-        """What all keys stand for, one after the other."""
+        """Return the identities of all items, one after the other."""
         return self.body[self._identities_at : self._identities_at + IDENTITY_BYTES * len(self.keys)]
 
     def value(self, index: int) -> bytes:
-        """The value stored with the key at `index`."""
+        """Return the value stored with the key at `index`."""
         return self.body[self._value_starts[index] : self._value_starts[index + 1]]
 
     def item(self, index: int) -> Item:
-        """All of it."""
+        """Return all of it."""
         return Item(self.keys[index], self.identity(index), self.value(index))
 
     def items(self, start: int = 0) -> list[Item]:
-        """All items from `start` on."""
+        """Return all items from `start` on."""
         return [self.item(index) for index in range(start, len(self.keys))]
 
     def patched(self, changes: Sequence[tuple[int, bytes, bytes]]) -> Node | None:
@@ -147,7 +147,7 @@ class Node:
 
     @property
     def object_count(self) -> int:
-        """How many objects are in or below this node."""
+        """Return the number of objects in or below this node."""
         if self.level == 0:
             return len(self.keys)
         return sum(int.from_bytes(self.value(index), "big") for index in range(len(self.keys)))
@@ -159,7 +159,7 @@ class Node:
 
 
 def _starts(body: bytes, code: str, count: int, lengths_at: int, first: int) -> Sequence[int]:
-    """Where the parts of a column begin, of which the first begins at `first`, and where the last one ends.
+    """Return the offsets of a column's parts, beginning at `first`, and the end of the last one.
 
     Their lengths are `count` numbers of the struct code at `lengths_at`; most often they are all equal.
     """
@@ -173,23 +173,23 @@ def _starts(body: bytes, code: str, count: int, lengths_at: int, first: int) -> 
 
 
 class NodeReader(Protocol):
-    """Where nodes come from."""
+    """A source of nodes."""
 
     def get(self, node_id: bytes) -> Node:
-        """The node of that id; raises `StorageDamaged` where there is none."""
+        """Return the node of that id; raises `StorageDamaged` where there is none."""
         ...
 
 
 class NodeStore(NodeReader, Protocol):
-    """Where nodes come from and go to."""
+    """A store of nodes, to read and write."""
 
     def put(self, node_id: bytes, body: bytes, decoded: Node | None = None) -> None:
-        """Keeps the node; `decoded` is the same, where it is at hand."""
+        """Keep the node; `decoded` is the same, where it is at hand."""
         ...
 
 
 def encode(level: int, items: Sequence[Item]) -> tuple[bytes, bytes]:
-    """The id and the body of the node that holds `items`, which are sorted by key."""
+    """Return the id and the body of the node that holds `items`, which are sorted by key."""
     count = len(items)
     body = b"".join(
         (
@@ -205,12 +205,12 @@ def encode(level: int, items: Sequence[Item]) -> tuple[bytes, bytes]:
 
 
 def node_id(body: bytes) -> bytes:
-    """The id of the node with that body."""
+    """Return the id of the node with that body."""
     return hashlib.blake2b(body, digest_size=IDENTITY_BYTES).digest()
 
 
 def boundary_level(key: bytes) -> int:
-    """How many levels of nodes end at `key`: 0 for most, 1 where a leaf ends, 2 where its parent ends too.
+    """Return the number of levels of nodes that end at `key`: 0 for most, 1 for a leaf, 2 with its parent.
 
     It depends on the key alone, so equal content is cut equally, and a change moves no other cut.
     """

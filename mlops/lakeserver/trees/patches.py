@@ -11,7 +11,7 @@ from mlops.lakeserver.trees.nodes import Item, Node, NodeStore, boundary_level, 
 
 
 class Edit(NamedTuple):
-    """What a key shall stand for: an item, or nothing (None) any more."""
+    """An edit of a key: its new item, or None to remove it."""
 
     key: bytes
     item: Item | None
@@ -26,7 +26,7 @@ class Draft:
         self._decoded: dict[bytes, Node] = {}
 
     def get(self, node_id: bytes) -> Node:
-        """The node of that id."""
+        """Return the node of that id."""
         node = self._decoded.get(node_id)
         if node is None:
             body = self._bodies.get(node_id)
@@ -36,17 +36,17 @@ class Draft:
         return node
 
     def put(self, node_id: bytes, body: bytes, decoded: Node | None = None) -> None:
-        """Keeps the node for now."""
+        """Keep the node for now."""
         self._bodies[node_id] = body
         if decoded is not None:
             self._decoded[node_id] = decoded
 
     def drop(self, node_id: bytes) -> None:
-        """The tree does not have this node any more."""
+        """Remove a node from the tree."""
         self._bodies.pop(node_id, None)
 
     def flush(self) -> None:
-        """Puts what is kept where the others are."""
+        """Put what is kept where the others are."""
         for node_id, body in self._bodies.items():
             self._nodes.put(node_id, body, self._decoded.get(node_id))
 
@@ -66,7 +66,7 @@ class _Pass:
         self.remaining: list[Edit] = []
 
     def node(self, node: Node, start: int, end: int) -> tuple[Node, int]:
-        """The node after the edits from `start` to `end`, and how many objects more are below it."""
+        """Return the node after the edits from `start` to `end`, and how many objects more are below it."""
         if node.level == 0:
             return self._leaf(node, start, end)
         keys, index, total = node.keys, 0, 0
@@ -116,7 +116,7 @@ class _Pass:
 
 
 def _effects(node: Node, edits: Sequence[Edit]) -> list[tuple[int, bool, Item | None]] | None:
-    """Where the edits change something in a leaf, whether there is an item, and what is there instead.
+    """Return for each edit of a leaf its position, whether there is an item, and the new item.
 
     None where one of them may move the leaf's end.
     """

@@ -21,7 +21,7 @@ __all__ = ["Edit", "apply", "build", "find", "object_count", "scan"]
 
 
 def find(nodes: NodeReader, root: bytes, key: bytes) -> Item | None:
-    """The object at `key` of the tree `root`, or None."""
+    """Return the object at `key` of the tree `root`, or None."""
     node = nodes.get(root)
     while True:
         index = bisect_left(node.keys, key)
@@ -33,7 +33,7 @@ def find(nodes: NodeReader, root: bytes, key: bytes) -> Item | None:
 
 
 def scan(nodes: NodeReader, root: bytes, start: bytes = b"") -> Iterator[Item]:
-    """The objects of the tree `root` with keys from `start` on, in byte order."""
+    """Yield the objects of the tree `root` with keys from `start` on, in byte order."""
     stack = [(nodes.get(root), -1)]
     while stack:
         node, index = stack.pop()
@@ -48,7 +48,7 @@ def scan(nodes: NodeReader, root: bytes, start: bytes = b"") -> Iterator[Item]:
 
 
 def object_count(nodes: NodeReader, root: bytes) -> int:
-    """How many objects the tree `root` holds."""
+    """Return the number of objects in the tree `root`."""
     return nodes.get(root).object_count
 
 
@@ -74,7 +74,7 @@ def _is_effective(nodes: NodeReader, root: bytes, edit: Edit) -> bool:
 
 
 def _widened(draft: Draft, root: bytes) -> bytes:
-    """The tree of the same leaves as one of the store's first format."""
+    """Return the tree of the same leaves as one of the store's first format."""
     parents, waiting = [], [draft.get(root)]
     while waiting:
         node = waiting.pop()
@@ -86,7 +86,7 @@ def _widened(draft: Draft, root: bytes) -> bytes:
 
 
 def _restructured(draft: Draft, root: bytes, edits: Sequence[Edit]) -> bytes:
-    """The tree that `root` becomes by `edits`, which may move where nodes end."""
+    """Return the tree that `root` becomes by `edits`, which may move where nodes end."""
     level, top = 0, draft.get(root).level
     while edits:
         edits = _rewrite_level(draft, root, level, edits)
@@ -97,7 +97,7 @@ def _restructured(draft: Draft, root: bytes, edits: Sequence[Edit]) -> bytes:
 
 
 def build(nodes: NodeStore, items: Iterable[Item], batch: int = 20_000) -> bytes:
-    """The tree of `items`, which are sorted by key; a batch at a time is held in memory."""
+    """Return the tree of `items`, which are sorted by key; a batch at a time is held in memory."""
     root, edits = EMPTY_ID, []
     nodes.put(EMPTY_ID, EMPTY_BODY)
     for item in items:
@@ -157,7 +157,7 @@ def _keep(node: Node, start: int, stop: int, level: int, items: list[Item], cuts
 
 
 def _write(nodes: Draft, level: int, items: list[Item], cuts: list[int]) -> list[Item]:
-    """Puts the nodes that `items` make, and returns the items by which the level above knows them."""
+    """Put the nodes that `items` make, and returns the items by which the level above knows them."""
     parents, start = [], 0
     for end in cuts if cuts and cuts[-1] == len(items) else [*cuts, len(items)]:
         if end == start:
@@ -187,7 +187,7 @@ def _grow(nodes: Draft, level: int, items: list[Item]) -> bytes:
 
 
 def _node_for(nodes: NodeReader, root: bytes, level: int, key: bytes) -> tuple[Node, bool]:
-    """The node of `level` that holds `key` or would, and whether it is the last of its level."""
+    """Return the node of `level` that holds `key` or would, and whether it is the last of its level."""
     node, last = nodes.get(root), True
     while node.level > level:
         index = min(bisect_left(node.keys, key), len(node) - 1)

@@ -23,7 +23,7 @@ class DurationError(ValueError):
 
 
 def parse_duration_s(text: str) -> float:
-    """The seconds that `text` stands for.
+    """Return the seconds that `text` stands for.
 
     Raises:
         DurationError: it is not a duration.
@@ -49,7 +49,7 @@ def parse_duration_s(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """`seconds` as Go prints them."""
+    """Return `seconds` as Go prints them."""
     nanoseconds = round(seconds * 10**9)
     for unit, size in (("s", 10**9), ("ms", 10**6), ("µs", 10**3)):
         if nanoseconds >= size:

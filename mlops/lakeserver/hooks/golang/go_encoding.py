@@ -18,7 +18,7 @@ class EncodingFailure(ValueError):
 
 
 def hex_decode(text: bytes) -> bytes:
-    """The bytes that pairs of hexadecimal digits stand for.
+    """Return the bytes that pairs of hexadecimal digits stand for.
 
     Raises:
         EncodingFailure: another character, or an odd number of digits.
@@ -44,7 +44,7 @@ def base64_url_encode(data: bytes) -> bytes:
 
 
 def base64_decode(text: bytes) -> bytes:
-    """The bytes of standard, padded Base64; line ends are passed over.
+    """Return the bytes of standard, padded Base64; line ends are passed over.
 
     Raises:
         EncodingFailure: at the first byte that cannot stand there.
@@ -53,7 +53,7 @@ def base64_decode(text: bytes) -> bytes:
 
 
 def base64_url_decode(text: bytes) -> bytes:
-    """The bytes of unpadded URL Base64; line ends are passed over.
+    """Return the bytes of unpadded URL Base64; line ends are passed over.
 
     Raises:
         EncodingFailure: at the first byte that cannot stand there.
@@ -98,7 +98,7 @@ def _illegal(at: int) -> EncodingFailure:
 
 
 def query_unescape(text: bytes) -> bytes:
-    """A query's `%20` and `+` undone.
+    """Return a query's `%20` and `+` undone.
 
     Raises:
         EncodingFailure: a percent sign without two hexadecimal digits.
@@ -115,7 +115,7 @@ def path_escape(text: bytes) -> bytes:
 
 
 def parse_url(text: bytes) -> dict[str, bytes]:
-    """Its scheme, host (with port), path, query and fragment.
+    """Return its scheme, host (with port), path, query and fragment.
 
     Raises:
         EncodingFailure: no scheme before the colon, or a control character.
@@ -144,7 +144,7 @@ def parse_url(text: bytes) -> dict[str, bytes]:
 
 
 def build_url(scheme: bytes, host: bytes, path: bytes, query: bytes, fragment: bytes) -> bytes:
-    """The URL of these parts, escaped where needed."""
+    """Return the URL of these parts, escaped where needed."""
     url = scheme + b":" if scheme else b""
     if scheme or host:
         url += b"//" + host if host or path else b""

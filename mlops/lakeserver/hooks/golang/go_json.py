@@ -26,7 +26,7 @@ class JsonError(ValueError):
 
 
 def number(value: float) -> str:
-    """A number as Go writes it: integers without a point, exponents from 1e21 on and below 1e-6."""
+    """Return a number as Go writes it: integers without a point, exponents from 1e21 on and below 1e-6."""
     if not math.isfinite(value):
         name = "NaN" if math.isnan(value) else ("+Inf" if value > 0 else "-Inf")
         raise JsonError(f"json: unsupported value: {name}")
@@ -84,7 +84,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def loads(text: bytes) -> Any:
-    """The value of `text`; null is None, numbers are floats, strings are str.
+    """Return the value of `text`; null is None, numbers are floats, strings are str.
 
     Raises:
         JsonError: it is not JSON, nested too deeply, too large, or a number is too large.
@@ -126,7 +126,7 @@ class _Scanner:
         self._at = 0
 
     def problem(self) -> str:
-        """Go's words, or nothing when the text is well-formed."""
+        """Return Go's error text, or nothing when the text is well-formed."""
         try:
             self._value()
             self._skip()

@@ -27,7 +27,7 @@ _MAX_COUNT = 1000
 
 
 def quote_meta(text: bytes) -> bytes:
-    """An expression that matches `text` alone."""
+    """Return an expression that matches `text` alone."""
     decoded = text.decode("utf-8", _SURROGATES)
     return "".join("\\" + c if c in _QUOTED else c for c in decoded).encode("utf-8", _SURROGATES)
 
@@ -43,15 +43,15 @@ class Regexp:
         return self._compiled.search(text.decode("utf-8", _SURROGATES)) is not None
 
     def find(self, text: bytes) -> bytes:
-        """The first match, or nothing."""
+        """Return the first match, or nothing."""
         return next((found[0] for found in self._found(text, 1)), b"")
 
     def find_all(self, text: bytes, limit: int) -> list[bytes]:
-        """The first `limit` matches, all if negative."""
+        """Return the first `limit` matches, all if negative."""
         return [found[0] for found in self._found(text, limit)]
 
     def find_submatch(self, text: bytes) -> list[bytes]:
-        """The first match and its groups, or an empty list."""
+        """Return the first match and its groups, or an empty list."""
         return next(self._found(text, 1), [])
 
     def find_all_submatch(self, text: bytes, limit: int) -> list[list[bytes]]:
@@ -96,7 +96,7 @@ class _Translator:
         self._starts: list[int] = []
 
     def translate(self) -> str:
-        """The whole expression for `re.compile` without flags."""
+        """Return the whole expression for `re.compile` without flags."""
         last = -1  # where the operand begins in `out` that a repetition would repeat
         repeated = ""
         while self._at < len(self._text):

@@ -14,7 +14,7 @@ def _ranges(text: str) -> Ranges:
 
 
 def complement(ranges: Ranges) -> Ranges:
-    """Every code point that is in none of `ranges`."""
+    """Return every code point that is in none of `ranges`."""
     result, next_free = [], 0
     for low, high in sorted(ranges):
         if low > next_free:
@@ -26,7 +26,7 @@ def complement(ranges: Ranges) -> Ranges:
 
 
 def render(ranges: Ranges) -> str:
-    """The inside of a bracketed class for Python's `re`."""
+    """Return the inside of a bracketed class for Python's `re`."""
     pairs = ((re.escape(chr(low)), re.escape(chr(high))) for low, high in ranges)
     return "".join(low if low == high else f"{low}-{high}" for low, high in pairs)
 
@@ -58,7 +58,7 @@ PERL |= {letter.upper(): complement(ranges) for letter, ranges in PERL.items()}
 
 @lru_cache(maxsize=64)
 def category(name: str) -> Ranges | None:
-    """The code points of a Unicode general category, `Any` among them; None for other names."""
+    """Return the code points of a Unicode general category, `Any` among them; None for other names."""
     if name == "Any":
         return [(0, _LAST)]
     if not re.fullmatch(r"[CLMNPSZ][a-z]?", name):

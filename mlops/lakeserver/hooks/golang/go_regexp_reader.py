@@ -25,7 +25,7 @@ class ClassReader:
         self._at = at + 1
 
     def read(self) -> tuple[str, int]:
-        """What stands for the class in Python, and where the text goes on."""
+        """Return the class in Python's syntax, and the position after it."""
         negated = self._text.startswith("^", self._at)
         self._at += negated
         ranges: list[tuple[int, int]] = []
@@ -74,7 +74,7 @@ class ClassReader:
 
 
 def escaped_class(text: str, at: int) -> tuple[list[tuple[int, int]] | None, int]:
-    """The ranges of a class written as an escape at `at`, or None where something else stands."""
+    """Return the ranges of a class written as an escape at `at`, or None where something else stands."""
     char = text[at + 1 : at + 2]
     if char in PERL and char:
         return PERL[char], at + 2
@@ -91,7 +91,7 @@ def escaped_class(text: str, at: int) -> tuple[list[tuple[int, int]] | None, int
 
 
 def escaped_char(text: str, at: int) -> tuple[str, int]:
-    """The character that the escape at `at` stands for, and where the text goes on.
+    """Return the character that the escape at `at` stands for, and where the text goes on.
 
     Raises:
         RegexpError: Go knows no such escape.

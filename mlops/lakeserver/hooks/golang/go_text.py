@@ -22,7 +22,7 @@ codecs.register_error(REPLACE, _one_for_each_byte)
 
 
 def decode(data: bytes) -> str:
-    """The text of `data`, with U+FFFD for every byte that is not UTF-8."""
+    """Return the text of `data`, with U+FFFD for every byte that is not UTF-8."""
     return data.decode("utf-8", REPLACE)
 
 
@@ -32,17 +32,17 @@ def encode(text: str) -> bytes:
 
 
 def lower(data: bytes) -> bytes:
-    """Every character's lower case, one for one."""
+    """Return every character's lower case, one for one."""
     return encode("".join(char.lower()[0] for char in decode(data)))
 
 
 def upper(data: bytes) -> bytes:
-    """Every character's upper case, one for one; what has none of one character stays."""
+    """Return every character's upper case, one for one; what has none of one character stays."""
     return encode("".join(up if len(up := char.upper()) == 1 else char for char in decode(data)))
 
 
 def reverse(data: bytes) -> bytes:
-    """The characters of `data` from last to first."""
+    """Return the characters of `data` from last to first."""
     return encode(decode(data)[::-1])
 
 
@@ -58,7 +58,7 @@ def characters(data: bytes) -> list[bytes]:
 
 
 def split(data: bytes, separator: bytes) -> list[bytes]:
-    """The parts of `data` between separators, or its characters where the separator is empty."""
+    """Return the parts of `data` between separators, or its characters where the separator is empty."""
     return data.split(separator) if separator else characters(data)
 
 
@@ -73,7 +73,7 @@ def replace(data: bytes, old: bytes, new: bytes, count: int) -> bytes:
 
 
 def clean_dir(path: bytes) -> bytes:
-    """The folder of a path, shortened: no empty parts, no `.`, no `..` but at the start."""
+    """Return the folder of a path, shortened: no empty parts, no `.`, no `..` but at the start."""
     folder = path[: path.rfind(b"/") + 1]
     rooted = folder.startswith(b"/")
     parts: list[bytes] = []

@@ -16,7 +16,7 @@ _FRACTION = re.compile(r"[.,](?:0+|9+)(?!\d)")
 
 
 def parse_time(layout: str, value: str) -> int:
-    """The nanoseconds since 1970 of `value` read by `layout`; without a zone it is UTC.
+    """Return the nanoseconds since 1970 of `value` read by `layout`; without a zone it is UTC.
 
     Raises:
         TimeError: `value` does not follow `layout`, or there is no such time.
@@ -25,7 +25,7 @@ def parse_time(layout: str, value: str) -> int:
 
 
 class _Bad(Exception):
-    """What stands here is not what the layout wants."""
+    """The text does not match the layout."""
 
 
 class _OutOfRange(Exception):

@@ -49,7 +49,7 @@ class Timestamp(str):
 
 
 def compose(text: bytes) -> yaml.Node | None:
-    """The node of the first document, or None for an empty one.
+    """Return the node of the first document, or None for an empty one.
 
     Raises:
         YamlError: the text is not YAML, not UTF-8, nested too deeply or too large.
@@ -104,7 +104,7 @@ def _first_document(text: str) -> yaml.Node | None:
 
 
 def _where(error: yaml.MarkedYAMLError) -> str:
-    """The line as go-yaml counts it: none for the first, and one less for what the parser finds."""
+    """Return the line as go-yaml counts it: none for the first, and one less for what the parser finds."""
     from yaml.scanner import ScannerError
 
     for mark in (error.context_mark, error.problem_mark):
@@ -125,7 +125,7 @@ _LOADER: list[Any] = []
 
 
 def _loader() -> Any:
-    """PyYAML's loader, told to leave the meaning of plain scalars open."""
+    """Return a PyYAML loader that leaves plain scalars unresolved."""
     if not _LOADER:
         import yaml
 
@@ -141,7 +141,7 @@ def _loader() -> Any:
 
 
 def load(text: bytes) -> Any:
-    """The first document as dicts, lists, strings, booleans, ints, floats, `Timestamp` and None.
+    """Return the first document as dicts, lists, strings, booleans, ints, floats, `Timestamp` and None.
 
     Raises:
         YamlError: as `compose`, or a duplicate key, a self-containing anchor, or too much of it.
@@ -158,7 +158,7 @@ class Decoder:
         self._open: list[Any] = []
 
     def enter(self, node: Any) -> None:
-        """Counts `node` and refuses cycles; pair it with `leave`."""
+        """Count `node` and refuses cycles; pair it with `leave`."""
         self._count += 1
         if self._count > MAX_NODES:
             raise YamlError("yaml: document contains excessive aliasing")
@@ -169,11 +169,11 @@ class Decoder:
         self._open.append(node)
 
     def leave(self) -> None:
-        """Closes the node entered last."""
+        """Close the node entered last."""
         self._open.pop()
 
     def value(self, node: Any) -> Any:
-        """What `node` stands for."""
+        """Return the value of `node`."""
         self.enter(node)
         try:
             if node.id == "scalar":
@@ -216,7 +216,7 @@ def is_merge(key: Any) -> bool:
 
 
 def merged_mappings(node: Any) -> list[Any]:
-    """The mappings that a `<<` brings in, the first having precedence."""
+    """Return the mappings that a `<<` brings in, the first having precedence."""
     nodes = node.value if node.id == "sequence" else [node]
     if any(item.id != "mapping" for item in nodes):
         raise YamlError("yaml: map merge requires map or sequence of maps as the value")
@@ -224,7 +224,7 @@ def merged_mappings(node: Any) -> list[Any]:
 
 
 def refuse_duplicates(node: Any) -> None:
-    """Refuses a mapping in which a scalar key stands twice."""
+    """Refuse a mapping in which a scalar key stands twice."""
     first: dict[str, int] = {}
     for key, _ in node.value:
         if key.id != "scalar":
@@ -240,7 +240,7 @@ def refuse_duplicates(node: Any) -> None:
 
 
 def scalar(node: Any) -> Any:
-    """What a scalar node stands for."""
+    """Return the value of a scalar node."""
     text, tag = node.value, node.tag
     if tag == _PLAIN:
         return resolve_plain(text)
@@ -262,7 +262,7 @@ def scalar(node: Any) -> Any:
 
 
 def resolve_plain(text: str) -> Any:
-    """What an unquoted scalar means."""
+    """Return the value of an unquoted scalar."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] not in "+-.0123456789":

@@ -76,7 +76,7 @@ def _plain(value: bool | float | None) -> str:
 
 
 def shortest(value: float) -> str:
-    """A finite number in the fewest digits, with an exponent from 1e6 on and below 1e-4."""
+    """Return a finite number in the fewest digits, with an exponent from 1e6 on and below 1e-4."""
     exponent = f"{value:.17e}".partition("e")[2]
     if value and not -4 <= int(exponent) < 6:
         digits = next(d for d in range(18) if float(f"{value:.{d}e}") == value)
@@ -105,7 +105,7 @@ def _scalar(yaml: Any, text: str, style: str | None, tag: str | None = None) -> 
 
 
 def _natural(key: bytes) -> list[tuple[int, int, str]]:
-    """Digits by value, before letters, after other signs; letters by code."""
+    """Return a sort key: other signs first, then digits by value, then letters by code."""
     parts = []
     for part in _KEY_PART.findall(key.decode("utf-8", "surrogateescape")):
         if "0" <= part[0] <= "9":

@@ -65,7 +65,7 @@ class LuaHook:
             raise HookSetupError("'script' or 'script_path' must be supplied: wrong value type")
 
     def __call__(self, event: Event, run_id: str, output: bytearray) -> None:
-        """The script has ended without an error.
+        """Run the script; raise if it fails.
 
         Raises:
             HookError: it ended otherwise, or could not be read.

@@ -1,4 +1,4 @@
-"""What the Lua prelude calls in Python: each function answers True and its results, or False and why.
+"""Python functions for the Lua prelude: each returns True and its results, or False and the reason.
 
 Lua strings cross as Latin-1 text, one character for each byte.
 """
@@ -34,12 +34,12 @@ class Outside(Protocol):
     """The only way out of the worker: a question to the server."""
 
     def __call__(self, operation: str, arguments: list[Any]) -> tuple[int, Any, bytes]:
-        """A status, a JSON body (None if there is none) and raw bytes."""
+        """Return a status, a JSON body (None if there is none) and raw bytes."""
         ...
 
 
 class Output:
-    """What a script prints, up to a limit."""
+    """The output of a script, up to a limit."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
@@ -47,7 +47,7 @@ class Output:
         self._parts: list[bytes] = []
 
     def write(self, text: str) -> None:
-        """Keeps `text`, or says once that the rest is left out."""
+        """Keep `text`, or says once that the rest is left out."""
         if self._size > self._limit:
             return
         self._size += len(text)
@@ -57,7 +57,7 @@ class Output:
             self._parts.append(text.encode("latin-1"))
 
     def text(self) -> bytes:
-        """All that was kept."""
+        """Return all that was kept."""
         return b"".join(self._parts)
 
 
@@ -163,7 +163,7 @@ class Host:
 
 
 def absent(name: str) -> str:
-    """What is added to Lua's complaint about a module that lakeFS has and this server has not."""
+    """Return the addition to Lua's error for a module that lakeFS has and this server does not have."""
     first = name.partition("/")[0]
     known = first in {"aws", "gcloud", "azure", "databricks", "formats", "lakefs"} or name in {
         "encoding/parquet",
@@ -175,7 +175,7 @@ def absent(name: str) -> str:
 
 
 def pull(value: Any) -> Any:
-    """A value as the prelude's `pull` handed it over, as bytes, floats, lists and dicts."""
+    """Return a value as the prelude's `pull` handed it over, as bytes, floats, lists and dicts."""
     if isinstance(value, str):
         return value.encode("latin-1")
     if value is None or isinstance(value, bool | float):
@@ -189,7 +189,7 @@ def pull(value: Any) -> Any:
 
 
 def _argument(value: Any) -> Any:
-    """A script's argument for the server: text is UTF-8 there."""
+    """Return a script's argument for the server: text is UTF-8 there."""
     if isinstance(value, str):
         return _decoded(value)
     if isinstance(value, bool) or value is None:
@@ -260,7 +260,7 @@ def _decoded(text: str) -> str:
 
 
 def _latin(value: Any) -> Any:
-    """Bytes within lists and dicts as text that `push` does not recode."""
+    """Return bytes within lists and dicts as text that `push` does not recode."""
     if isinstance(value, bytes):
         return value
     if isinstance(value, dict):

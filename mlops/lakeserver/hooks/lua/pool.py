@@ -36,7 +36,7 @@ Answers = Callable[[str, list[Any]], tuple[int, Any, bytes]]
 
 @dataclass(frozen=True)
 class LuaResult:
-    """How a script ended: "ok", "runtime", "syntax" or "killed"; `message` and `output` are UTF-8 at best."""
+    """The result of a script: "ok", "runtime", "syntax" or "killed"; texts may not be valid UTF-8."""
 
     kind: str
     message: bytes
@@ -56,7 +56,7 @@ class LuaPool:
         self._held = threading.local()
 
     def run(self, source: bytes, variables: dict[str, Any], answers: Answers) -> LuaResult:
-        """The script has ended, or was ended; `answers` is asked on this thread for what the script wants.
+        """Run a script to its end; `answers` serves its requests on this thread.
 
         Whatever `answers` raises comes through here, and the worker is gone.
         """
@@ -72,7 +72,7 @@ class LuaPool:
 
     @contextlib.contextmanager
     def _place(self) -> Iterator[None]:
-        """One of the places for running scripts; a script that was set off by another one needs none."""
+        """Occupy a slot for running a script; a nested script needs none."""
         if getattr(self._held, "place", False):
             yield
             return
@@ -84,7 +84,7 @@ class LuaPool:
                 self._held.place = False
 
     def close(self) -> None:
-        """No idle worker is left, and none will be kept."""
+        """Stop all idle workers, and keep none from now on."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -210,7 +210,7 @@ def _start() -> str:
 
 
 def _paths() -> list[str]:
-    """Where the worker finds lupa and yaml; all else is in the standard library."""
+    """Return the folders of lupa and yaml for the worker; all else is in the standard library."""
     paths = []
     for name in ("lupa", "yaml"):
         spec = find_spec(name)

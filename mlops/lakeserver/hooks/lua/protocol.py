@@ -20,7 +20,7 @@ class BrokenFrame(EOFError):
 
 
 def write_frame(stream: BinaryIO, header: dict[str, Any], payload: bytes = b"") -> None:
-    """The frame is on its way.
+    """Write a frame.
 
     Raises:
         OSError: the other side is gone.
@@ -31,7 +31,7 @@ def write_frame(stream: BinaryIO, header: dict[str, Any], payload: bytes = b"") 
 
 
 def read_frame(stream: BinaryIO) -> tuple[dict[str, Any], bytes]:
-    """The next frame.
+    """Return the next frame.
 
     Raises:
         BrokenFrame: the stream ended, or a length is absurd.

@@ -55,7 +55,7 @@ def _read(path: str) -> bytes:
 
 @lru_cache(maxsize=1)
 def _prelude() -> bytes:
-    """The prelude, compiled once: that takes longer than all the rest of a sandbox."""
+    """Return the prelude, compiled once: that takes longer than all the rest of a sandbox."""
     lua = _interpreter(0)
     parts = sorted(part.path for part in os.scandir(_PRELUDE) if part.name.endswith(".lua"))
     source = b"".join(map(_read, parts))
@@ -91,14 +91,14 @@ class Sandbox:
         self._entry, self._globals, self._mark, self._mark_long = prelude(host, instructions)
 
     def run(self, source: bytes, variables: dict[str, Any]) -> tuple[str, bytes, bytes]:
-        """The script has run: "ok", "runtime" or "syntax", the message, and what it printed."""
+        """Run the script; return "ok", "runtime" or "syntax", the message, and the output."""
         for name, value in variables.items():
             self._globals[name] = self.push(value)
         kind, message = self._entry(source.decode("latin-1"))
         return kind, message.encode("latin-1"), self._output.text()
 
     def push(self, value: Any) -> Any:
-        """The Lua value of what JSON or YAML hold; an absent value leaves a gap.
+        """Return the Lua value of what JSON or YAML hold; an absent value leaves a gap.
 
         Raises:
             PushError: a point in time, as in lakeFS.

@@ -1,4 +1,4 @@
-"""What scripts ask of the server, answered by a LakeView."""
+"""Requests of scripts to the server, answered by a LakeView."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ViewAnswers:
         self._limits = limits
 
     def __call__(self, operation: str, arguments: list[Any]) -> Answer:
-        """A status, the JSON body or None for an empty one, and raw bytes.
+        """Return a status, the JSON body or None for an empty one, and raw bytes.
 
         Raises:
             KeyError: the worker asks for something else than the prelude offers.
@@ -181,7 +181,7 @@ def _amount(amount: int | None) -> int:
 
 
 def _refused(amount: int | None) -> Answer | None:
-    """The API's refusal of a page size, which its schema bounds."""
+    """Return the API's refusal of a page size, which its schema bounds."""
     if amount is None or -1 <= amount <= _MAX_AMOUNT:
         return None
     bound = f"at most {_MAX_AMOUNT}" if amount > _MAX_AMOUNT else "at least -1"

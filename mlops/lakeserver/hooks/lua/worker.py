@@ -20,14 +20,14 @@ _PYTHON_BYTES = 1 << 30
 
 
 def main() -> None:
-    """Runs scripts until the server goes away."""
+    """Run scripts until the server goes away."""
     requests, answers = _take_streams()
     with contextlib.suppress(BrokenFrame, OSError, KeyboardInterrupt):
         Worker(requests, answers).serve()
 
 
 def _take_streams() -> tuple[BinaryIO, BinaryIO]:
-    """The pipe ends, moved away so that nothing else can write into them."""
+    """Return the pipe ends, moved to other descriptors so that nothing else can write to them."""
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -45,7 +45,7 @@ class Worker:
         self._clock = ScriptClock()
 
     def serve(self) -> None:
-        """Answers one request after the other."""
+        """Answer one request after the other."""
         settings, _ = read_frame(self._requests)
         sandbox = self._sandbox(settings)
         _load_late_modules()
@@ -99,20 +99,20 @@ def encode(value: Any) -> Any:
 
 
 def decode(value: Any) -> Any:
-    """What `encode` was given."""
+    """Return the value that `encode` was given."""
     if isinstance(value, dict):
         return {decode(key): decode(item) for key, item in value["pairs"]}
     return [decode(item) for item in value] if isinstance(value, list) else value
 
 
 def _set_alarm(seconds: float) -> None:
-    """The process ends after `seconds` unless the alarm is set anew; 0 sets none."""
+    """End the process after `seconds` unless the alarm is set again; 0 sets none."""
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _load_late_modules() -> None:
-    """What a script may come to need is in memory: afterwards no file can be opened any more."""
+    """Load everything that a script may need: afterwards no file can be opened any more."""
     import unicodedata  # noqa: F401
     import zoneinfo  # noqa: F401
 

@@ -29,7 +29,7 @@ class Response:
     body: bytes
 
     def dump(self) -> bytes:
-        """The answer as it came over the wire."""
+        """Return the answer as it came over the wire."""
         lines = [
             f"HTTP/1.1 {self.status} {self.reason}",
             *(f"{name}: {value}" for name, value in self.headers),
@@ -65,7 +65,7 @@ def post(
     timeout_s: float,
     body_limit: int,
 ) -> Response:
-    """What `url` answers.
+    """Post to `url` and return the response.
 
     Args:
         url: where to.

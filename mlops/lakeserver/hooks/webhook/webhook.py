@@ -50,7 +50,7 @@ class Webhook:
         self._timeout_s = _timeout_s(properties)
 
     def __call__(self, event: Event, run_id: str, output: bytearray) -> None:
-        """The address has answered with a 2xx.
+        """Post to the address; raise unless it answers with a 2xx.
 
         Raises:
             HookError: it has not.
@@ -93,7 +93,7 @@ class Webhook:
             raise HookError(f"webhook request failed (status code: {response.status})")
 
     def _address(self) -> tuple[str, str]:
-        """The address with all its parameters, and as it may be shown."""
+        """Return the address with all its parameters, and as it may be shown."""
         try:
             parts = urlsplit(str(self._url))
         except ValueError as error:
@@ -112,7 +112,7 @@ def _with_query(parts: SplitResult, pairs: list[tuple[str, str]]) -> str:
 
 
 def payload(event: Event, action_name: str, hook_id: str, now: datetime) -> bytes:
-    """What is posted: lakeFS's fields in its order, those without a value left out."""
+    """Return the body to post: lakeFS's fields in its order, without those that have no value."""
     commit: Mapping[str, Any] = event.commit or {}
     fields: dict[str, Any] = {
         "event_type": event.event_type,

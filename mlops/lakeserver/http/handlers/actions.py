@@ -1,4 +1,4 @@
-"""What hooks did."""
+"""Handlers for the runs of hooks."""
 
 from __future__ import annotations
 

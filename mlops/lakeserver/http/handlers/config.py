@@ -1,4 +1,4 @@
-"""What the server is and can do, and what clients like to tell it."""
+"""Handlers for configuration, version, and statistics that clients send."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ FIELD = "content"
 
 
 class _Parts:
-    """What the parser has seen of the body so far."""
+    """The part of the body that the parser has seen so far."""
 
     def __init__(self) -> None:
         self._name, self._value = b"", b""

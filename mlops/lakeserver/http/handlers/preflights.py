@@ -1,4 +1,4 @@
-"""Whether the user may do something, asked beforehand; the one user may do everything."""
+"""Handlers of permission checks before an operation; the one user may do everything."""
 
 from __future__ import annotations
 
