@@ -89,7 +89,7 @@ def _code_ran(scene: Scene, _: Run) -> str:
 CRAFTED_MODEL = Anomaly(
     name="crafted-model",
     story="A training step writes a model file that runs code of its own when it is opened.",
-    guard=guards.Guard("the list of what a model file may hold"),
+    guard=guards.Guard("list of types that a model file may contain"),
     before=_before_crafting,
     meddle=_craft,
     seen=_code_ran,
