@@ -184,7 +184,7 @@ class Policy:
     Attributes:
         metric: What decides.
         min_gain: The point gain over the champion must exceed this, in units of the metric, >= 0.
-        alpha: Error level spent over all looks at one holdout together, in (0, 0.5].
+        alpha: Error level shared by all evaluations on one holdout, in (0, 0.5].
         min_clusters: With fewer clusters the gate cannot tell, >= 2.
         must_beat_baseline: Whether every model, not only the first, must beat the baseline.
         guards: What must not get worse.

@@ -211,7 +211,7 @@ class TestArchive:
         with zipfile.ZipFile(io.BytesIO(line)) as file:
             files = {name: file.read(name) for name in file.namelist()}
         files["schema.json"] = b'{"protocol": 0, ' + files["schema.json"][1:]
-        refused(crafted.packed(files), crafted.LINE, "stands twice")
+        refused(crafted.packed(files), crafted.LINE, "occurs twice")
 
     @pytest.mark.parametrize("content", [b"", b"PK", b"not a zip", b"PK\x05\x06" + bytes(18)])
     def test_what_is_no_archive(self, content: bytes) -> None:
