@@ -123,9 +123,9 @@ app = _app(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="May this model and this data go live, and can we take it back?",
 )
-_add_group("policy", _POLICY, "What judges runs and arrivals.")
-_add_group("lake", _LAKE, "The embedded lake server.")
-_add_group("signing", _SIGNING, "The keys that sign the record of main.")
+_add_group("policy", _POLICY, "Change the gate configuration on main.")
+_add_group("lake", _LAKE, "Run the embedded lake server; move repositories.")
+_add_group("signing", _SIGNING, "Manage the keys that sign the record of main.")
 
 
 @app.callback()

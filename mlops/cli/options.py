@@ -15,40 +15,41 @@ Pipeline = Annotated[
     str, typer.Argument(help="Name of the pipeline, e.g. flights.", metavar="PIPELINE", show_default=False)
 ]
 Json = Annotated[
-    bool, typer.Option("--json", help="Print exactly one JSON document, and progress on standard error.")
+    bool, typer.Option("--json", help="Print exactly one JSON document; progress goes to standard error.")
 ]
 Reason = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.", show_default=False)
+    str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the record of main.", show_default=False)
 ]
 Lake = Annotated[
     Literal["embedded", "lakefs", "external"] | None,
-    typer.Option("--lake", help="Which lakeFS server; see `mlops settings`.  [env var: MLOPS_LAKE]"),
+    typer.Option("--lake", help="Which lakeFS server to use; see `mlops settings`.  [env var: MLOPS_LAKE]"),
 ]
 StateDir = Annotated[
     str | None,
     typer.Option(
         "--state-dir",
         metavar="FOLDER",
-        help="Where everything of this machine is kept.  [env var: MLOPS_STATE_DIR; default: .mlops]",
+        help="Folder that keeps everything on this machine.  [env var: MLOPS_STATE_DIR; default: .mlops]",
     ),
 ]
 RunId = Annotated[
     str, typer.Argument(metavar="RUN", help="Id of a run; see `mlops log`.", show_default=False)
 ]
 TakeOver = Annotated[
-    bool, typer.Option("--take-over", help="Fence a process that seems to be working on the same run.")
+    bool, typer.Option("--take-over", help="Take the run over from a process that still seems to work on it.")
 ]
 Target = Annotated[
     str,
     typer.Option(
         "--to",
         metavar="TARGET",
-        help="Promotion to return to: number, tag, commit, or date for the last one by then.",
+        help="Promotion to return to: a number, tag or commit, or a date for the newest promotion by then.",
         show_default="the one before",
     ),
 ]
 StoreFolder = Annotated[
-    Path | None, typer.Option("--data", metavar="FOLDER", help="Another store than the state folder's.")
+    Path | None,
+    typer.Option("--data", metavar="FOLDER", help="Folder of the store, if not the one in the state folder."),
 ]
 
 
@@ -60,5 +61,9 @@ def checked_reason(text: str) -> str:
     """
     reason = " ".join(text.split())
     if not reason or len(reason) > MAX_REASON_CHARACTERS:
-        raise InputError(f"must be 1 to {MAX_REASON_CHARACTERS} characters", where="--reason", todo="say why")
+        raise InputError(
+            f"must be 1 to {MAX_REASON_CHARACTERS} characters",
+            where="--reason",
+            todo="give the reason in one sentence",
+        )
     return reason

@@ -35,7 +35,7 @@ def demo(
     keep: bool = True,
     prepare: Callable[[Workspace], Workspace] = lambda workspace: workspace,
 ) -> dict[str, Any]:
-    """Run the main job on real data in a scratch store and return what happened, as JSON types.
+    """Run the whole workflow on real data in a scratch store and return what happened, as JSON types.
 
     Args:
         say: Receives lines for people.

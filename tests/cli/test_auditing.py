@@ -182,7 +182,7 @@ def test_what_was_found_so_far_is_shown_where_the_lake_goes_away(line: Desk) -> 
 
     assert answer.code == LakeUnavailable.exit_code
     assert "made by no merge" in answer.out
-    assert "did not come to its end" in answer.out
+    assert "did not finish" in answer.out
 
 
 def test_what_was_found_so_far_is_shown_where_the_user_stops_it(line: Desk) -> None:

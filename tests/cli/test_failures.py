@@ -138,8 +138,8 @@ class TestInterrupted:
 
         assert answer.code == 130
         assert answer.document["what"] == "interrupted"
-        assert answer.document["todo"] == "run the same command again to go on"
-        assert answer.error == "error: interrupted; run the same command again to go on"
+        assert answer.document["todo"] == "run the same command again to continue"
+        assert answer.error == "error: interrupted; run the same command again to continue"
         assert mlops.head == before
 
     def test_dagsters_word_for_it_is_understood(self, mlops: Desk) -> None:

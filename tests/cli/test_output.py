@@ -110,7 +110,7 @@ def test_what_is_printed_fits_eighty_columns(command: tuple[str, ...], mlops: De
     lines = mlops(*command).out.splitlines()
 
     # An address is not broken: it could not be clicked any more.
-    whole = ("nothing else leads to", "http://")
+    whole = ("nothing else refers to", "http://")
     assert [line for line in lines if len(line) > 80 and not any(part in line for part in whole)] == []
 
 

@@ -104,7 +104,7 @@ class TestLog:
     def test_says_how_many_it_leaves_out(self, mlops: Desk) -> None:
         answer = mlops("log", PIPELINE, "--limit", "1")
 
-        assert "1 more before that; --limit shows them" in answer.out
+        assert "1 older; a higher --limit shows them" in answer.out
 
     def test_says_that_there_is_none(self, empty: Desk) -> None:
         assert empty("log", PIPELINE).out == "nothing has been promoted yet\n"
@@ -236,9 +236,7 @@ def test_a_lake_that_is_down_is_not_taken_for_an_empty_one(mlops: Desk, tmp_path
     stopped = mlops("status", find_lake=lambda _: None)
 
     assert fresh.out.startswith("no pipeline is set up here; next: mlops init PIPELINE")
-    assert stopped.out.startswith(
-        "the lake server is down, so what stands on main is not known; next: mlops up"
-    )
+    assert stopped.out.startswith("the lake server is down, so the state of main is unknown; next: mlops up")
 
 
 def test_a_server_without_an_address_is_told_to_run(mlops: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

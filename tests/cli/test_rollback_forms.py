@@ -114,7 +114,7 @@ class TestSweep:
         over = {entry["branch"] for entry in answer.document["branches"] if entry["over"]}
         assert set(answer.document["collectable"]) == over
         objects = sum(one["objects"] for one in answer.document["collectable"].values())
-        assert f"nothing else leads to {objects} object" in mlops("sweep", PIPELINE).out
+        assert f"nothing else refers to {objects} object" in mlops("sweep", PIPELINE).out
 
 
 class TestForget:
@@ -175,7 +175,7 @@ class TestDryRun:
         shown = real_models("rollback", PIPELINE, "--dry-run", "--forward").out
         assert "by a new commit" in shown
         assert "100 of 100 rows of the holdout would get another prediction" in shown
-        assert f"the alias champion of {PIPELINE} would follow to version 1" in shown
+        assert f"the alias champion of {PIPELINE} would move to version 1" in shown
 
     def test_says_what_it_cannot_tell(self, mlops: Desk) -> None:
         def unreachable(*_: object) -> None:
@@ -201,7 +201,7 @@ class TestRehearse:
         assert len(answer.document["seconds"]) == 6
         after = (real_models.head, real_models.world.lake.branches(), real_models.world.lake.tags())
         assert after == before
-        assert "came back on a scratch branch" in real_models("rehearse", PIPELINE, "--to", "2").out
+        assert "was restored on a scratch branch" in real_models("rehearse", PIPELINE, "--to", "2").out
 
 
 @pytest.mark.parametrize(

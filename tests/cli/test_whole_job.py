@@ -34,7 +34,7 @@ def test_months_arrive_models_compete_and_main_goes_back(job: Served, real: Mlop
     ingested = real("ingest", PIPELINE, "2020-01..2020-02", "--json").document["ingested"]
     assert [one["arrival"] for one in ingested] == ["2020-01", "2020-02"]
     assert job.lake.head("main") == ingested[-1]["commit"]
-    assert "main holds exactly this already" in real("ingest", PIPELINE, "2020-02").out
+    assert "main already holds exactly this" in real("ingest", PIPELINE, "2020-02").out
 
     poor = real("run", PIPELINE, "--param", "shrinkage=2000", "--json")
     assert poor.code == 0, poor.err

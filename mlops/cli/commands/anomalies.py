@@ -27,9 +27,11 @@ _WIDTHS = (32, 34, 8, 30)
 
 Only = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="NAME", help="Show what starts with this name; may be repeated."),
+    typer.Option(
+        "--only", metavar="NAME", help="Only play anomalies whose name starts with this; may be repeated."
+    ),
 ]
-OnlyList = Annotated[bool, typer.Option("--list", help="Only list them.")]
+OnlyList = Annotated[bool, typer.Option("--list", help="Only list the anomalies.")]
 
 
 def anomalies(
@@ -37,7 +39,8 @@ def anomalies(
 ) -> Result:
     """Show what each guard stops, on scratch repositories.
 
-    Each anomaly is played without its guard first, then with it. Exit code 41: a guard does not do its work.
+    Each anomaly is played without its guard first, then with it. Exit code 41: a guard neither stopped nor
+    found its anomaly.
     """
     session: Session = context.obj
     settings = session.settings
@@ -85,7 +88,7 @@ def _result(shown: Sequence[Shown], elapsed_s: float) -> Result:
         return Result(document, lines)
     what = f"{failed[0].complaint}{f'; and {len(failed) - 1} more' if len(failed) > 1 else ''}"
     error = AuditFailed(
-        what, where=failed[0].anomaly.name, todo="look at this guard: it does not do its work"
+        what, where=failed[0].anomaly.name, todo="fix this guard: it neither stopped nor found the anomaly"
     )
     raise StoppedHalfway(error, Result(document, lines[:-1]))
 

@@ -32,7 +32,7 @@ Since = Annotated[
     typer.Option(
         "--since",
         metavar="REF",
-        help="Audit only what came after this: number, tag or commit.",
+        help="Audit only what came after this promotion number, tag or commit.",
         show_default=False,
     ),
 ]
@@ -42,13 +42,16 @@ Rescore = Annotated[
 Rebuild = Annotated[
     bool,
     typer.Option(
-        "--rebuild", help="Make the rows again from raw data and run the suites again, of ingests too."
+        "--rebuild",
+        help="Prepare the rows again from raw data, and run the suites again, those of ingests too.",
     ),
 ]
 Refit = Annotated[
-    bool, typer.Option("--refit", help="Train the models again and compare their predictions; slow.")
+    bool, typer.Option("--refit", help="Train the models again and compare their predictions (slow).")
 ]
-FromStart = Annotated[bool, typer.Option("--from-start", help="Ask again what an earlier audit found clean.")]
+FromStart = Annotated[
+    bool, typer.Option("--from-start", help="Check again what an earlier audit found clean.")
+]
 
 
 def audit(
@@ -61,11 +64,11 @@ def audit(
     from_start: FromStart = False,
     json: Json = False,
 ) -> Result:
-    """Prove that all on main passed the gate.
+    """Prove that everything on main passed the gate.
 
-    Goes on where the last audit from here ended. Exit code 41: something does not hold, one line for each.
-    Exit code 43: nothing is wrong as far as can be told, but something could not be proved.
-    What differs when it is computed again is not proved to be wrong where other code or libraries made it.
+    Continues where the last audit on this machine ended. Exit code 41: the audit found violations, one line
+    each. Exit code 43: it found none, but could not prove everything. A recomputed value that differs is not
+    proved rather than a violation if other code or other libraries computed it.
     """
     from mlops.runs.promotion.lookup import resolved
 
@@ -154,7 +157,7 @@ class _Report:
         }
         found = f"{count(proved, 'finding')}, {len(self.findings) - proved} not proved"
         total = f"{count(self.audited, 'commit')} audited, {found if self.findings else 'nothing found'}"
-        unfinished = [] if self.finished else ["the audit did not come to its end"]
+        unfinished = [] if self.finished else ["the audit did not finish"]
         lines = [*map(line_of, self.findings), total, *unfinished]
         return Result(document, [*lines, *(f"not proved by this audit: {limit}" for limit in open_)])
 

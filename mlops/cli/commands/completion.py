@@ -14,7 +14,10 @@ from mlops.cli.output.results import Result
 VARIABLE = "_MLOPS_COMPLETE"
 
 
-Shell = Annotated[Literal["bash", "zsh", "fish"], typer.Argument(metavar="SHELL", show_default=False)]
+Shell = Annotated[
+    Literal["bash", "zsh", "fish"],
+    typer.Argument(metavar="SHELL", help="bash, zsh or fish.", show_default=False),
+]
 
 
 def completion(context: typer.Context, shell: Shell, json: Json = False) -> Result:

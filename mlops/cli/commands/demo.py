@@ -14,11 +14,11 @@ from mlops.cli.session import Session
 _HEADINGS = ("no.", "kind", "run", "commit", "where", "metrics")
 
 
-Months = Annotated[int, typer.Option("--months", min=3, max=12, help="How many months arrive.")]
+Months = Annotated[int, typer.Option("--months", min=3, max=12, help="Number of months that arrive.")]
 
 
 def demo(context: typer.Context, months: Months = 5, json: Json = False) -> Result:
-    """Run the main job on real data in a scratch store."""
+    """Run the whole workflow on real data in a scratch store."""
     from mlops.demo import show
 
     session: Session = context.obj

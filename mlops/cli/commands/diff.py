@@ -21,8 +21,13 @@ _LETTERS = {"added": "A", "removed": "R", "changed": "C"}
 Left = Annotated[
     str, typer.Argument(metavar="A", help="Branch, tag, commit or promotion number.", show_default=False)
 ]
-Right = Annotated[str, typer.Argument(metavar="B", help="The same.", show_default=False)]
-ObjectsOnly = Annotated[bool, typer.Option("--objects", help="List objects only, read none.")]
+Right = Annotated[
+    str,
+    typer.Argument(metavar="B", help="What to compare it with, named in the same way.", show_default=False),
+]
+ObjectsOnly = Annotated[
+    bool, typer.Option("--objects", help="Only list the objects that differ; read no tables.")
+]
 
 
 def diff(
@@ -33,7 +38,7 @@ def diff(
     objects: ObjectsOnly = False,
     json: Json = False,
 ) -> Result:
-    """Show what differs: objects, rows by key, metrics."""
+    """Compare two commits: objects, rows by key, metrics."""
     from mlops.runs.promotion.lookup import resolved
 
     session: Session = context.obj

@@ -10,7 +10,7 @@ from mlops.cli.session import Session
 
 
 def down(context: typer.Context, json: Json = False) -> Result:
-    """Stop the servers that were started from here."""
+    """Stop the servers of this state folder."""
     from mlops.servers.browser import remove_old
     from mlops.servers.pages import stop_all
 

@@ -15,9 +15,9 @@ from mlops.cli.session import Session
 def forget(
     context: typer.Context, pipeline: Pipeline, run: RunId, reason: Reason = "", json: Json = False
 ) -> Result:
-    """Let nothing on record lead to a run's rows.
+    """Delete every reference to a run's data (erasure request).
 
-    Its branches go and its record tags lead to the request alone; what still refers to the rows is listed.
+    Removes the run's branches and points its record tags at the request; lists what still refers to the data.
     """
     from mlops.runs.upkeep.forget import forget as forget_run
     from mlops.runs.upkeep.reconcile import reconcile

@@ -14,18 +14,24 @@ from mlops.cli.session import Session
 from mlops.runs import names
 
 DecidedRun = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run that was decided on.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="RUN", help="Id of a run that the gate decided on; see `mlops log`.", show_default=False
+    ),
 ]
 PolicyFile = Annotated[
     Path | None,
-    typer.Option("--policy", metavar="FILE", help="Policy to ask instead of the one on main."),
+    typer.Option("--policy", metavar="FILE", help="Policy to use instead of the one on main."),
 ]
 
 
 def gate(
     context: typer.Context, pipeline: Pipeline, run: DecidedRun, policy: PolicyFile = None, json: Json = False
 ) -> Result:
-    """Ask another policy about a run; promotes nothing."""
+    """Show how another policy would decide on a run.
+
+    The answer is computed from the evidence on record; nothing is promoted.
+    """
     from mlops.steps.what_if import ask_policy, policy_of_file, policy_on_main
 
     session: Session = context.obj

@@ -25,16 +25,20 @@ _RANGE = ".."
 Arrivals = Annotated[
     list[str],
     typer.Argument(
-        metavar="ARRIVAL...", help="Arrivals, or ranges such as 2013-01..2013-06.", show_default=False
+        metavar="ARRIVAL...",
+        help="Names of arrivals, or ranges such as 2013-01..2013-06.",
+        show_default=False,
     ),
 ]
 TableFile = Annotated[
     list[str] | None,
     typer.Option(
-        "--file", metavar="TABLE=PATH", help="Take a table from this CSV or Parquet file, not the source."
+        "--file",
+        metavar="TABLE=PATH",
+        help="Read a table from this CSV or Parquet file instead of the source.",
     ),
 ]
-Again = Annotated[bool, typer.Option("--again", help="Let what a rollback dropped return.")]
+Again = Annotated[bool, typer.Option("--again", help="Re-ingest arrivals that a rollback dropped.")]
 
 
 def ingest(
@@ -45,13 +49,15 @@ def ingest(
     again: Again = False,
     json: Json = False,
 ) -> Result:
-    """Bring arrivals to main, if the suites there pass them."""
+    """Validate arrivals and merge them into main."""
     session: Session = context.obj
     tables = _tables_of(file or [])
     _check_files(tables)
     if tables and (len(arrivals) != 1 or _RANGE in arrivals[0]):
         raise InputError(
-            "files make up one arrival", where=" ".join(arrivals), todo="name exactly one arrival"
+            "the files hold the tables of one arrival",
+            where=" ".join(arrivals),
+            todo="name exactly one arrival",
         )
     workspace = session.workspace(pipeline)
     wanted = [name for text in arrivals for name in _expanded(text, workspace.spec.arrivals)]
@@ -86,7 +92,7 @@ def _result(workspace: Workspace, done: Sequence[Ingested]) -> Result:
 
 def _line(one: Ingested) -> str:
     if one.unchanged:
-        return f"{one.arrival}: main holds exactly this already (main at {short(one.commit)})"
+        return f"{one.arrival}: main already holds exactly this (main at {short(one.commit)})"
     replaced = f", replaces {', '.join(one.replaced)}" if one.replaced else ""
     return f"{one.arrival}: on main at {short(one.commit)} ({one.summary}){replaced}"
 

@@ -12,7 +12,7 @@ from mlops.runs import names
 
 
 def init(context: typer.Context, pipeline: Pipeline, json: Json = False) -> Result:
-    """Create a repository, with what judges its runs on main."""
+    """Create a repository with the gate configuration on main."""
     from mlops.steps.init_repository import checked_gate_files, initialise
 
     session: Session = context.obj
@@ -35,7 +35,7 @@ def init(context: typer.Context, pipeline: Pipeline, json: Json = False) -> Resu
     }
     lines = [
         f"repository {workspace.lake.repository} {word} at {workspace.lake.endpoint} (main at {short(head)})",
-        "main is protected, and its enforcer refused a merge that nobody may make",
+        "main is protected, and its enforcer refused a test merge, as it must",
         f"next: mlops ingest {pipeline} ARRIVAL...",
     ]
     return Result(document, lines)

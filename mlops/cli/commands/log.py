@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _HEADINGS = ("no.", "kind", "when", "metric", "gain", "commit")
 _BELOW = "     "
 
-Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most so many, newest first.")]
+Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most this many, newest first.")]
 
 
 def log(context: typer.Context, pipeline: Pipeline, limit: Limit = 20, json: Json = False) -> Result:
-    """Show promotions and rollbacks, and by what gain."""
+    """List promotions and rollbacks with their gain."""
     from mlops.runs.main.event_log import read_event_log
 
     session: Session = context.obj
@@ -109,7 +109,7 @@ def _lines(entries: list[dict[str, Any]], more: int) -> list[str]:
     lines = [heading]
     for entry, row in zip(entries, rows, strict=True):
         lines += [row, *paragraph(_below(entry), _BELOW)]
-    return [*lines, f"{more} more before that; --limit shows them"] if more else lines
+    return [*lines, f"{more} older; a higher --limit shows them"] if more else lines
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:

@@ -14,11 +14,11 @@ _PATHS = {"lake": "/", "mlflow": "/mlflow/", "dagster": "/dagster/"}
 
 Page = Annotated[
     Literal["lake", "mlflow", "dagster"],
-    typer.Argument(metavar="[lake|mlflow|dagster]", help="Which page.", show_default=False),
+    typer.Argument(metavar="[lake|mlflow|dagster]", help="Page to open.", show_default=False),
 ]
 OnlyPrint = Annotated[
     bool,
-    typer.Option("--print", help="Only print an address that logs a browser in, once within a minute."),
+    typer.Option("--print", help="Only print an address that logs a browser in, once and within a minute."),
 ]
 
 

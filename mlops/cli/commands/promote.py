@@ -14,7 +14,9 @@ from mlops.runs.errors import InputError
 
 ReplaceUnscorable = Annotated[
     bool,
-    typer.Option("--replace-unscorable", help="Even if the champion cannot be scored; needs --reason."),
+    typer.Option(
+        "--replace-unscorable", help="Promote although the champion cannot be scored; needs --reason."
+    ),
 ]
 
 
@@ -27,13 +29,14 @@ def promote(
     take_over: TakeOver = False,
     json: Json = False,
 ) -> Result:
-    """Bring a decided run to its end.
+    """Finish the promotion of a run that was decided.
 
-    One that waited for a hold, or that was refused for nothing but a champion that cannot be scored.
+    For a run that waited until a hold was lifted, or that was refused only because the champion cannot be
+    scored.
     """
     session: Session = context.obj
     if reason and not replace_unscorable:
-        raise InputError("a reason is for --replace-unscorable alone", where="--reason")
+        raise InputError("only --replace-unscorable takes a reason", where="--reason")
     reason = checked_reason(reason) if replace_unscorable else ""
     workspace = session.workspace_for(f"promoting run {run}", pipeline)
     from mlops.steps.restore import promote as promote_run

@@ -10,11 +10,16 @@ from mlops.cli.session import Session
 
 
 def reconcile(context: typer.Context, pipeline: Pipeline, json: Json = False) -> Result:
-    """Finish what was left undone; tags and MLflow follow."""
+    """Finish interrupted operations; sync tags and MLflow.
+
+    Tags, registered models and the champion alias follow from main; what differs is corrected.
+    """
     from mlops.runs.upkeep.reconcile import reconcile as reconcile_main
     from mlops.runs.upkeep.tracker_repair import restore_tracker
 
     session: Session = context.obj
     workspace = session.workspace(pipeline)
     done = reconcile_main(workspace.ports) + restore_tracker(workspace.ports)
-    return Result({"pipeline": pipeline, "done": done}, done or ["nothing to do: all follows from main"])
+    return Result(
+        {"pipeline": pipeline, "done": done}, done or ["nothing to do: tags and MLflow agree with main"]
+    )

@@ -11,9 +11,9 @@ from mlops.cli.session import Session
 
 
 def rehearse(context: typer.Context, pipeline: Pipeline, to: Target = "", json: Json = False) -> Result:
-    """Try a rollback out on a scratch branch.
+    """Try a rollback on a scratch branch.
 
-    Loads the old model, scores its holdout, tells how long each step took, and removes the branch.
+    Loads the old model, scores its holdout, reports how long each step took, and removes the branch.
     """
     from mlops.runs.rollback.target import target_number
 
@@ -34,10 +34,10 @@ def rehearse(context: typer.Context, pipeline: Pipeline, to: Target = "", json: 
         "seconds": {step: round(seconds, 3) for step, seconds in done.seconds.items()},
     }
     lines = [
-        f"promotion {done.to_number} ({short(done.to_commit)}) came back on a scratch branch: "
+        f"promotion {done.to_number} ({short(done.to_commit)}) was restored on a scratch branch: "
         f"{count(done.objects, 'object')}, mae {done.mae:.4g} {workspace.spec.unit} "
         f"on {count(done.rows, 'row')}",
         *columns([(f"{seconds:.3f} s", step) for step, seconds in done.seconds.items()], right=(0,)),
-        "main, tags and MLflow are as they were",
+        "main, tags and MLflow are unchanged",
     ]
     return Result(document, lines)

@@ -14,7 +14,7 @@ from mlops.cli.session import Session
 Number = Annotated[
     int, typer.Argument(metavar="N", min=1, help="Number of the promotion.", show_default=False)
 ]
-Again = Annotated[bool, typer.Option("--again", help="Decide once more after a refusal.")]
+Again = Annotated[bool, typer.Option("--again", help="Decide again after a refusal.")]
 
 
 def restore(
@@ -26,10 +26,10 @@ def restore(
     take_over: TakeOver = False,
     json: Json = False,
 ) -> Result:
-    """Bring an old promotion back through the gate.
+    """Send an old promotion through the gate again.
 
-    Its outputs are judged by the suites and the policy of today, against the champion of today, and get a new
-    number. Exit code 5: they were refused.
+    Today's suites and policy judge its outputs against today's champion. If they pass, they get a new number.
+    Exit code 5: the gate refused them.
     """
     session: Session = context.obj
     reason = checked_reason(reason)

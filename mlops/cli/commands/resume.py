@@ -10,7 +10,7 @@ from mlops.cli.session import Session
 
 
 def resume(context: typer.Context, pipeline: Pipeline, reason: Reason = "", json: Json = False) -> Result:
-    """Let promotions go on after a rollback."""
+    """Lift the hold that a rollback placed on promotions."""
     from mlops.runs.rollback.rollback import resume as lift_hold
     from mlops.runs.upkeep.reconcile import reconcile
 

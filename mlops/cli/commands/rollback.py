@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
 Forward = Annotated[
-    bool, typer.Option("--forward", help="By a new commit with the old content, rather than a reset.")
+    bool, typer.Option("--forward", help="Make a new commit with the old content instead of resetting main.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would happen.")]
 
@@ -35,7 +35,8 @@ def rollback(
 ) -> Result:
     """Return main to an earlier promotion.
 
-    Data, model and metrics together, nothing recomputed. Promotions are on hold afterwards.
+    Data, model and metrics return together, and nothing is recomputed. Afterwards promotions are on hold
+    until `mlops resume`.
     """
     from mlops.runs.rollback.target import target_number
     from mlops.steps.roll_back import roll_back
@@ -47,7 +48,7 @@ def rollback(
     if dry_run:
         return _planned(workspace, reason, number, forward=forward)
     session.report(f"rolling back repository {workspace.lake.repository} at {workspace.lake.endpoint}")
-    # lakeFS heeds the protection of main some seconds late: the next command completes the rollback.
+    # lakeFS notices some seconds late that main is protected again: the next command completes the rollback.
     done = roll_back(workspace.ports, reason, number, forward=forward, patience_s=0)
     return _done(workspace, done) if done is not None else _nothing(workspace, number)
 
@@ -128,10 +129,10 @@ def _fields(record: RollbackRecord) -> dict[str, Any]:
 def _drops(record: RollbackRecord, be: str) -> list[str]:
     lines: list[str] = []
     if record.dropped_runs:
-        lines.append(f"{be}dropped, and barred from returning: run {', '.join(record.dropped_runs)}")
+        lines.append(f"{be}dropped, and revoked: run {', '.join(record.dropped_runs)}")
     if record.dropped_arrivals:
         lines.append(
-            f"{be}dropped, until ingested with --again: {', '.join(sorted(record.dropped_arrivals))}"
+            f"{be}dropped, until re-ingested with --again: {', '.join(sorted(record.dropped_arrivals))}"
         )
     return lines
 

@@ -17,7 +17,7 @@ from mlops.runs.errors import ConfigError
 Param = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model.")
 ]
-Again = Annotated[bool, typer.Option("--again", help="Repeat a run that is over, under a new id.")]
+Again = Annotated[bool, typer.Option("--again", help="Repeat a completed run under a new id.")]
 
 
 def run(
@@ -30,7 +30,8 @@ def run(
 ) -> Result:
     """Train, and promote the model if it beats the champion.
 
-    Exit code 5: it was refused, with the reasons on record. A run that was stopped goes on where it was.
+    Exit code 5: the gate refused the model; the reasons are on record. An interrupted run continues where it
+    stopped.
     """
     session: Session = context.obj
     params = _parameters(param or [])

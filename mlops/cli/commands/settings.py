@@ -10,7 +10,7 @@ from mlops.cli.output.text import columns, paragraph
 
 
 def settings(context: typer.Context, json: Json = False) -> Result:
-    """List the settings, with their variables."""
+    """List the settings and their environment variables."""
     from mlops.settings import describe
 
     # Values are not shown, since one may hold a password.

@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 OptionalPipeline = Annotated[
     str | None,
-    typer.Argument(metavar="[PIPELINE]", help="By default all that are set up.", show_default=False),
+    typer.Argument(
+        metavar="[PIPELINE]", help="Name of the pipeline; by default all that are set up.", show_default=False
+    ),
 ]
 
 
 def status(context: typer.Context, pipeline: OptionalPipeline = None, json: Json = False) -> Result:
-    """Show head, champion, hold, unfinished runs, servers."""
+    """Show head, champion, hold, unfinished runs and servers."""
     from mlops.servers.pages import listing
 
     session: Session = context.obj
@@ -48,7 +50,7 @@ def status(context: typer.Context, pipeline: OptionalPipeline = None, json: Json
 
 def _nothing_found(session: Session) -> str:
     if session.settings.lakectl_file.is_file() and session.dependencies.find_lake(session.settings) is None:
-        return "the lake server is down, so what stands on main is not known; next: mlops up"
+        return "the lake server is down, so the state of main is unknown; next: mlops up"
     return "no pipeline is set up here; next: mlops init PIPELINE"
 
 
@@ -143,7 +145,7 @@ def _lines(entry: dict[str, Any]) -> list[str]:
     for dropped in entry["dropped_arrivals"]:
         lines.append(f"  dropped   {dropped['path']} by rollback {dropped['rollback']}")
     if entry["dropped_arrivals"]:
-        lines.append(f"            until ingested with --again, or `mlops write-off {name} ARRIVAL`")
+        lines.append(f"            until re-ingested with --again, or `mlops write-off {name} ARRIVAL`")
     return lines
 
 
@@ -152,7 +154,7 @@ def _owner(run: dict[str, Any]) -> str:
         return f"{run['owner']} is working on it"
     if run["owner_alive"] is None:
         return f"{run['owner']} holds it until {run['lease_until']}"
-    return "nobody is working on it; the same command goes on with it"
+    return "no process is working on it; the same command continues it"
 
 
 def _server_lines(servers: list[dict[str, Any]]) -> list[str]:

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from mlops.runs.upkeep.sweep import Sweepable
     from mlops.steps.workspace import Workspace
 
-Yes = Annotated[bool, typer.Option("--yes", help="Remove them; without it they are only listed.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Remove the branches; without this option they are only listed.")
+]
 
 
 def sweep(context: typer.Context, pipeline: Pipeline, yes: Yes = False, json: Json = False) -> Result:
-    """Remove branches of runs that are over."""
+    """Remove branches of completed runs."""
     from mlops.runs.upkeep.garbage import becoming_collectable
     from mlops.runs.upkeep.reconcile import reconcile
     from mlops.runs.upkeep.sweep import survey
@@ -62,6 +64,6 @@ def _freed(freed: Iterable[Collectable]) -> list[str]:
     if not objects:
         return []
     return [
-        f"nothing else leads to {count(objects, 'object')} of {size_bytes:,} bytes there, at most (less if "
-        "the server keeps equal content once); they go when it collects its garbage"
+        f"nothing else refers to {count(objects, 'object')} of {size_bytes:,} bytes there, at most (less if "
+        "the server stores equal content once); its garbage collection removes them"
     ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def up(context: typer.Context, json: Json = False) -> Result:
-    """Serve lake, MLflow and Dagster behind one login."""
+    """Start lake, MLflow and Dagster behind one login."""
     from mlops.servers.pages import listing, start_all
 
     session: Session = context.obj

@@ -23,7 +23,7 @@ def verify(context: typer.Context, bundle: Bundle, json: Json = False) -> Result
     """Verify an exported record, without lake or network.
 
     Every statement must be signed by a trusted key and name the one before it. Exit code 42: a signature is
-    missing or by somebody else; 40: something is missing or was changed.
+    missing or not by a trusted key; 40: something is missing or was changed.
     """
     from mlops.adapters.record.bundle_file import read_bundle
     from mlops.adapters.record.signing import load_trusted
@@ -37,6 +37,6 @@ def verify(context: typer.Context, bundle: Bundle, json: Json = False) -> Result
         "each is signed, and none is missing in between",
         f"newest: {short(proved.commit)}, statement {proved.head}",
         *(f"signed by {key}" for key in proved.keys),
-        "whether it is the newest one the lake or a witness tells: compare its statement",
+        "to check that it is the newest, compare this statement with the lake's or a witness's",
     ]
     return Result(dataclasses.asdict(proved), lines)

@@ -11,14 +11,20 @@ from mlops.cli.output.results import Result
 from mlops.cli.session import Session
 
 Arrival = Annotated[
-    str, typer.Argument(metavar="ARRIVAL", help="An arrival that `status` lists.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="ARRIVAL", help="An arrival that `mlops status` lists as dropped.", show_default=False
+    ),
 ]
 
 
 def write_off(
     context: typer.Context, pipeline: Pipeline, arrival: Arrival, reason: Reason = "", json: Json = False
 ) -> Result:
-    """Write off an arrival that a rollback dropped."""
+    """Write off an arrival that a rollback dropped.
+
+    `mlops status` lists it no longer.
+    """
     from mlops.runs.arrivals.dropped import write_off as write_off_arrival
     from mlops.runs.upkeep.reconcile import reconcile
 

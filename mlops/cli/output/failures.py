@@ -93,7 +93,7 @@ def is_interruption(error: BaseException) -> bool:
 
 def interrupted() -> Interrupted:
     """Return the error that is shown if the user stopped a command."""
-    return Interrupted("interrupted", todo="run the same command again to go on")
+    return Interrupted("interrupted", todo="run the same command again to continue")
 
 
 def _usage(error: BaseException, command: str) -> UsageFailure | None:

@@ -33,20 +33,20 @@ def document_of(impact: RollbackImpact, model: str) -> dict[str, Any]:
 def lines_of(document: dict[str, Any], unit: str) -> list[str]:
     """Return the lines for people, from the plain values and the unit of the predictions."""
     lines = [
-        f"run {run['run_id']} at step {run['step']} could not be promoted any more"
+        f"run {run['run_id']} at step {run['step']} could no longer be promoted"
         for run in document["invalid_runs"]
     ]
     predictions, version = document["predictions"], document["model_version"]
     if "unknown" in predictions:
-        lines.append(f"how predictions would change cannot be told: {predictions['unknown']}")
+        lines.append(f"how predictions would change is unknown: {predictions['unknown']}")
     else:
         lines.append(
             f"{predictions['changed']:,} of {count(predictions['rows'], 'row')} of the holdout would get "
-            f"another prediction, by {predictions['mean_change']:.4g} {unit} on average"
+            f"a different prediction, by {predictions['mean_change']:.4g} {unit} on average"
         )
     if "unknown" in version:
-        lines.append(f"which model version would follow cannot be told: {version['unknown']}")
+        lines.append(f"which model version the alias would move to is unknown: {version['unknown']}")
     else:
         named = f"version {version['version']}" if version["version"] else "a version to be registered"
-        lines.append(f"the alias champion of {version['model']} would follow to {named}")
+        lines.append(f"the alias champion of {version['model']} would move to {named}")
     return lines

@@ -17,7 +17,9 @@ Repository = Annotated[
 ]
 NewPlace = Annotated[
     Path,
-    typer.Argument(metavar="DIR|FILE", help="A new folder, or a file that ends in .zip.", show_default=False),
+    typer.Argument(
+        metavar="DIR|FILE", help="New folder, or new file whose name ends in .zip.", show_default=False
+    ),
 ]
 
 
@@ -30,9 +32,8 @@ def dump(
 ) -> Result:
     """Write a repository of any lake to a folder or file.
 
-    With history, branches, tags, metadata, rules and objects.
-
-    Stopped halfway, it goes on where it was when it is run again.
+    The dump holds history, branches, tags, metadata, rules and objects. An interrupted dump continues when
+    the command is run again.
     """
     from mlops.lake_transfer.dump import dump as dump_repository
     from mlops.servers.store_upkeep import check_store

@@ -11,15 +11,15 @@ from mlops.cli.output.results import Result
 from mlops.cli.output.text import count
 from mlops.cli.session import Session
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would go.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be removed.")]
 
 
 def gc(
     context: typer.Context, data: StoreFolder = None, dry_run: DryRun = False, json: Json = False
 ) -> Result:
-    """Remove from the store what nothing in it refers to.
+    """Remove everything from the store that nothing refers to.
 
-    Kept is what a branch, a tag or an uncommitted object leads to.
+    Everything that a branch, a tag or an uncommitted object refers to is kept.
     """
     from mlops.servers.store_upkeep import collect
 

@@ -14,17 +14,18 @@ from mlops.cli.output.transfers import transfer_result
 from mlops.cli.session import Session
 
 Dumped = Annotated[
-    Path, typer.Argument(metavar="FILE", help="What `mlops lake dump` wrote.", show_default=False)
+    Path,
+    typer.Argument(metavar="FILE", help="Folder or file that `mlops lake dump` wrote.", show_default=False),
 ]
 NewRepository = Annotated[
-    str, typer.Argument(metavar="REPO", help="Name of the repository to make.", show_default=False)
+    str, typer.Argument(metavar="REPO", help="Name of the new repository.", show_default=False)
 ]
 Storage = Annotated[
     str,
     typer.Option(
         "--storage",
         metavar="URI",
-        help="Where its objects shall lie, as s3://bucket/folder; else a new place.",
+        help="Where to store its objects, e.g. s3://bucket/folder; a new place by default.",
     ),
 ]
 
@@ -37,12 +38,10 @@ def restore(
     storage: Storage = "",
     json: Json = False,
 ) -> Result:
-    """Make a repository of a dump, on any lake.
+    """Create a repository from a dump, on any lake.
 
-    One that exists is refused.
-
-    Commits keep times, authors and parents. Stopped halfway, it goes on with the commit it was at when it is
-    run again.
+    A repository that exists already is refused. Commits keep their times, authors and parents. An interrupted
+    restore continues when the command is run again.
     """
     from mlops.lake_transfer.archive import Reading
     from mlops.lake_transfer.restore import Outside

@@ -11,7 +11,10 @@ from mlops.cli.output.results import Result
 from mlops.cli.session import Session
 
 Listen = Annotated[
-    str, typer.Option("--listen", metavar="HOST:PORT", help="Loopback address; port 0 for a free one.")
+    str,
+    typer.Option(
+        "--listen", metavar="HOST:PORT", help="Loopback address to listen on; port 0 picks a free port."
+    ),
 ]
 
 

@@ -14,7 +14,7 @@ from mlops.runs.errors import SUCCESS, MlopsError
 def verify(context: typer.Context, data: StoreFolder = None, json: Json = False) -> Result:
     """Check every hash and reference of the store.
 
-    Exit code 1: something is wrong, and named.
+    Exit code 1: the store is damaged; each problem is named.
     """
     from mlops.servers.store_upkeep import verify as verify_store
 

@@ -12,7 +12,7 @@ from mlops.cli.output.text import short
 from mlops.cli.session import Session, check_pipeline
 from mlops.runs import names
 
-_SAME = "nothing to do: main has exactly this gate already"
+_SAME = "nothing to do: main has this gate configuration already"
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
 
@@ -24,9 +24,9 @@ def apply(
     dry_run: DryRun = False,
     json: Json = False,
 ) -> Result:
-    """Bring policy, suites and enforcer to main.
+    """Commit policy, suites and enforcer to main.
 
-    They are taken from the code; this is the one way to change them on main.
+    They are taken from the installed code. This is the only way to change them on main.
     """
     from mlops.runs.main.policy import apply_policy, differing_files
     from mlops.runs.upkeep.reconcile import reconcile
@@ -42,7 +42,7 @@ def apply(
         changed = differing_files(workspace.lake, workspace.lake.head(names.MAIN), files)
         lines = [f"{path} would change" for path in changed] or [_SAME]
         return Result({**document, "dry_run": True, "commit": None, "changed": list(changed)}, lines)
-    session.report(f"changing the gate of repository {pipeline} at {workspace.lake.endpoint}")
+    session.report(f"changing the gate configuration of repository {pipeline} at {workspace.lake.endpoint}")
     reconcile(workspace.ports)
     commit, changed = apply_policy(workspace.ports, files, text)
     lines = [f"main: {short(commit)} changes {', '.join(changed)}"] if commit else [_SAME]

@@ -11,9 +11,10 @@ from mlops.runs.errors import ConfigError
 
 
 def rotate(context: typer.Context, json: Json = False) -> Result:
-    """Replace the signing key by a new one.
+    """Replace the signing key with a new one.
 
-    The old public key stays trusted. Give colleagues the note that is written: `mlops signing trust FILE`.
+    The old public key stays trusted. Send colleagues the rotation note that is written; they run
+    `mlops signing trust FILE`.
     """
     from mlops.adapters.record.key_rotation import rotate as rotate_key
     from mlops.adapters.system import SystemClock

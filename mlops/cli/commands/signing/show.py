@@ -10,7 +10,7 @@ from mlops.cli.session import Session
 
 
 def show(context: typer.Context, json: Json = False) -> Result:
-    """Show the key that signs and the keys that are trusted."""
+    """Show the signing key and the trusted keys."""
     from mlops.adapters.record.signing import load_trusted
     from mlops.steps.opening import signer_of
 
@@ -20,7 +20,11 @@ def show(context: typer.Context, json: Json = False) -> Result:
     public = settings.trusted_folder / f"{signs}.pub"
     where = settings.signer_command or str(settings.key_file)
     document = {"signs": signs, "with": where, "public_key": str(public), "trusted": list(trusted)}
-    unknown = [] if signs in trusted else ["its own signatures are not trusted: put its public key there"]
+    unknown = (
+        []
+        if signs in trusted
+        else [f"the signing key itself is not trusted: put its public key into {settings.trusted_folder}"]
+    )
     lines = [
         f"signs:      {signs}",
         f"with:       {where}",

@@ -20,7 +20,7 @@ KeyFile = Annotated[
 def trust(context: typer.Context, file: KeyFile, json: Json = False) -> Result:
     """Trust the signatures of a colleague's key.
 
-    Make sure first that the file is theirs: whoever's key is trusted can change main.
+    Make sure first that the file is theirs: whoever holds a trusted key can change main.
     """
     from mlops.adapters.record.key_rotation import trust as trust_key
 
