@@ -68,11 +68,7 @@ def run(arguments: Sequence[str], dependencies: Dependencies | None = None) -> i
         progress.close()
         if not isinstance(raised, Exception) and not is_interruption(raised):
             raise
-        done = raised.done if isinstance(raised, StoppedHalfway) else None
-        cause = raised.error if isinstance(raised, StoppedHalfway) else raised
-        error = failure_of(cause, session.command, session.state_dir)
-        print_failure(error, session.command, as_json=as_json, stdout=stdout, stderr=stderr, done=done)
-        return error.exit_code
+        return _print_error(raised, session, as_json=as_json, stdout=stdout, stderr=stderr)
 
 
 def _print_answer(answer: object, command: str, *, as_json: bool, stdout: IO[str]) -> int:
@@ -83,6 +79,17 @@ def _print_answer(answer: object, command: str, *, as_json: bool, stdout: IO[str
         print_result(answer, command, as_json=as_json, stdout=stdout)
         return answer.exit_code
     return answer if isinstance(answer, int) else SUCCESS
+
+
+def _print_error(
+    raised: BaseException, session: Session, *, as_json: bool, stdout: IO[str], stderr: IO[str]
+) -> int:
+    """Print why a command failed, after the result of what was done before; return the exit code."""
+    done = raised.done if isinstance(raised, StoppedHalfway) else None
+    cause = raised.error if isinstance(raised, StoppedHalfway) else raised
+    error = failure_of(cause, session.command, session.state_dir)
+    print_failure(error, session.command, as_json=as_json, stdout=stdout, stderr=stderr, done=done)
+    return error.exit_code
 
 
 def _parse_and_call(arguments: Sequence[str], session: Session) -> object:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mlops.runs.audit.audit import Audited, AuditFinding, Depth
+    from mlops.steps.workspace import Workspace
 
 #: Most frequent line of progress, seconds; a commit with findings is always reported.
 _REPORT_EVERY_S = 1.0
@@ -80,16 +81,20 @@ def audit(
     from mlops.steps.audit.audit import Depth, audit_pipeline
 
     depth = Depth(rescore=rescore, rebuild=rebuild, refit=refit)
-    document = {
-        **place_of(workspace),
-        "since": start or None,
-        "rescored": rescore,
-        "rebuilt": rebuild,
-        "refitted": refit,
-    }
+    report = _Report(session, _document(workspace, start, depth), depth)
     state_dir = session.settings.state_dir
     steps = audit_pipeline(workspace, state_dir, since=start, depth=depth, from_start=from_start)
-    return _collected(_Report(session, document, depth), steps)
+    return _collected(report, steps)
+
+
+def _document(workspace: Workspace, start: str, depth: Depth) -> dict[str, Any]:
+    return {
+        **place_of(workspace),
+        "since": start or None,
+        "rescored": depth.rescore,
+        "rebuilt": depth.rebuild,
+        "refitted": depth.refit,
+    }
 
 
 def _collected(report: _Report, steps: Iterator[Audited]) -> Result:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from mlops.cli.options import Json, Pipeline, Target
 from mlops.cli.output.results import Result, place_of
 from mlops.cli.output.text import columns, count, short
 from mlops.cli.session import Session
+
+if TYPE_CHECKING:
+    from mlops.steps.rehearse import Rehearsal
+    from mlops.steps.workspace import Workspace
 
 
 def rehearse(context: typer.Context, pipeline: Pipeline, to: Target = "", json: Json = False) -> Result:
@@ -22,7 +28,11 @@ def rehearse(context: typer.Context, pipeline: Pipeline, to: Target = "", json: 
     session.report("loading libraries")
     from mlops.steps.rehearse import rehearse as rehearse_rollback
 
-    done = rehearse_rollback(workspace, target_number(workspace.lake, to) if to else None)
+    number = target_number(workspace.lake, to) if to else None
+    return _result(workspace, rehearse_rollback(workspace, number))
+
+
+def _result(workspace: Workspace, done: Rehearsal) -> Result:
     document = {
         **place_of(workspace),
         "to_number": done.to_number,

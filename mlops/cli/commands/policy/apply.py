@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mlops.cli.options import Json, Pipeline, Reason, checked_reason
-from mlops.cli.output.results import Result
+from mlops.cli.output.results import Result, place_of
 from mlops.cli.output.text import short
 from mlops.cli.session import Session, check_pipeline
 from mlops.runs import names
+
+if TYPE_CHECKING:
+    from mlops.steps.workspace import Workspace
 
 _SAME = "nothing to do: main has this gate configuration already"
 
@@ -37,13 +40,22 @@ def apply(
     check_pipeline(pipeline)
     files = checked_gate_files(pipeline)
     workspace = session.workspace(pipeline)
-    document = {"pipeline": pipeline, "repository": pipeline, "endpoint": workspace.lake.endpoint}
     if dry_run:
         changed = differing_files(workspace.lake, workspace.lake.head(names.MAIN), files)
-        lines = [f"{path} would change" for path in changed] or [_SAME]
-        return Result({**document, "dry_run": True, "commit": None, "changed": list(changed)}, lines)
+        return _result(workspace, None, changed, [f"{path} would change" for path in changed])
     session.report(f"changing the gate configuration of repository {pipeline} at {workspace.lake.endpoint}")
     reconcile(workspace.ports)
     commit, changed = apply_policy(workspace.ports, files, text)
-    lines = [f"main: {short(commit)} changes {', '.join(changed)}"] if commit else [_SAME]
-    return Result({**document, "dry_run": False, "commit": commit or None, "changed": list(changed)}, lines)
+    lines = [f"main: {short(commit)} changes {', '.join(changed)}"] if commit else []
+    return _result(workspace, commit, changed, lines)
+
+
+def _result(workspace: Workspace, commit: str | None, changed: tuple[str, ...], lines: list[str]) -> Result:
+    """Return the result; ``commit`` is None for a dry run, and empty if nothing differs."""
+    document = {
+        **place_of(workspace),
+        "dry_run": commit is None,
+        "commit": commit or None,
+        "changed": list(changed),
+    }
+    return Result(document, lines or [_SAME])
