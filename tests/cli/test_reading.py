@@ -55,7 +55,7 @@ class TestStatus:
         open_run(ports, lambda _fork: inputs({"mae": 3.0}))
         processes = FakeProcesses("host:2:2")
         object.__setattr__(ports, "processes", processes)
-        assert "nobody is working on it" in mlops("status", PIPELINE).out
+        assert "no process is working on it" in mlops("status", PIPELINE).out
 
         processes.unseen.add("host:1:1")
         assert "host:1:1 holds it until 20" in mlops("status", PIPELINE).out
