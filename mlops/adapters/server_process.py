@@ -72,6 +72,7 @@ def start(
     timeout_s: float = 60.0,
     progress: Progress | None = None,
     failure: type[MlopsError] = LakeUnavailable,
+    meanwhile: Callable[[], object] | None = None,
 ) -> ServerProcess:
     """Start a server program, or find it running, and return once it answers.
 
@@ -87,9 +88,12 @@ def start(
         timeout_s: How long to wait for it, seconds.
         progress: Called about once a second with a line for people.
         failure: Error raised where it ends or does not answer in time.
+        meanwhile: Done while the program starts, or at once where it runs already.
     """
+    meanwhile = meanwhile or (lambda: None)
     running = find(name, state_dir)
     if running is not None:
+        meanwhile()
         return running
     state_dir.mkdir(parents=True, exist_ok=True)
     log = state_dir / f"{name}.log"
@@ -98,6 +102,7 @@ def start(
     server = ServerProcess(name, child.pid, begun, address, str(log), folder_id(state_dir))
     _pid_file(name, state_dir).write_text(json.dumps(asdict(server)), encoding="utf-8")
     try:
+        meanwhile()
         _wait(child, server, ready or (lambda: answers(address, ready_path)), timeout_s, progress, failure)
     except BaseException:
         stop(name, state_dir)

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.cli.libraries import load
 from mlops.cli.output.progress import Progress
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ def _load_settings(**given: Any) -> Settings:
     return settings.load(**given)
 
 
-def _ensure_lake(settings: Settings, report: Report) -> Credentials:
+def _ensure_lake(settings: Settings, report: Report, meanwhile: Callable[[], object]) -> Credentials:
     from mlops.servers.lake import ensure_lake
 
-    return ensure_lake(settings, report)
+    return ensure_lake(settings, report, meanwhile)
 
 
 def _find_lake(settings: Settings) -> Credentials | None:
@@ -73,7 +74,8 @@ class Dependencies:
 
     Attributes:
         load_settings: Returns the settings, given those of the command line.
-        ensure_lake: Starts the lake unless it answers, and returns its address and key.
+        ensure_lake: Starts the lake unless it answers, and returns its address and key; calls what it is
+            given while a server starts.
         find_lake: Returns address and key of the lake, or None if it is the local one and down.
         create_repository: Creates a repository unless it exists; returns whether it did.
         repositories: Returns the names of all repositories of the lake.
@@ -82,7 +84,7 @@ class Dependencies:
     """
 
     load_settings: Callable[..., Settings] = _load_settings
-    ensure_lake: Callable[[Settings, Report], Credentials] = _ensure_lake
+    ensure_lake: Callable[[Settings, Report, Callable[[], object]], Credentials] = _ensure_lake
     find_lake: Callable[[Settings], Credentials | None] = _find_lake
     create_repository: Callable[[Settings, Credentials, str], bool] = _create_repository
     repositories: Callable[[Settings, Credentials], list[str]] = _repositories
@@ -128,7 +130,7 @@ class Session:
 
     def credentials(self) -> Credentials:
         """Start the lake if it is a local one and does not answer; return its address and key."""
-        return self.dependencies.ensure_lake(self.settings, self.report)
+        return self.dependencies.ensure_lake(self.settings, self.report, lambda: load(self.command))
 
     @contextlib.contextmanager
     def connection(self, store: Path | None) -> Iterator[Connection]:

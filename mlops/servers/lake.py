@@ -26,8 +26,13 @@ Tell = Callable[[str], None]
 DATA = "lake"
 
 
-def ensure_lake(settings: Settings, tell: Tell) -> Credentials:
+def ensure_lake(settings: Settings, tell: Tell, meanwhile: Callable[[], object] | None = None) -> Credentials:
     """Return address and key of the lake; a server of our own that is down is started first.
+
+    Args:
+        settings: Where everything is.
+        tell: Receives one line of progress at a time.
+        meanwhile: Done while a server starts; not done where none has to be started.
 
     Raises:
         ConfigError: Another kind of server runs on this state folder, or an external one is not named.
@@ -40,7 +45,7 @@ def ensure_lake(settings: Settings, tell: Tell) -> Credentials:
         found = running_lake(settings)
         if found is not None:
             return found
-        started = _start(settings, tell)
+        started = _start(settings, tell, meanwhile)
         state_folder.note_mode(settings.state_dir, settings.lake)
         tell(f"started the lake server at {started.endpoint} ({settings.lake}, data in {settings.state_dir})")
         return started
@@ -122,7 +127,7 @@ def _listening(folder: Path, file: Path, listen: str, webhooks: tuple[str, ...])
         raise LakeError(str(error), where=str(folder), todo="is it running elsewhere?") from error
 
 
-def _start(settings: Settings, tell: Tell) -> Credentials:
+def _start(settings: Settings, tell: Tell, meanwhile: Callable[[], object] | None) -> Credentials:
     if settings.lake == "embedded":
         return servers.start_embedded(
             settings.state_dir,
@@ -130,6 +135,7 @@ def _start(settings: Settings, tell: Tell) -> Credentials:
             webhooks=webhooks(settings),
             progress=tell,
             timeout_s=settings.server_start_timeout_s,
+            meanwhile=meanwhile,
         )
     return servers.start_lakefs(
         settings.state_dir,
@@ -137,6 +143,7 @@ def _start(settings: Settings, tell: Tell) -> Credentials:
         download=settings.lakefs_download,
         progress=tell,
         timeout_s=settings.server_start_timeout_s,
+        meanwhile=meanwhile,
     )
 
 

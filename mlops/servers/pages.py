@@ -27,27 +27,43 @@ if TYPE_CHECKING:
 MLFLOW, DAGSTER, DAEMON = "mlflow", "dagster", "dagster-daemon"
 
 
+def _nothing() -> None:
+    """Do nothing while a server starts."""
+
+
 def start_all(settings: Settings, lake: Credentials, report: Callable[[str], None]) -> ServerProcess:
-    """Start every server that is not running; return the front door.
+    """Start MLflow, Dagster with its daemon, and the front door, all at the same time; return the front door.
 
     Args:
         settings: Where everything is.
         lake: The lake whose key the front door asks for.
         report: Receives one line of progress at a time.
+
+    Raises:
+        ConfigError: Dagster or the front door ended, or did not answer in time.
+        TrackerUnavailable: MLflow did.
     """
-    report("starting the MLflow pages (some 15 s)")
-    start_mlflow(settings)
-    report("starting the Dagster pages (some 6 s)")
-    start_dagster(settings)
-    report("starting Dagster's daemon, which evaluates sensors")
-    start_daemon(settings)
-    report("starting the front door")
-    return start_door(settings, lake)
+    doors: list[ServerProcess] = []
+    report("starting the front door, the Dagster pages and its daemon, and the MLflow pages (some 15 s)")
+    start_mlflow(
+        settings,
+        lambda: start_dagster(
+            settings,
+            lambda: start_daemon(settings, lambda: doors.append(start_door(settings, lake))),
+        ),
+    )
+    return doors[0]
 
 
-def start_mlflow(settings: Settings) -> ServerProcess | None:
-    """Start the MLflow pages, or find them running; None where MLflow is a server of somebody else's."""
+def start_mlflow(settings: Settings, meanwhile: Callable[[], object] = _nothing) -> ServerProcess | None:
+    """Start the MLflow pages, or find them running; None where MLflow is a server of somebody else's.
+
+    Args:
+        settings: Where everything is.
+        meanwhile: Done while they start.
+    """
     if _is_elsewhere(settings):
+        meanwhile()
         return None
     artifacts = (settings.state_dir / "mlflow-artifacts").absolute()
     artifacts.mkdir(parents=True, exist_ok=True)
@@ -73,11 +89,17 @@ def start_mlflow(settings: Settings) -> ServerProcess | None:
         private=True,
         timeout_s=settings.server_start_timeout_s,
         failure=TrackerUnavailable,
+        meanwhile=meanwhile,
     )
 
 
-def start_dagster(settings: Settings) -> ServerProcess:
-    """Start the Dagster pages, or find them running; they show the runs of ``mlops run``."""
+def start_dagster(settings: Settings, meanwhile: Callable[[], object] = _nothing) -> ServerProcess:
+    """Start the Dagster pages, or find them running; they show the runs of ``mlops run``.
+
+    Args:
+        settings: Where everything is.
+        meanwhile: Done while they start.
+    """
     from mlops.orchestration.home import home_of, open_instance
 
     with open_instance(settings.state_dir):
@@ -93,11 +115,17 @@ def start_dagster(settings: Settings) -> ServerProcess:
         private=True,
         timeout_s=settings.server_start_timeout_s,
         failure=ConfigError,
+        meanwhile=meanwhile,
     )
 
 
-def start_daemon(settings: Settings) -> ServerProcess:
-    """Start Dagster's daemon, or find it running; it evaluates the sensors that are on."""
+def start_daemon(settings: Settings, meanwhile: Callable[[], object] = _nothing) -> ServerProcess:
+    """Start Dagster's daemon, or find it running; it evaluates the sensors that are on.
+
+    Args:
+        settings: Where everything is.
+        meanwhile: Done while it starts.
+    """
     from mlops.orchestration.home import CODE_LOCATION, daemon_has_reported, home_of
 
     command = [sys.executable, "-P", "-m", "dagster._daemon", "run", "-m", CODE_LOCATION]
@@ -111,6 +139,7 @@ def start_daemon(settings: Settings) -> ServerProcess:
         private=True,
         timeout_s=settings.server_start_timeout_s,
         failure=ConfigError,
+        meanwhile=meanwhile,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import audits, branches, races, report, rollbacks, runs, startup, streaming
+from tests.benchmarks import audits, branches, processes, races, report, rollbacks, runs, startup, streaming
 from tests.benchmarks.report import Row
 from tests.benchmarks.scale import FULL, QUICK, Scale
 
@@ -26,6 +26,7 @@ SECTIONS: dict[str, Callable[[Path, Scale, Callable[[str], None]], list[Row]]] =
     "branches": branches.measure,
     "streaming": streaming.measure,
     "startup": startup.measure,
+    "processes": processes.measure,
 }
 
 

@@ -142,3 +142,27 @@ def _write_parquet(file: Path, frame: pd.DataFrame) -> None:
 def _write(file: Path, data: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(data)
+
+
+def main(given: str) -> None:
+    """Do the whole script as a process of its own.
+
+    Args:
+        given: JSON with ``source`` and ``target``, folders as in `run`, and ``params``.
+    """
+    import sys
+
+    from mlops.pipelines import pipeline
+    from mlops.steps.run_inputs import SEED
+
+    asked = json.loads(given)
+    source = Path(asked["source"])
+    champion = source / names.MODEL / "model.skops"
+    run(pipeline("flights"), source, Path(asked["target"]), asked["params"], SEED, champion)
+    sys.stdout.write("done\n")
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1])

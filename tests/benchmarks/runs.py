@@ -120,12 +120,12 @@ class Compared:
         self._files = files
         self.ingest_s: list[float] = []
         self.promoting_s: list[float] = []
-        workspace = self._workspace()
+        workspace = self.workspace()
         create_repository(connect(self._settings.lake_credentials()), PIPELINE)
         set_up(workspace.ports, {**gate_files(PIPELINE), names.POLICY: POLICY})
         for arrival in workspace.spec.arrivals()[:MONTHS]:
             tell(f"ingesting {arrival}")
-            self.ingest_s.append(seconds(lambda arrival=arrival: _ingest(self._workspace(), arrival)))
+            self.ingest_s.append(seconds(lambda arrival=arrival: _ingest(self.workspace(), arrival)))
         tell("a champion to begin with")
         first = self._run(HASTY)
         self._champion = first.merge_commit
@@ -139,7 +139,7 @@ class Compared:
         with watch.watching(_promoting()):
             taken_s = seconds(lambda: self._remember(repetition, self._run(_params(repetition))))
         self.promoting_s.append(watch.seconds["promoting"])
-        workspace = self._workspace()
+        workspace = self.workspace()
         self.evidence = Paired.from_json(read_json(workspace.lake, self._last[1], names.PAIRED))
         rollback(workspace.ports, "measured")
         reconcile(workspace.ports)
@@ -152,9 +152,13 @@ class Compared:
 
         target = self._files / f"out-{repetition}"
         shutil.rmtree(target, ignore_errors=True)
-        spec, params = self._workspace().spec, _params(repetition)
+        spec, params = self.workspace().spec, _params(repetition)
         champion = self._files / names.MODEL / "model.skops"
         return seconds(lambda: plain_run.run(spec, self._files, target, params, SEED, champion))
+
+    def promote_again(self, repetition: int) -> None:
+        """Promote once more, for something that is to be rolled back."""
+        self._remember(repetition, self._run(_params(repetition)))
 
     def forget(self) -> None:
         """Forget what the warm-up measured."""
@@ -163,7 +167,7 @@ class Compared:
     def check_equal(self) -> None:
         """Raise `RuntimeError` unless the last run and the plain script wrote the same."""
         repetition, commit = self._last
-        lake, folder = self._workspace().lake, self._files / f"out-{repetition}"
+        lake, folder = self.workspace().lake, self._files / f"out-{repetition}"
         different = [path for path in COMPARED if lake.read(commit, path) != (folder / path).read_bytes()]
         if different:
             raise RuntimeError(f"the run and the plain script wrote different {', '.join(different)}")
@@ -172,7 +176,7 @@ class Compared:
         if ours != theirs:
             raise RuntimeError(f"only one side wrote {', '.join(sorted(ours ^ theirs))}")
 
-    def _workspace(self) -> Workspace:
+    def workspace(self) -> Workspace:
         """Return a workspace as each command opens one: nothing is kept from the last."""
         from mlops.steps.opening import open_workspace
 
@@ -181,7 +185,7 @@ class Compared:
     def _run(self, params: Mapping[str, Any]) -> Promotion:
         from mlops.orchestration.runner import execute_run
 
-        ended = execute_run(self._workspace(), params, state_dir=self._settings.state_dir).promotion
+        ended = execute_run(self.workspace(), params, state_dir=self._settings.state_dir).promotion
         if not ended.merge_commit:
             raise RuntimeError(f"nothing was promoted: {ended.decision.verdict.sentence}")
         return ended

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def start_embedded(
     webhooks: Sequence[str] = (),
     progress: Progress | None = None,
     timeout_s: float = START_S,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Credentials:
     """Start the embedded server on loopback, or find it running, and return address and key.
 
@@ -48,6 +49,7 @@ def start_embedded(
         webhooks: The addresses that webhooks of action files may reach.
         progress: Called with lines for people.
         timeout_s: How long to wait until it answers, seconds.
+        meanwhile: Done while the server starts.
 
     Raises:
         LakeUnavailable: It ended, or did not answer in time.
@@ -81,6 +83,7 @@ def start_embedded(
         env={key: value for key, value in os.environ.items() if not key.startswith("LAKESERVER_")},
         timeout_s=timeout_s,
         progress=progress,
+        meanwhile=meanwhile,
     )
     return credentials
 
@@ -92,6 +95,7 @@ def start_lakefs(
     download: bool = False,
     progress: Progress | None = None,
     timeout_s: float = START_S,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Credentials:
     """Start the real lakeFS program on loopback, or find it running, and return address and key.
 
@@ -104,6 +108,7 @@ def start_lakefs(
         download: Whether the program may be downloaded where it is not installed.
         progress: Called with lines for people.
         timeout_s: How long to wait until it answers, seconds.
+        meanwhile: Done while the server starts.
 
     Raises:
         ConfigError: There is no such program.
@@ -127,6 +132,7 @@ def start_lakefs(
         env=lakefs_environment(home, credentials),
         timeout_s=timeout_s,
         progress=progress,
+        meanwhile=meanwhile,
     )
     return credentials
 
