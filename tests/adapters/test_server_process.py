@@ -67,6 +67,25 @@ class TestStart:
 
         assert started(state_dir) == first
 
+    def test_does_something_else_while_it_starts(self, state_dir: Path) -> None:
+        seen: list[server_process.ServerProcess | None] = []
+
+        def look() -> None:
+            seen.append(server_process.find("thing", state_dir))
+
+        server = started(state_dir, meanwhile=look)
+        assert seen == [server]
+        started(state_dir, meanwhile=look)
+        assert seen == [server, server]
+
+    def test_stops_what_it_started_where_that_fails(self, state_dir: Path) -> None:
+        def fail() -> None:
+            raise ConfigError("another server could not be started")
+
+        with pytest.raises(ConfigError, match="another server"):
+            started(state_dir, meanwhile=fail)
+        assert server_process.find("thing", state_dir) is None
+
     def test_hands_on_the_environment_it_is_given_and_no_other(
         self, state_dir: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -17,7 +17,7 @@ from mlops.steps.workspace import Workspace
 from tests.cli.conftest import PIPELINE, Answer, Desk
 from tests.orchestration.test_restoring import lose_champion
 from tests.orchestration.tiny import SPEC, arrive, tiny_workspace
-from tests.support.fakes import FakeJudge
+from tests.support.fakes import FakeJudge, FakeProcesses
 from tests.support.faults import half_done
 from tests.support.protocol import World
 
@@ -303,6 +303,6 @@ def _waiting(desk: Desk) -> str:
     desk("rollback", PIPELINE, "--reason", "it was wrong")
     workspace = desk.workspace()
     run = running.evaluate(workspace, running.open_(workspace, SPEC.parameters({"shrinkage": 1.0})))
-    desk.world.ports = replace(desk.world.ports, processes=type(workspace.ports.processes)("next:1:1"))
+    desk.world.ports = replace(desk.world.ports, processes=FakeProcesses("next:1:1"))
     assert names.parse_run_id(run.run_id)
     return run.run_id

@@ -134,6 +134,7 @@ class TestUp:
 
         def start(command: list[str], **options: Any) -> ServerProcess:
             calls.append({"command": command, **options})
+            options.get("meanwhile", lambda: None)()
             return ServerProcess(options["name"], 1, "", options["address"], "log")
 
         monkeypatch.setattr(server_process, "start", start)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
+from mlops.adapters.lake import servers
 from mlops.cli.app import app
 
 #: Each of these costs a tenth of a second or more, or brings something that does.
@@ -95,3 +99,75 @@ def test_the_list_of_commands_fits_the_terminal(capsys: pytest.CaptureFixture[st
     shown = capsys.readouterr().out
     assert "..." not in shown.partition("Commands:")[2]
     assert all(f"\n  {name} " in shown for name in COMMANDS)
+
+
+#: What no command needs that only asks the lake.
+OF_RUNS = {
+    "alembic",
+    "dagster",
+    "great_expectations",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scipy",
+    "skops",
+    "sklearn",
+    "sqlalchemy",
+}
+#: What each command may import of it on a repository without a promotion.
+MAY_IMPORT: dict[str, set[str]] = {
+    "status flights": set(),
+    "log flights": set(),
+    "sweep flights": set(),
+    "rehearse flights --to 1": {"numpy", "pandas", "pyarrow"},
+    "rollback flights --reason bad --dry-run": set(),
+    "settings": set(),
+    "signing show": set(),
+    "diff flights main~1 main": {"numpy", "pandas", "pyarrow"},
+    "reconcile flights": {"alembic", "mlflow", "numpy", "pandas", "pyarrow", "scipy", "sqlalchemy"},
+    "audit flights": {"alembic", "mlflow", "numpy", "pandas", "pyarrow", "scipy", "sqlalchemy"},
+}
+ASKING = """
+import sys
+from mlops.cli import run
+run(sys.argv[1:])
+print("\\n".join(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.fixture(scope="module")
+def set_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The environment of commands in a state folder whose server runs and holds a repository."""
+    state_dir = tmp_path_factory.mktemp("start-up") / "state"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MLOPS_", "LAKECTL_"))}
+    environment = {**kept, "MLOPS_STATE_DIR": str(state_dir), "MLOPS_LAKE_PORT": "0"}
+    try:
+        command = [sys.executable, "-m", "mlops.cli", "init", "flights"]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        yield environment
+    finally:
+        servers.stop(state_dir)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", MAY_IMPORT)
+def test_a_command_imports_what_it_needs_and_no_more(command: str, set_up: dict[str, str]) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-c", ASKING, *command.split()],
+        env=set_up,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = OF_RUNS & set(answer.stderr.split())
+
+    assert imported <= MAY_IMPORT[command]
+
+
+def test_libraries_of_every_command_can_be_loaded() -> None:
+    from mlops.cli import libraries
+
+    assert set(libraries.BY_COMMAND) <= set(COMMANDS)
+    for name in {name for names in libraries.BY_COMMAND.values() for name in names}:
+        assert importlib.util.find_spec(name) is not None
