@@ -306,10 +306,10 @@ BROKEN: dict[str, tuple[Callable[[Desk], str], str, str]] = {
     "the champion's tag moved": (
         _tag_moved("champion", "promotion-000001"),
         "I11",
-        "the tag champion stands",
+        "the tag champion names",
     ),
     "a number that was squatted": (_squatted("promotion-000003"), "I12", "promotion-000003 names a commit"),
-    "a rollback that never was": (_squatted("rolledback-000003"), "I12", "no record that can be read"),
+    "a rollback that never was": (_squatted("rolledback-000003"), "I12", "no readable record"),
     "a rollback that is over and never was": (_squatted("settled-000003"), "I12", "not on record"),
     "a run barred by nobody": (_squatted("revoked-abcdefabcdef"), "I7", "that no rollback dropped"),
     "a hold by nobody": (_squatted("hold"), "I12", "no rollback placed the hold"),

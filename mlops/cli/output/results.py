@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """How a command ended.
+    """The result of a command, for people and for scripts.
 
     Attributes:
         document: Plain values for ``--json``.
