@@ -201,7 +201,7 @@ INVENTED: dict[str, tuple[Callable[[Workspace], str], str, str, str]] = {
         _claimed_results,
         "rebuild",
         "I3",
-        "the recorded result for processed_train differs from the result of its suite of these rows",
+        "the recorded result for processed_train differs from the result of its suite on these rows",
     ),
     "an ingest whose suite never ran": (
         _unchecked_ingest,
