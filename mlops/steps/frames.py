@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 #: A run reads its training and holdout rows in several steps; raw deliveries are read once.
 _KEPT = 4
-_READERS = 4
+#: How many deliveries are read at the same time.
+READERS = 4
 
 
 class Frames:
@@ -56,10 +57,15 @@ class Frames:
         """Return arrival to frame for all deliveries of a table in a commit, ascending by arrival."""
         paths = [stat.path for stat in self._lake.list(ref, f"{names.RAW}{table}/")]
         arrivals = {path: parsed.arrival for path in paths if (parsed := names.parse_raw_path(path))}
+        frames = self._parsed_all(ref, list(arrivals))
+        return dict(sorted(zip(arrivals.values(), frames, strict=True)))
+
+    def _parsed_all(self, ref: str, paths: list[str]) -> list[pd.DataFrame]:
+        if READERS == 1:
+            return [self._parsed(ref, path) for path in paths]
         # Years of arrivals are many small objects: the next ones are on their way while one is parsed.
-        with ThreadPoolExecutor(_READERS) as readers:
-            frames = readers.map(lambda path: self._parsed(ref, path), arrivals)
-            return dict(sorted(zip(arrivals.values(), frames, strict=True)))
+        with ThreadPoolExecutor(READERS) as readers:
+            return list(readers.map(lambda path: self._parsed(ref, path), paths))
 
     def _parsed(self, ref: str, path: str) -> pd.DataFrame:
         with self._lake.open_read(ref, path) as file:

@@ -24,4 +24,4 @@ def check_clean(ports: Ports, prover: Any, *, rescore: bool = False) -> None:
     tracker: Any = ports.tracker
     steps = audit(ports, prover, tracker, depth=Depth(rescore=rescore))
     found = [finding for step in steps for finding in step.findings]
-    assert texts(found) == []
+    assert texts(found) == [], texts(found)

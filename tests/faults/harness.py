@@ -192,7 +192,7 @@ class World:
     def done(self, job: str, **options: Any) -> Any:
         """Return what a job came to, which must be no error."""
         answer = self.job(job, **options)
-        assert answer["status"] == 0, self.told()
+        assert answer["status"] == 0, f"{answer} {self.told()}"
         assert "error" not in answer, f"{answer}\n{self.told()}"
         return answer["result"]
 

@@ -16,6 +16,7 @@ from tests.faults import checks
 from tests.faults.turnstile import Turnstile, TurnstileClock
 from tests.faults.victims import Address, real_world, this_machine
 from tests.support.commands import end_of, roll_back_to_first
+from tests.support.fakes import SIGNER, TRUST
 from tests.support.faults import FaultPlan
 from tests.support.protocol import GATE_FILES
 
@@ -97,11 +98,15 @@ def workspace_of(address: Address, plan: FaultPlan | None = None, **ports: Any) 
     """Return the workspace of the pipeline on a server, its requests and MLflow's calls through a plan."""
     from mlops.adapters.lake.lake import LakeFSLake
     from mlops.adapters.page_links import Links
+    from mlops.steps import frames
     from mlops.steps.workspace import Workspace
     from tests.orchestration.tiny import SPEC
 
+    # Calls are counted, and their order is chosen, in one thread for each command.
+    frames.READERS = 1
     lake = LakeFSLake(address.connection(plan), address.repository)
-    made = Ports(lake=lake, tracker=address.tracker(plan), **{**this_machine(), **ports})
+    signed = {"signer": SIGNER, "trust": TRUST}
+    made = Ports(lake=lake, tracker=address.tracker(plan), **{**signed, **this_machine(), **ports})
     return Workspace(SPEC, lake, made, Links(address.endpoint, address.repository))
 
 

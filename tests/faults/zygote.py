@@ -54,6 +54,7 @@ def fork(work: Callable[[], object], stderr: str, limit_s: int) -> int:
         work()
     except BaseException:
         traceback.print_exc()
+        sys.stderr.flush()
         os._exit(1)
     os._exit(0)
 

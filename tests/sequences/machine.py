@@ -215,7 +215,12 @@ class Sequences(RuleBasedStateMachine):
             self.check()
             return
         key = (*sorted(model.tree.items()), level, again)
-        run_id = str(answer.document.get("run_id") or self.keys.get(key, ""))
+        # A repetition that is not answered with its run is not the run that it repeats.
+        run_id = str(answer.document.get("run_id") or (self.keys.get(key, "") if unasked else ""))
+        if not unasked and not run_id and model.forgotten(self.keys.get(key, "")[:12]):
+            self.say(answer.code == REFUSED and not answer.evaluated, "forgotten inputs are repeated")
+            self.check()
+            return
         known = model.runs.get(run_id)
         if unasked and known is None and key in self.keys:
             known = model.runs.get(self.keys[key])

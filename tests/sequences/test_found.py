@@ -75,3 +75,21 @@ def test_evidence_of_ingests_outlives_sweep_and_collection(play: Play, after: st
     assert play("lake", "gc").code == DONE
     clean(play)
     assert len(play.lake.tags(names.VALIDATED_TAGS)) == 3
+
+
+@pytest.mark.parametrize("forward", [False, True])
+def test_an_audit_during_a_rollback_leads_to_reconcile(play: Play, forward: bool) -> None:
+    """A rollback bars its runs before main moves; the audit said to roll back to another promotion."""
+    arrive(play, "2020-01", "2020-02")
+    assert play("run", PIPELINE, *BETTER).code == DONE
+    options = ("--forward",) if forward else ()
+    killed = 0
+    for at in range(1, 200):
+        answer = play("rollback", PIPELINE, *options, "--reason", "for the test", kill=at, after=True)
+        if answer.code is not None:
+            break
+        killed += 1
+        found = play("audit", PIPELINE).document.get("findings", [])
+        assert [finding for finding in found if "reconcile" not in finding["todo"]] == []
+    assert killed > 3
+    clean(play)

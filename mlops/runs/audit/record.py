@@ -23,7 +23,7 @@ from mlops.runs.audit.tags import (
     validation_findings,
 )
 from mlops.runs.audit.tracker import RECONCILE, RESTORE, Witness, tracker_findings
-from mlops.runs.main.state import Event, event_of, kind_of, read_optional
+from mlops.runs.main.state import Event, event_of, is_forward, kind_of, read_optional
 from mlops.runs.ports import Commit, Lake, Ports
 from mlops.runs.record.findings import Chain, chain_findings
 from mlops.runs.record.witnesses import witness_findings
@@ -199,7 +199,8 @@ def _barred(record: Record, commit: Commit) -> Iterator[AuditFinding]:
     """Yield reasons why a promotion in the lineage of `main` must not be there."""
     run_id, todo = commit.metadata.get("run_id", ""), "roll back to a promotion before it"
     if names.revoked_tag(run_id) in record.tags:
-        yield AuditFinding(commit.id, "I7", f"run {run_id} was rolled back, and main is based on it", todo)
+        what = f"run {run_id} was rolled back, and main is based on it"
+        yield AuditFinding(commit.id, "I7", what, todo if _dropped(record, run_id) else RECONCILE)
     parts = names.parse_run_id(run_id)
     if parts is None:
         return
@@ -210,6 +211,16 @@ def _barred(record: Record, commit: Commit) -> Iterator[AuditFinding]:
     if not parts.restored and event is not None and since is not None and event.number > since:
         what = f"run {run_id} repeats one that rollback {since} dropped"
         yield AuditFinding(commit.id, "I7", what, todo)
+
+
+def _dropped(record: Record, run_id: str) -> bool:
+    """Return whether a completed rollback dropped a run; one that is under way bars its runs beforehand."""
+    for number, rollback in record.rollbacks.items():
+        commit = record.known.get(rollback.tagged)
+        forward = commit is not None and is_forward(commit)
+        if run_id in rollback.dropped_runs and (forward or names.settled_tag(number) in record.tags):
+            return True
+    return False
 
 
 def _decisions(record: Record) -> Iterator[AuditFinding]:
