@@ -110,7 +110,7 @@ def _fork_dropped(scene: Scene, run: Run) -> str:
 BY_FORWARD = Anomaly(
     name="resurrection-after-forward",
     story="A rollback by a new commit leaves the bad commit an ancestor; a run forked there is promoted.",
-    guard=guards.Guard("check of the lineage by promote", ports=blind_to_forward_rollbacks),
+    guard=guards.Guard("lineage check by promote", ports=blind_to_forward_rollbacks),
     before=_trained_before_forward,
     meddle=_promote_again,
     seen=_fork_dropped,
