@@ -1,4 +1,8 @@
-"""A Git-style workflow for data experiments: every run on its own lakeFS branch, merged only if it wins."""
+"""A Git-style workflow for data experiments: every run on its own lakeFS branch, merged only if it wins.
+
+Users import `load_champion` from here; the command ``mlops`` is `mlops.cli`. Importing this package imports
+none of the others. Start with `mlops.runs`, the core, then `mlops.steps`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Pipelines: extraction, features, model, and the specification that names them.
 
 A new pipeline is a folder here with a ``SPEC``, a line in `PIPELINES` and a folder in ``expectations/``.
+Steps and the command line import it; a pipeline imports only the values of `mlops.runs`. Start with `spec`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What was read at a commit is asked for once; what can change is asked for each time."""
+"""Answers about a commit are asked for once, answers about what can change each time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an ingest would be without the protocol: a plain script that reads, validates and writes.
+"""An ingest without the protocol: a plain script that reads, validates and writes.
 
 It parses the same files with the pipeline's own function, holds the rows against the same suites, and writes
 Parquet and the same validation files. It leaves out the lake (branch, commit, merge, enforcer), digests, the

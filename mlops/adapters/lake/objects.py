@@ -62,6 +62,8 @@ class LakeObjects:
         try:
             return b"".join(self.chunks(ref, path))
         except NotFound as error:
+            if error.todo:
+                raise  # the repository itself is missing, and may be created later
             return error.with_traceback(None)
 
     def stat(self, ref: str, path: str) -> ObjectStat:

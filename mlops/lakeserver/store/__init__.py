@@ -1,4 +1,8 @@
-"""The store: metadata, trees and small objects in SQLite, large objects as files."""
+"""The store: metadata, trees and small objects in SQLite, large objects as files.
+
+Operations and the server import it; it knows nothing of HTTP or of the API. Start with `Store` here, then
+`writer`, which groups commits, and `schema`.
+"""
 
 from __future__ import annotations
 
