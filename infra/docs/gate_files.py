@@ -53,7 +53,7 @@ Holds out a stable share of the row keys: a row stays in the holdout when new da
 def page() -> str:
     """Return the page."""
     from mlops.adapters.policy.schema import GuardEntry, HashFile, NewestPeriodFile, PolicyFile
-    from mlops.runs.evidence import Guard, Policy
+    from mlops.runs.decisions import Guard, Policy
     from mlops.runs.records import HoldoutRule
 
     return "".join((

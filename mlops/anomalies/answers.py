@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from mlops.anomalies.model import Answer
 
 if TYPE_CHECKING:
-    from mlops.runs.audit.subject import AuditFinding
+    from mlops.runs.audit.findings import AuditFinding
+    from mlops.runs.decisions import Verdict
     from mlops.runs.errors import MlopsError
-    from mlops.runs.evidence import Verdict
 
 _HOOK = re.compile(r"failed on action '(?P<action>[^']*)' hook '(?P<hook>[^']*)'")
 

@@ -15,7 +15,8 @@ from mlops.anomalies.meddling import (
 from mlops.anomalies.model import Anomaly
 from mlops.anomalies.scene import BEST, FIRST, POOR, WORST
 from mlops.runs import names
-from mlops.runs.evidence import Decision, Metric, Paired, Policy
+from mlops.runs.decisions import Decision, Policy
+from mlops.runs.evidence import Metric, Paired
 from mlops.runs.gate import verdict
 from mlops.runs.main.state import read_json
 from mlops.runs.promotion.attempts import finish_step

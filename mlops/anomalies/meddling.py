@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from mlops.runs import json_values, names
+from mlops.runs.decisions import Outcome
 from mlops.runs.digest import document
-from mlops.runs.evidence import Outcome
 
 if TYPE_CHECKING:
-    from mlops.runs.evidence import Decision, Paired, Policy
+    from mlops.runs.decisions import Decision, Policy
+    from mlops.runs.evidence import Paired
     from mlops.runs.ports import Change, Commit, Evaluation, Judge, Lake, Ports
     from mlops.runs.records import Champion, Run
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops import settings as settings_table
-from mlops.runs.evidence import Verdict
+from mlops.runs.decisions import Verdict
 from mlops.runs.promotion.promote import Promotion
 from mlops.steps import run as running
 from mlops.steps.opening import open_workspace

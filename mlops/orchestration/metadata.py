@@ -17,7 +17,7 @@ from mlops.steps.prepare import PROCESSED_TABLES
 from mlops.steps.run import record_of
 
 if TYPE_CHECKING:
-    from mlops.runs.evidence import Decision
+    from mlops.runs.decisions import Decision
     from mlops.runs.promotion.promote import Promotion
     from mlops.steps.workspace import Workspace
 

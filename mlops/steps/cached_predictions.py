@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from mlops.adapters import tables
 from mlops.pipelines.holdout import row_digest
 from mlops.runs import names
+from mlops.runs.decisions import Decision
 from mlops.runs.digest import sha256
 from mlops.runs.errors import Corrupt, InputError, NotFound
-from mlops.runs.evidence import Contender, Decision, Paired
+from mlops.runs.evidence import Contender, Paired
 from mlops.runs.main.state import parse_json
 from mlops.runs.promotion.step_statements import check_own, step_statement, written_by
 from mlops.steps.run_inputs import code_digest, lock_digest

@@ -10,8 +10,9 @@ import pandas as pd
 from mlops.adapters import tables
 from mlops.adapters.policy import files
 from mlops.runs import names
+from mlops.runs.decisions import Decision, Policy
 from mlops.runs.errors import Corrupt, InputError, NotFound
-from mlops.runs.evidence import Decision, Paired, Policy
+from mlops.runs.evidence import Paired
 from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.ports import Evaluation
 from mlops.runs.promotion.promote import records

@@ -9,9 +9,9 @@ from mlops.adapters.policy import files as policy_files
 from mlops.adapters.validation import page, suites
 from mlops.pipelines.holdout import NotEnoughData, split
 from mlops.runs import names
+from mlops.runs.decisions import Reason
 from mlops.runs.digest import sha256
 from mlops.runs.errors import NotFound, NotPromoted, ValidationFailed
-from mlops.runs.evidence import Reason
 from mlops.runs.main.state import read_json
 from mlops.runs.promotion.attempts import fail, finish_step
 from mlops.runs.promotion.step_statements import Written

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.runs import names
+from mlops.runs.decisions import Decision
 from mlops.runs.errors import Corrupt, InputError, NotFound
-from mlops.runs.evidence import Contender, Decision
+from mlops.runs.evidence import Contender
 from mlops.runs.main.state import champion_of, promotions, read_json, read_main
 from mlops.runs.rollback.plan import plan_rollback
 from mlops.steps.judge import CommittedJudge

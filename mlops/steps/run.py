@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mlops.runs import names
 from mlops.runs.errors import NotFound, NotPromoted, ValidationFailed
 from mlops.runs.main.state import read_main, since
-from mlops.runs.promotion import attempts
+from mlops.runs.promotion import attempts, opening
 from mlops.runs.promotion import promote as promotion
 from mlops.runs.promotion.decision import current, decide
 from mlops.runs.promotion.promote import Promotion
@@ -53,7 +53,7 @@ def open_(
         RunAlive: Another process is working on this run.
     """
     reconcile(workspace.ports)
-    run = attempts.open_run(
+    run = opening.open_run(
         workspace.ports,
         lambda commit: inputs_of(workspace.spec, workspace.lake, commit, params),
         again=again,
@@ -95,7 +95,7 @@ def reopen(workspace: Workspace, run_id: str, tags: Mapping[str, str] | None = N
                 return inputs
         return inputs_of(workspace.spec, lake, head, params)
 
-    run = attempts.open_run(ports, inputs_at, again=_again(run_id))
+    run = opening.open_run(ports, inputs_at, again=_again(run_id))
     return tracked(workspace, run, tags or {})
 
 

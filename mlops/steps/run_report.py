@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops.runs import json_values
-from mlops.runs.evidence import Decision, Interval, Outcome
+from mlops.runs.decisions import Decision, Interval, Outcome
 from mlops.runs.records import Run
 
 if TYPE_CHECKING:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 from mlops.adapters.policy.files import parse_policy
 from mlops.runs import names
+from mlops.runs.decisions import Decision
 from mlops.runs.digest import sha256
 from mlops.runs.errors import Corrupt, InputError, system_reason
-from mlops.runs.evidence import Decision, Paired
+from mlops.runs.evidence import Paired
 from mlops.runs.gate.verdict import decide
 from mlops.runs.main.state import parse_json, read_json
 from mlops.runs.promotion.lookup import evidence_of
 
 if TYPE_CHECKING:
-    from mlops.runs.evidence import Outcome, Policy, Verdict
+    from mlops.runs.decisions import Outcome, Policy, Verdict
     from mlops.runs.ports import Lake
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from mlops.adapters.policy import yaml_subset
 from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
+from mlops.runs.decisions import Guard, Policy
 from mlops.runs.errors import ConfigError
-from mlops.runs.evidence import Guard, Metric, Policy
+from mlops.runs.evidence import Metric
 from mlops.runs.records import HoldoutRule
 
 POLICY = b"""\

@@ -11,9 +11,9 @@ from mlops.adapters.lake.errors import translated
 from mlops.anomalies.answers import of_error, of_finding, of_verdict
 from mlops.anomalies.model import Act, Answer, Shown
 from mlops.anomalies.writing import HALF_WRITTEN
-from mlops.runs.audit.subject import AuditFinding
+from mlops.runs.audit.findings import AuditFinding
+from mlops.runs.decisions import Finding, Outcome, Reason, Verdict
 from mlops.runs.errors import LakeDenied, MainMoved, MlopsError, Unlawful
-from mlops.runs.evidence import Finding, Outcome, Reason, Verdict
 
 REFUSED = (
     "pre-merge hook aborted, run id '5k': 1 error occurred:\n\t* hook run id '0000_0001' failed on action "

@@ -17,13 +17,15 @@ from mlops.adapters.system import SystemClock, SystemProcesses, nonce
 from mlops.adapters.tracking.tracker import MLflowTracker
 from mlops.pipelines.holdout import split
 from mlops.runs import names
+from mlops.runs.decisions import Decision, Policy
 from mlops.runs.digest import sha256, tree_digest
-from mlops.runs.evidence import Decision, Paired, Policy
+from mlops.runs.evidence import Paired
 from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.main.setup import set_up
 from mlops.runs.ports import Evaluation, Ports
-from mlops.runs.promotion.attempts import finish_step, open_run
+from mlops.runs.promotion.attempts import finish_step
 from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import Promotion, promote
 from mlops.runs.promotion.step_statements import Written
 from mlops.runs.records import Champion, Run, RunInputs, Step

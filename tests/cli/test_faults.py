@@ -23,7 +23,7 @@ from mlops.lakeserver.store.files import DiskFiles
 from mlops.runs import names
 from mlops.runs.errors import MainMoved
 from mlops.runs.main.setup import set_up
-from mlops.runs.promotion import attempts
+from mlops.runs.promotion import opening
 from mlops.settings import load
 from mlops.steps import init_repository
 from mlops.steps.opening import open_workspace
@@ -191,7 +191,7 @@ def run_alive_elsewhere(stage: Stage) -> tuple[str, ...]:
     head = workspace.lake.head("main")
     inputs = inputs_of(workspace.spec, workspace.lake, head, workspace.spec.parameters({"shrinkage": 0.5}))
     elsewhere = replace(workspace.ports, processes=FakeProcesses("elsewhere:1:1"))
-    attempts.open_run(elsewhere, lambda _fork: inputs)
+    opening.open_run(elsewhere, lambda _fork: inputs)
     return ("run", PIPELINE, "--param", "shrinkage=0.5")
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from mlops.runs import names
-from mlops.runs.promotion.attempts import open_run
+from mlops.runs.promotion.opening import open_run
 from tests.cli.conftest import PIPELINE, Desk
 from tests.orchestration import tiny
 from tests.support.fakes import FakeProcesses, inputs

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mlops.runs import names
+from mlops.runs.decisions import Outcome
 from mlops.runs.errors import Unlawful
-from mlops.runs.evidence import Outcome
 from mlops.runs.main.state import read_main
 from mlops.runs.promotion.decision import decide
 from mlops.runs.promotion.promote import promote

@@ -11,8 +11,8 @@ from infra.docs.markdown import prose, table
 from mlops import settings
 from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
 from mlops.anomalies.gallery import ANOMALIES
+from mlops.runs.decisions import Policy
 from mlops.runs.errors import ConfigError
-from mlops.runs.evidence import Policy
 
 
 def first_cells(page: str) -> list[str]:

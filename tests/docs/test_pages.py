@@ -12,7 +12,7 @@ import yaml
 
 from infra.docs.commands import walk
 from mlops.runs import names
-from mlops.runs.evidence import Reason
+from mlops.runs.decisions import Reason
 from mlops.runs.records import LAWFUL_PATHS, Kind
 from tests.docs.pages import DOCS, IN_ORDER, ROOT, blocks, commands, pages
 

@@ -17,7 +17,7 @@ from mlops.adapters.lake import credentials
 from mlops.adapters.lake.lake import Connection, LakeFSLake, connect
 from mlops.adapters.system import SystemClock, SystemProcesses, nonce
 from mlops.adapters.tracking.tracker import MLflowTracker
-from mlops.runs.promotion.attempts import open_run
+from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import Promotion, promote
 from mlops.runs.records import Run, Step
 from mlops.runs.upkeep.reconcile import reconcile, record_promotion

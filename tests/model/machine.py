@@ -19,7 +19,7 @@ from mlops.runs.arrivals import ingest
 from mlops.runs.errors import LakeUnavailable, MainMoved, MlopsError
 from mlops.runs.main import policy, state
 from mlops.runs.ports import Commit, Ports
-from mlops.runs.promotion import attempts, decision, promote
+from mlops.runs.promotion import decision, opening, promote
 from mlops.runs.rollback import reset, rollback
 from mlops.runs.upkeep import reconcile
 from tests.model.honest import Honest
@@ -126,7 +126,7 @@ _ROUNDS = {
     ingest.ingest.__code__: (),
     rollback.rollback.__code__: ("to",),
     policy.apply_policy.__code__: (),
-    attempts.open_run.__code__: (),
+    opening.open_run.__code__: (),
     reconcile.reconcile.__code__: ("done",),
 }
 _TOPS = {state.read_main.__code__, ingest._unfrozen.__code__, rollback.plan_rollback.__code__}

@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any
 
 from mlops.runs import names
+from mlops.runs.decisions import Outcome
 from mlops.runs.digest import sha256
-from mlops.runs.evidence import Outcome, Paired
+from mlops.runs.evidence import Paired
 from mlops.runs.gate import verdict
 from mlops.runs.main.state import is_forward, kind_of, lineage
 from mlops.runs.ports import Change, Commit

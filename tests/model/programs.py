@@ -10,13 +10,15 @@ from typing import Any
 
 from mlops.runs import names
 from mlops.runs.arrivals.ingest import Delivery, ingest
+from mlops.runs.decisions import Policy
 from mlops.runs.digest import document, sha256
-from mlops.runs.evidence import Paired, Policy
+from mlops.runs.evidence import Paired
 from mlops.runs.main.policy import apply_policy
 from mlops.runs.main.state import read_main
 from mlops.runs.ports import Evaluation, Lake, Ports
-from mlops.runs.promotion.attempts import finish_step, is_over, open_run
+from mlops.runs.promotion.attempts import finish_step, is_over
 from mlops.runs.promotion.decision import current, decide
+from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import Promotion, _champion, promote
 from mlops.runs.promotion.step_statements import Written
 from mlops.runs.records import Champion, Run, RunInputs, Step

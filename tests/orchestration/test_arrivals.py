@@ -10,7 +10,7 @@ from mlops.orchestration.building import build
 from mlops.orchestration.workspaces import Workspaces
 from mlops.runs import names
 from mlops.runs.errors import LakeDenied, LakeUnavailable
-from mlops.runs.promotion.attempts import open_run
+from mlops.runs.promotion.opening import open_run
 from mlops.runs.rollback.rollback import freeze, plan_rollback, resume
 from mlops.runs.upkeep.reconcile import reconcile
 from mlops.runs.upkeep.sweep import sweep

@@ -13,9 +13,10 @@ from mlops.adapters.tables import read_parquet, to_parquet
 from mlops.pipelines import pipeline
 from mlops.pipelines.holdout import HoldoutRule, split
 from mlops.pipelines.spec import Joined, PipelineSpec
+from mlops.runs.decisions import Guard, Policy, Reason
 from mlops.runs.digest import document
 from mlops.runs.errors import InputError, NotPromoted
-from mlops.runs.evidence import ALL_ROWS, Contender, Guard, Loss, Metric, Paired, Policy, Reason
+from mlops.runs.evidence import ALL_ROWS, Contender, Loss, Metric, Paired
 from mlops.runs.gate import verdict as gate
 from mlops.steps.score import ChampionUnscorable, Scored, score
 

@@ -7,21 +7,10 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from mlops.runs.decisions import Decision, Guard, Outcome, Policy, Reason, Verdict
 from mlops.runs.digest import document
 from mlops.runs.errors import Corrupt
-from mlops.runs.evidence import (
-    Contender,
-    Decision,
-    Guard,
-    Loss,
-    Metric,
-    Outcome,
-    Paired,
-    Policy,
-    Reason,
-    Series,
-    Verdict,
-)
+from mlops.runs.evidence import Contender, Loss, Metric, Paired, Series
 from mlops.runs.gate.verdict import decide
 from mlops.runs.records import ComparedTo
 from tests.support.losses import aggregate, edited, rows_of, swapped

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from mlops.runs.evidence import Contender, Loss, Metric, Paired, Policy, Series
+from mlops.runs.decisions import Policy
+from mlops.runs.evidence import Contender, Loss, Metric, Paired, Series
 from mlops.runs.gate.intervals import difference
 from mlops.runs.gate.verdict import decide
 from tests.support.losses import evidence

@@ -10,7 +10,7 @@ from mlops.adapters.policy.files import parse_policy
 from mlops.runs import names
 from mlops.runs.audit.audit import Audited, AuditFinding, Depth, Version, audit
 from mlops.runs.audit.subject import PromotionSubject
-from mlops.runs.evidence import Policy
+from mlops.runs.decisions import Policy
 from tests.support.fakes import MemoryTracker, paired
 from tests.support.protocol import World
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from mlops.adapters.policy.files import parse_policy
 from mlops.runs import names
+from mlops.runs.decisions import Interval, Outcome, Policy
 from mlops.runs.digest import sha256
 from mlops.runs.errors import ConfigError, MainMoved, MlopsError, Unlawful
-from mlops.runs.evidence import Interval, Outcome, Paired, Policy
+from mlops.runs.evidence import Paired
 from mlops.runs.gate import verdict as gate
 from mlops.runs.gate.holdouts import counts_by_identity
 from mlops.runs.names import OUTPUTS

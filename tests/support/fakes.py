@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from mlops.runs.evidence import Decision, Loss, Paired, Policy, Series
+from mlops.runs.decisions import Decision, Policy
+from mlops.runs.evidence import Loss, Paired, Series
 from mlops.runs.ports import Evaluation, Lake, Ports
 from mlops.runs.records import Champion, Run, RunInputs
 from tests.support.keys import signer_and_trust

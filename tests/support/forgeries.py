@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from mlops.runs import names
+from mlops.runs.decisions import Decision, Policy
 from mlops.runs.errors import LakeError, MainMoved, Unlawful
-from mlops.runs.evidence import Decision, Paired, Policy
+from mlops.runs.evidence import Paired
 from mlops.runs.gate import verdict as gate
 from mlops.runs.main.state import read_main
 from tests.support.fakes import paired as losses

@@ -14,8 +14,9 @@ from typing import Any
 
 from mlops.anomalies.by_hand import champion_record, promotion_metadata
 from mlops.runs import names
+from mlops.runs.decisions import Decision, Outcome, Policy
 from mlops.runs.digest import document, sha256
-from mlops.runs.evidence import Decision, Outcome, Paired, Policy
+from mlops.runs.evidence import Paired
 from mlops.runs.gate import verdict as gate
 from mlops.runs.json_values import nulled
 from mlops.runs.main.state import read_main

@@ -11,8 +11,9 @@ from mlops.runs import names
 from mlops.runs.arrivals.ingest import Delivery, Ingested, Validated, ingest
 from mlops.runs.main.setup import set_up
 from mlops.runs.ports import Judge, Lake, Ports
-from mlops.runs.promotion.attempts import finish_step, open_run
+from mlops.runs.promotion.attempts import finish_step
 from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import Promotion, promote
 from mlops.runs.records import Run, RunInputs, Step
 from mlops.runs.rollback.rollback import rollback

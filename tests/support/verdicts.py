@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 
 from mlops.runs import names
+from mlops.runs.decisions import Decision, Guard, Outcome, Policy, Verdict
 from mlops.runs.digest import document
-from mlops.runs.evidence import Decision, Guard, Metric, Outcome, Paired, Policy, Series, Verdict
+from mlops.runs.evidence import Metric, Paired, Series
 from mlops.runs.gate import verdict as gate
 from mlops.runs.records import ComparedTo
 from tests.support.losses import aggregate, edited, rows_of

@@ -9,8 +9,9 @@ import pytest
 from mlops.runs import names
 from mlops.runs.arrivals.ingest import Delivery, ingest
 from mlops.runs.errors import ValidationFailed
-from mlops.runs.promotion.attempts import fail, open_run
+from mlops.runs.promotion.attempts import fail
 from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import promote
 from mlops.runs.rollback.forward import go_forward
 from mlops.runs.rollback.rollback import plan_rollback, rollback

@@ -7,21 +7,10 @@ from typing import Any
 
 import pytest
 
+from mlops.runs.decisions import Decision, Finding, Interval, Outcome, Reason, Verdict
 from mlops.runs.digest import document
 from mlops.runs.errors import Corrupt
-from mlops.runs.evidence import (
-    Contender,
-    Decision,
-    Finding,
-    Interval,
-    Loss,
-    Metric,
-    Outcome,
-    Paired,
-    Reason,
-    Series,
-    Verdict,
-)
+from mlops.runs.evidence import Contender, Loss, Metric, Paired, Series
 from mlops.runs.records import ComparedTo
 
 ROWS = Series(

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from mlops.runs.decisions import Guard, Outcome, Policy, Reason
 from mlops.runs.digest import document
 from mlops.runs.errors import ProtocolMisuse
-from mlops.runs.evidence import Guard, Loss, Metric, Outcome, Paired, Policy, Reason, Series
+from mlops.runs.evidence import Loss, Metric, Paired, Series
 from mlops.runs.gate.intervals import critical_value
 from mlops.runs.gate.verdict import MAX_LOOK, decide, level_of
 from tests.support.losses import edited, evidence, swapped

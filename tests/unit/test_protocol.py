@@ -9,6 +9,7 @@ import pytest
 
 from mlops.runs import names
 from mlops.runs.arrivals.ingest import Delivery, ingest
+from mlops.runs.decisions import Outcome, Reason
 from mlops.runs.errors import (
     ConfigError,
     Conflict,
@@ -21,11 +22,11 @@ from mlops.runs.errors import (
     Unlawful,
     ValidationFailed,
 )
-from mlops.runs.evidence import Outcome, Reason
 from mlops.runs.main.setup import set_up
 from mlops.runs.main.state import promotions, read_main
-from mlops.runs.promotion.attempts import finish_step, open_run
+from mlops.runs.promotion.attempts import finish_step
 from mlops.runs.promotion.decision import decide
+from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import promote
 from mlops.runs.records import Step
 from mlops.runs.rollback.rollback import freeze, plan_rollback, protect_main, resume, rollback

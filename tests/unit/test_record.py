@@ -10,7 +10,7 @@ import pytest
 
 from mlops.runs import names
 from mlops.runs.arrivals.dropped import write_off
-from mlops.runs.audit.subject import AuditFinding
+from mlops.runs.audit.findings import AuditFinding
 from mlops.runs.digest import sha256
 from mlops.runs.errors import Corrupt, Untrusted
 from mlops.runs.main.policy import apply_policy

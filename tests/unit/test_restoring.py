@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from mlops.runs import names
+from mlops.runs.decisions import Outcome, Reason
 from mlops.runs.errors import InputError, NotFound, OnHold, Unlawful
-from mlops.runs.evidence import Outcome, Reason
 from mlops.runs.main.state import read_main
 from mlops.runs.promotion import promote
 from mlops.runs.promotion.decision import decide

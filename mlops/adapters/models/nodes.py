@@ -13,6 +13,7 @@ from typing import Any
 
 from mlops.adapters.models.archive import Archive, refused
 from mlops.adapters.models.compiled_trees import check_tree_nodes
+from mlops.adapters.models.node_kinds import COMMON_KEYS, KEYS_OF_LOADER, PLAIN, PLAIN_LOADERS
 from mlops.runs import json_values
 from mlops.runs.saved_types import SavedType
 
@@ -22,48 +23,7 @@ PROTOCOL = 2
 #: How deep nodes may be nested: skops descends by recursion.
 MAX_DEPTH = 100
 
-_SCALARS = (
-    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
-    *("float16", "float32", "float64", "str_"),
-)
 
-#: What every model may hold: containers, plain values, arrays, and the names of plain types.
-PLAIN: frozenset[SavedType] = frozenset(
-    {
-        SavedType("DictNode", "builtins", "dict"),
-        SavedType("ListNode", "builtins", "list"),
-        SavedType("TupleNode", "builtins", "tuple"),
-        SavedType("JsonNode", "builtins", "str"),
-        SavedType("SliceNode", "builtins", "slice"),
-        SavedType("NdArrayNode", "numpy", "ndarray"),
-        SavedType("DTypeNode", "numpy", "dtype"),
-        SavedType("RandomGeneratorNode", "numpy.random._generator", "Generator"),
-        *(SavedType("TypeNode", "builtins", name) for name in ("bool", "float", "int", "object", "str")),
-        *(SavedType(loader, "numpy", name) for loader in ("NdArrayNode", "TypeNode") for name in _SCALARS),
-    }
-)
-
-_COMMON = frozenset({"__class__", "__module__", "__loader__", "__id__"})
-_KEYS: Mapping[str, frozenset[str]] = {
-    "DictNode": frozenset({"content", "key_types"}),
-    "ListNode": frozenset({"content"}),
-    "TupleNode": frozenset({"content"}),
-    "JsonNode": frozenset({"content", "is_json"}),
-    "SliceNode": frozenset({"content"}),
-    "NdArrayNode": frozenset({"type", "file", "content", "shape"}),
-    "DTypeNode": frozenset({"content"}),
-    "RandomGeneratorNode": frozenset({"content"}),
-    "TypeNode": frozenset(),
-    "FunctionNode": frozenset(),
-    "PartialNode": frozenset({"content"}),
-    "ObjectNode": frozenset({"content"}),
-    "LossNode": frozenset({"__reduce__", "content"}),
-    "TreeNode": frozenset({"__reduce__", "content"}),
-}
-#: The children of containers, in arguments of what is called when it is restored.
-_PLAIN_LOADERS = frozenset(
-    {"DictNode", "ListNode", "TupleNode", "JsonNode", "TypeNode", "NdArrayNode", "DTypeNode"}
-)
 _GENERATOR, _MAX_POOL = "PCG64", 64
 
 Node = Mapping[str, Any]
@@ -125,7 +85,7 @@ class _Checker:
         if depth > MAX_DEPTH:
             raise refused(f"nests nodes more than {MAX_DEPTH} deep", self._where)
         kind = self._admitted(state)
-        extra = state.keys() - _COMMON - _KEYS[kind.loader]
+        extra = state.keys() - COMMON_KEYS - KEYS_OF_LOADER[kind.loader]
         if extra:
             raise refused(f"has a {kind.loader} with {min(extra)!r}", self._where)
         form = (kind, *self._forms[kind.loader](state, depth + 1))
@@ -141,7 +101,7 @@ class _Checker:
         kind = SavedType(state["__loader__"], state["__module__"], state["__class__"])
         if not all(isinstance(part, str) for part in kind):
             raise refused("has a node without a name", self._where)
-        if kind.loader not in _KEYS:
+        if kind.loader not in KEYS_OF_LOADER:
             raise refused(
                 f"holds a {kind.loader} of {kind.path}: nothing is restored in this way, as it may run code",
                 self._where,
@@ -275,7 +235,7 @@ class _Checker:
         while waiting:
             value = waiting.pop()
             if isinstance(value, Mapping):
-                if value.get("__loader__", "JsonNode") not in _PLAIN_LOADERS:
+                if value.get("__loader__", "JsonNode") not in PLAIN_LOADERS:
                     raise refused(f"passes a {value['__loader__']} as an argument", self._where)
                 waiting.extend(value.values())
             elif isinstance(value, list):

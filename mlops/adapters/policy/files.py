@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops.adapters.policy import yaml_subset
 from mlops.runs import names
+from mlops.runs.decisions import Policy
 from mlops.runs.errors import ConfigError, bounded
-from mlops.runs.evidence import Policy
 from mlops.runs.records import HoldoutRule
 
 if TYPE_CHECKING:

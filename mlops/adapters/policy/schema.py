@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mlops.runs.evidence import Guard, Metric, Policy
+from mlops.runs.decisions import Guard, Policy
+from mlops.runs.evidence import Metric
 from mlops.runs.records import HoldoutRule
 
 _COLUMN = r"[A-Za-z_][0-9A-Za-z_]{0,63}"

@@ -10,8 +10,6 @@ Tags of a run, beside what callers set: ``mlops.run_id``, ``mlops.attempt``, ``m
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -26,9 +24,9 @@ from mlops.adapters.tracking.seen import (
     version_of,
 )
 from mlops.adapters.tracking.store import artifacts_of, make_folder, quieten, reason_of, redacted
+from mlops.adapters.tracking.writes import create_model, log, log_dataset, tags_of
 from mlops.runs.errors import TrackerDamaged, TrackerUnavailable
-from mlops.runs.names import RAW
-from mlops.runs.promotion.tracked import RECORDED_AGAIN, TrackedRun, Version, identity_tags
+from mlops.runs.promotion.tracked import RECORDED_AGAIN, TrackedRun, Version
 from mlops.runs.records import Run
 
 if TYPE_CHECKING:
@@ -37,9 +35,6 @@ if TYPE_CHECKING:
 
 RUN_ID = "mlops.run_id"
 CODE_COMMIT = "mlops.code_commit"
-#: MLflow's limits, in characters.
-MAX_TAG = 5000
-MAX_DIGEST = 36
 #: How much is asked for at a time.
 _PAGE = 1000
 
@@ -75,8 +70,8 @@ class MLflowTracker:
             )
             tracker_run = begun.info.run_id
             params = {**run.inputs.params, "seed": run.inputs.seed}
-            self._log(client, tracker_run, params=params, tags={**_tags_of(run), **tags})
-            self._log_dataset(client, begun, run, tags.get(RECORDED_AGAIN, ""))
+            log(client, tracker_run, params=params, tags={**tags_of(run), **tags})
+            log_dataset(client, begun, run, tags.get(RECORDED_AGAIN, ""))
             if begun.info.status in {"FAILED", "KILLED"}:
                 client.update_run(tracker_run, status="RUNNING")
             return tracker_run
@@ -93,7 +88,7 @@ class MLflowTracker:
             known = client.get_run(tracker_run).data.metrics if metrics else {}
             new = {key: value for key, value in (metrics or {}).items() if known.get(key) != value}
             step = next_step(client, tracker_run, [key for key in new if key in known])
-            self._log(client, tracker_run, metrics=new, tags=tags or {}, step=step)
+            log(client, tracker_run, metrics=new, tags=tags or {}, step=step)
 
     def finish(self, tracker_run: str, *, failed: bool) -> None:
         """End a run as finished or failed; one that has ended so keeps its end time."""
@@ -113,7 +108,7 @@ class MLflowTracker:
         with self._calls() as client:
             version = version_of(client, model, uri)
             if version is None:
-                _create_model(client, model)
+                create_model(client, model)
                 client.create_model_version(model, uri, tracker_run or None, dict(tags), await_creation_for=0)
                 # Had another process done the same meanwhile, both agree on the lower number.
                 version = version_of(client, model, uri)
@@ -146,7 +141,7 @@ class MLflowTracker:
     def note(self, model: str, key: str, value: str) -> None:
         """Set a tag of a registered model, which is created where there is none."""
         with self._calls() as client:
-            _create_model(client, model)
+            create_model(client, model)
             client.set_registered_model_tag(model, key, value)
 
     def noted(self, model: str) -> dict[str, str] | None:
@@ -269,58 +264,3 @@ class MLflowTracker:
             return None
         found = client.search_runs([experiment], wanted, max_results=1, order_by=order)
         return found[0] if found else None
-
-    def _log(
-        self,
-        client: MlflowClient,
-        tracker_run: str,
-        *,
-        metrics: Mapping[str, float] | None = None,
-        params: Mapping[str, Any] | None = None,
-        tags: Mapping[str, str] | None = None,
-        step: int = 0,
-    ) -> None:
-        from mlflow.entities import Metric, Param, RunTag
-
-        now_ms = int(time.time() * 1000)
-        client.log_batch(
-            tracker_run,
-            metrics=[Metric(key, float(value), now_ms, step) for key, value in (metrics or {}).items()],
-            params=[Param(key, str(value)) for key, value in (params or {}).items()],
-            tags=[RunTag(key, str(value)[:MAX_TAG]) for key, value in (tags or {}).items()],
-            synchronous=True,
-        )
-
-    def _log_dataset(self, client: MlflowClient, begun: MlflowRun, run: Run, again: str) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-
-        uri = f"lakefs://{run.inputs.pipeline}/{run.fork}/{RAW}"
-        digest = run.inputs.raw_digest[:MAX_DIGEST]
-        # MLflow has one entry per name and digest; one that was changed cannot be corrected.
-        name = f"{run.inputs.pipeline}/raw" + (f" {again}" if again else "")
-        dataset = Dataset(name, digest, "lakefs", json.dumps({"uri": uri}))
-        known = begun.inputs.dataset_inputs if begun.inputs else []
-        if all(entry.dataset.digest != digest for entry in known):
-            context = InputTag("mlflow.data.context", "training")
-            client.log_inputs(begun.info.run_id, [DatasetInput(dataset, [context])])
-
-
-def _tags_of(run: Run) -> dict[str, str]:
-    return {
-        **identity_tags(run),
-        "mlops.attempt": str(run.attempt),
-        "mlops.branch": run.branch,
-        "mlops.fork_commit": run.fork,
-    }
-
-
-def _create_model(client: MlflowClient, model: str) -> None:
-    from mlflow.exceptions import MlflowException
-
-    if registered_model(client, model) is not None:
-        return
-    try:
-        client.create_registered_model(model)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise

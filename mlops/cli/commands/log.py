@@ -12,7 +12,7 @@ from mlops.cli.output.text import at, columns, paragraph, short
 from mlops.cli.session import Session
 
 if TYPE_CHECKING:
-    from mlops.runs.evidence import Decision
+    from mlops.runs.decisions import Decision
     from mlops.runs.main.event_log import Event, Forgotten, Promoted, RolledBack
 
 _HEADINGS = ("no.", "kind", "when", "metric", "gain", "commit")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.cli.output.text import columns, paragraph
 
 if TYPE_CHECKING:
-    from mlops.runs.evidence import Interval, Verdict
+    from mlops.runs.decisions import Interval, Verdict
 
 _HEADINGS = ("compared", "against", "candidate", "other", "interval", "bound", "holds")
 

@@ -14,7 +14,7 @@ local function exists(tag)
   refuse("cannot tell whether " .. tag .. " exists (" .. tostring(code) .. ")")
 end
 
--- Returns the name of the tag of a number, as `mlops/runs/names.py` writes it.
+-- Returns the name of the tag of a number, as `mlops/runs/names/tags.py` writes it.
 local function numbered(tag, number)
   local digits = tostring(number)
   return tag .. string.rep("0", math.max(0, 6 - #digits)) .. digits

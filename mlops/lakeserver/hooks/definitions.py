@@ -10,15 +10,12 @@ from typing import Any
 from mlops.lakeserver.hooks import globs
 from mlops.lakeserver.hooks.golang.go_yaml import (
     Decoder,
-    Timestamp,
-    YamlError,
     compose,
     is_merge,
     merged_mappings,
     refuse_duplicates,
-    resolve_plain,
-    scalar,
 )
+from mlops.lakeserver.hooks.golang.go_yaml_scalars import Timestamp, YamlError, resolve_plain, scalar
 from mlops.lakeserver.hooks.interface import EVENT_TYPES, ActionFileInvalid
 
 _NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_\-. ]+")

@@ -11,8 +11,9 @@ from mlops.lakeserver.errors import LakeError, NotBuilt, NotFound, Unauthorized
 from mlops.lakeserver.http.auth import UNAUTHORIZED, Authenticator
 from mlops.lakeserver.http.connections import trust
 from mlops.lakeserver.http.handlers.maintenance import COLLECT, VERIFY, maintain
+from mlops.lakeserver.http.responses import Response, error_response
 from mlops.lakeserver.http.routes import Route, Router, unbuilt_router
-from mlops.lakeserver.http.wire import ClientGone, Receive, Request, Response, Scope, Send, error_response
+from mlops.lakeserver.http.wire import ClientGone, Receive, Request, Scope, Send
 from mlops.lakeserver.operations.lake import Lake
 from mlops.lakeserver.store.database import translated
 

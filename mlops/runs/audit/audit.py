@@ -20,19 +20,10 @@ from dataclasses import dataclass
 
 from mlops.runs import names
 from mlops.runs.audit.commits import COMMON
+from mlops.runs.audit.findings import AuditFinding, Check, ask
 from mlops.runs.audit.promotions import checks_by_kind
 from mlops.runs.audit.record import record_findings
-from mlops.runs.audit.subject import (
-    SHALLOW,
-    AuditFinding,
-    Before,
-    Check,
-    Depth,
-    Lineage,
-    PromotionSubject,
-    Prover,
-    ask,
-)
+from mlops.runs.audit.subject import SHALLOW, Before, Depth, Lineage, PromotionSubject, Prover
 from mlops.runs.audit.tracker import Version, Witness
 from mlops.runs.digest import digest_of
 from mlops.runs.errors import AuditFailed, InputError, NotProved

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlops.runs import names
-from mlops.runs.audit.subject import Check, PromotionSubject, Unprovable
+from mlops.runs.audit.findings import Check, Unprovable
+from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.errors import NotFound
 from mlops.runs.main.state import is_forward, read_json
 from mlops.runs.records import Kind, RollbackRecord, lawful

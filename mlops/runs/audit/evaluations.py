@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
 from mlops.runs import names
-from mlops.runs.audit.subject import AuditFinding
+from mlops.runs.audit.findings import AuditFinding
 from mlops.runs.audit.tags import SQUATTED
+from mlops.runs.decisions import Decision
 from mlops.runs.errors import Corrupt, NotFound
-from mlops.runs.evidence import Decision
 from mlops.runs.gate.holdouts import HOLDOUT_KEY
 from mlops.runs.main.state import read_json
 from mlops.runs.ports import Lake

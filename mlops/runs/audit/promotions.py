@@ -9,11 +9,12 @@ from typing import Any
 
 from mlops.runs import names
 from mlops.runs.audit.commits import BY_KIND, DELIVER_AGAIN, GO_BACK, shown
+from mlops.runs.audit.findings import Check, Unprovable
 from mlops.runs.audit.steps import StepChain
-from mlops.runs.audit.subject import Check, Depth, PromotionSubject, Prover, Unprovable
+from mlops.runs.audit.subject import Depth, PromotionSubject, Prover
+from mlops.runs.decisions import Interval
 from mlops.runs.digest import sha256
 from mlops.runs.errors import NotFound
-from mlops.runs.evidence import Interval
 from mlops.runs.gate import verdict as gate
 from mlops.runs.json_values import nulled
 from mlops.runs.main.state import champion_of, parse_json

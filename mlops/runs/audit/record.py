@@ -12,8 +12,9 @@ from functools import cached_property
 
 from mlops.runs import names
 from mlops.runs.audit.evaluations import evaluation_findings
+from mlops.runs.audit.findings import AuditFinding
 from mlops.runs.audit.rollbacks import Rollback, rollback_findings, rollbacks_on_record
-from mlops.runs.audit.subject import AuditFinding, Lineage
+from mlops.runs.audit.subject import Lineage
 from mlops.runs.audit.tags import (
     decision_findings,
     restored_findings,

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.audit.subject import AuditFinding, Lineage
+from mlops.runs.audit.findings import AuditFinding
+from mlops.runs.audit.subject import Lineage
 from mlops.runs.errors import Corrupt, NotFound
 from mlops.runs.main.state import kind_of, lineage, read_json
 from mlops.runs.ports import Commit, Lake

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from mlops.runs import names
 from mlops.runs.audit.commits import shown
-from mlops.runs.audit.subject import PromotionSubject, Unprovable
+from mlops.runs.audit.findings import Unprovable
+from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.errors import NotFound
 from mlops.runs.promotion.step_statements import Written, chain_of, written_by
 from mlops.runs.records import Step

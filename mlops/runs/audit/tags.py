@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from mlops.runs import names
+from mlops.runs.audit.findings import AuditFinding
 from mlops.runs.audit.rollbacks import Rollback
-from mlops.runs.audit.subject import AuditFinding
 from mlops.runs.audit.tracker import RECONCILE
+from mlops.runs.decisions import Decision
 from mlops.runs.errors import Corrupt, MlopsError, NotFound
-from mlops.runs.evidence import Decision, Paired
+from mlops.runs.evidence import Paired
 from mlops.runs.main.record_tags import is_gone, untagged, validation_tag
 from mlops.runs.main.state import event_of, is_forward, kind_of, read_json
 from mlops.runs.ports import Commit, Lake

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
-from mlops.runs.audit.subject import AuditFinding
+from mlops.runs.audit.findings import AuditFinding
 from mlops.runs.errors import TrackerDamaged, TrackerUnavailable
 from mlops.runs.main.state import kind_of
 from mlops.runs.ports import Commit, Ports

@@ -11,18 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from mlops.runs.decisions import Finding, Policy, Reason
 from mlops.runs.errors import bounded
-from mlops.runs.evidence import (
-    ALL_ROWS,
-    Contender,
-    Finding,
-    Loss,
-    Metric,
-    Paired,
-    Policy,
-    Reason,
-    Series,
-)
+from mlops.runs.evidence import ALL_ROWS, Contender, Loss, Metric, Paired, Series
 
 #: Two clusters are the least that have a spread.
 LEAST_CLUSTERS = 2

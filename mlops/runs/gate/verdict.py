@@ -12,8 +12,9 @@ Every further evaluation on a holdout gives chance another try. The k-th is made
 
 from __future__ import annotations
 
+from mlops.runs.decisions import Finding, Interval, Outcome, Policy, Reason, Verdict
 from mlops.runs.errors import ProtocolMisuse
-from mlops.runs.evidence import Contender, Finding, Interval, Outcome, Paired, Policy, Reason, Verdict
+from mlops.runs.evidence import Contender, Paired
 from mlops.runs.gate import wording as text
 from mlops.runs.gate.checks import Comparison, plan, refusals
 from mlops.runs.gate.intervals import difference

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
+from mlops.runs.decisions import Interval
 from mlops.runs.errors import bounded
-from mlops.runs.evidence import ALL_ROWS, Interval, Metric
+from mlops.runs.evidence import ALL_ROWS, Metric
 from mlops.runs.gate.checks import Comparison
 
 _TITLES = {Metric.MAE: "MAE", Metric.RMSE: "RMSE", Metric.BIAS: "Absolute bias"}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.evidence import Decision
+from mlops.runs.decisions import Decision
 from mlops.runs.main.state import champion_of, lineage, read_json, read_main, read_optional
 from mlops.runs.ports import Commit, Lake
 from mlops.runs.records import Champion, RollbackRecord

@@ -11,9 +11,10 @@ import dataclasses
 from dataclasses import dataclass
 
 from mlops.runs import names
+from mlops.runs.decisions import Decision, Finding, Outcome, Reason, Verdict
 from mlops.runs.digest import document, sha256
 from mlops.runs.errors import Conflict, ProtocolMisuse, bounded
-from mlops.runs.evidence import Decision, Finding, Outcome, Paired, Reason, Verdict
+from mlops.runs.evidence import Paired
 from mlops.runs.gate import verdict as gate
 from mlops.runs.gate.holdouts import HOLDOUT_KEY, counts_by_identity, evaluations
 from mlops.runs.json_values import nulled

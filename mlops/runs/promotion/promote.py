@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops.runs import names
+from mlops.runs.decisions import Decision, Reason
 from mlops.runs.digest import document, sha256
 from mlops.runs.errors import Conflict, Corrupt, Frozen, MainMoved, NotPromoted, OnHold, Unlawful
-from mlops.runs.evidence import Decision, Reason
 from mlops.runs.main.merge import Proposal, merge_into_main
 from mlops.runs.main.state import MainState, Since, read_main, since
 from mlops.runs.ports import Judge, Lake, Ports

@@ -10,8 +10,9 @@ from mlops.runs.errors import InputError, NotFound, Unlawful
 from mlops.runs.main.state import read_main, since
 from mlops.runs.names import parse_run_id
 from mlops.runs.ports import Judge, Ports
-from mlops.runs.promotion.attempts import is_over, latest_run, open_run, promotion_of
+from mlops.runs.promotion.attempts import is_over, latest_run, promotion_of
 from mlops.runs.promotion.decision import current, decide, is_unscorable
+from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import Promotion, check_open, promote
 from mlops.runs.records import Run, Step
 

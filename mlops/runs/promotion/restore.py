@@ -25,10 +25,10 @@ from mlops.runs.promotion.attempts import (
     finish_step,
     is_over,
     latest_run,
-    open_run,
     promotion_of,
 )
 from mlops.runs.promotion.decision import current, decide
+from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import Promotion, check_open, promote
 from mlops.runs.promotion.step_commits import run_of
 from mlops.runs.promotion.step_statements import Written

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from mlops.runs import names
+from mlops.runs.decisions import Decision
 from mlops.runs.errors import Corrupt, NotFound
-from mlops.runs.evidence import Decision
 from mlops.runs.main.state import read_json
 from mlops.runs.ports import Commit, Lake
 from mlops.runs.promotion.attempts import run_of

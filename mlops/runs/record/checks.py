@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.audit.subject import Check, PromotionSubject
+from mlops.runs.audit.findings import Check
+from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.errors import Corrupt, NotFound, Untrusted
 from mlops.runs.record.links import Link, read_link
 from mlops.runs.records import Kind

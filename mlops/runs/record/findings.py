@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mlops.runs import names
-from mlops.runs.audit.subject import AuditFinding
+from mlops.runs.audit.findings import AuditFinding
 from mlops.runs.errors import Corrupt, NotFound
 from mlops.runs.json_values import mapping
 from mlops.runs.ports import Commit, Lake

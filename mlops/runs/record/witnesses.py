@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mlops.runs import names
-from mlops.runs.audit.subject import AuditFinding
+from mlops.runs.audit.findings import AuditFinding
 from mlops.runs.errors import Corrupt, MlopsError
 from mlops.runs.main.state import MainState
 from mlops.runs.ports import Ports

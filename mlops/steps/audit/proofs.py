@@ -14,11 +14,13 @@ from mlops.adapters import tables
 from mlops.adapters.policy import files
 from mlops.pipelines.holdout import row_digest, split
 from mlops.runs import names
+from mlops.runs.audit.findings import Unprovable
 from mlops.runs.audit.promotions import TOLERANCE, agree
-from mlops.runs.audit.subject import PromotionSubject, Unprovable
+from mlops.runs.audit.subject import PromotionSubject
+from mlops.runs.decisions import Policy
 from mlops.runs.digest import sha256, tree_digest
 from mlops.runs.errors import Corrupt, InputError, ModelRefused, NotFound, NotPromoted
-from mlops.runs.evidence import Contender, Policy
+from mlops.runs.evidence import Contender
 from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import Run

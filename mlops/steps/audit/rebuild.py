@@ -13,7 +13,8 @@ from mlops.adapters.policy import files
 from mlops.adapters.validation import suites
 from mlops.pipelines.holdout import row_digest, split
 from mlops.runs import names
-from mlops.runs.audit.subject import PromotionSubject, Unprovable
+from mlops.runs.audit.findings import Unprovable
+from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.digest import sha256
 from mlops.runs.errors import ConfigError, InputError, NotFound, ValidationFailed
 from mlops.runs.evidence import Contender

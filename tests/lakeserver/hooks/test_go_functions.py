@@ -11,7 +11,15 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mlops.lakeserver.hooks.golang import go_encoding, go_json, go_regexp, go_text, go_yaml, go_yaml_dump
+from mlops.lakeserver.hooks.golang import (
+    go_encoding,
+    go_json,
+    go_regexp,
+    go_text,
+    go_yaml,
+    go_yaml_dump,
+    go_yaml_scalars,
+)
 from mlops.lakeserver.hooks.golang.go_duration import DurationError, format_duration, parse_duration_s
 from mlops.lakeserver.hooks.golang.go_time import ISO_8601, TimeError, at, format_time
 from mlops.lakeserver.hooks.golang.go_time_parse import parse_time
@@ -106,13 +114,13 @@ def test_any_text_is_yaml_or_refused(text):
     ],
 )
 def test_plain_scalars_mean_what_they_mean_to_go(text, value):
-    meant = go_yaml.resolve_plain(text)
+    meant = go_yaml_scalars.resolve_plain(text)
     assert (type(meant), meant) == (type(value), value)
 
 
 def test_a_date_is_a_point_in_time():
-    assert isinstance(go_yaml.resolve_plain("2013-02-28"), go_yaml.Timestamp)
-    assert isinstance(go_yaml.resolve_plain("2013-02-28T01:02:03Z"), go_yaml.Timestamp)
+    assert isinstance(go_yaml_scalars.resolve_plain("2013-02-28"), go_yaml_scalars.Timestamp)
+    assert isinstance(go_yaml_scalars.resolve_plain("2013-02-28T01:02:03Z"), go_yaml_scalars.Timestamp)
 
 
 def test_aliases_cannot_blow_up():

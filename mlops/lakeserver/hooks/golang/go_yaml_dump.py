@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from mlops.lakeserver.hooks.golang import go_json
-from mlops.lakeserver.hooks.golang.go_yaml import resolve_plain
+from mlops.lakeserver.hooks.golang.go_yaml_scalars import resolve_plain
 
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
 _OLD_BOOLS = frozenset(

@@ -29,7 +29,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from mlops.lakeserver.hooks.definitions import Action, Hook
-from mlops.lakeserver.hooks.golang.go_yaml import Timestamp
+from mlops.lakeserver.hooks.golang.go_yaml_scalars import Timestamp
 from mlops.lakeserver.hooks.interface import Event, HookError, HookSetupError, LakeView, Limits
 from mlops.lakeserver.hooks.lua.pool import LuaPool
 from mlops.lakeserver.hooks.lua.view import ViewAnswers, read_object

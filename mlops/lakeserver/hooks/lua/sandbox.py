@@ -9,7 +9,7 @@ from typing import Any
 from lupa.lua52 import LuaRuntime
 
 from mlops.lakeserver.hooks.golang import go_text
-from mlops.lakeserver.hooks.golang.go_yaml import Timestamp
+from mlops.lakeserver.hooks.golang.go_yaml_scalars import Timestamp
 from mlops.lakeserver.hooks.lua.clock import ScriptClock
 from mlops.lakeserver.hooks.lua.host import Host, Output, Outside
 

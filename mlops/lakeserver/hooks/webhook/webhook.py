@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 from mlops.lakeserver.hooks.definitions import Action, Hook
 from mlops.lakeserver.hooks.golang.go_duration import DurationError, format_duration, parse_duration_s
 from mlops.lakeserver.hooks.golang.go_encoding import EncodingFailure, parse_url
-from mlops.lakeserver.hooks.golang.go_yaml import Timestamp
+from mlops.lakeserver.hooks.golang.go_yaml_scalars import Timestamp
 from mlops.lakeserver.hooks.interface import Event, HookError, HookSetupError, Limits
 from mlops.lakeserver.hooks.webhook.http_post import PostError, post
 from mlops.lakeserver.hooks.webhook.templating import Environ, Filled, MissingVariable, fill

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mlops.lakeserver.http.wire import Request, Response, json_response, page_response
+from mlops.lakeserver.http.responses import Response, json_response, page_response
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.operations import actions
 
 

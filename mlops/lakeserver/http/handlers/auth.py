@@ -6,8 +6,9 @@ from mlops.lakeserver.errors import Unauthorized
 from mlops.lakeserver.http.auth import COOKIE, CSRF_HEADER, UNAUTHORIZED, Authenticator
 from mlops.lakeserver.http.bodies import Body
 from mlops.lakeserver.http.connections import trust
+from mlops.lakeserver.http.responses import Response, json_response
 from mlops.lakeserver.http.sessions import SESSION_S
-from mlops.lakeserver.http.wire import Request, Response, json_response
+from mlops.lakeserver.http.wire import Request
 
 
 def login(request: Request) -> Response:

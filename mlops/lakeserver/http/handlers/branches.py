@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mlops.lakeserver.http import shapes
 from mlops.lakeserver.http.bodies import Body
-from mlops.lakeserver.http.wire import Request, Response, json_response, no_content, page_response
+from mlops.lakeserver.http.responses import Response, json_response, no_content, page_response
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.operations import branches, replay, writes
 from mlops.lakeserver.operations.replay import Overrides
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mlops.lakeserver.errors import BadRequest
 from mlops.lakeserver.http import shapes
 from mlops.lakeserver.http.bodies import Body
-from mlops.lakeserver.http.wire import Request, Response, json_response
+from mlops.lakeserver.http.responses import Response, json_response
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.operations import commits
 from mlops.lakeserver.operations.commits import NewCommit
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from mlops.lakeserver.errors import BadRequest, Conflict
 from mlops.lakeserver.http.bodies import Body
-from mlops.lakeserver.http.wire import Request, Response, json_response, no_content
+from mlops.lakeserver.http.responses import Response, json_response, no_content
+from mlops.lakeserver.http.wire import Request
 
 # Clients compare it with lakeFS's own versions; it is the one whose behaviour is followed.
 LAKEFS_VERSION = "1.84.0"

@@ -8,7 +8,8 @@ from typing import Any
 from mlops.lakeserver.errors import BadRequest
 from mlops.lakeserver.http.bodies import Body
 from mlops.lakeserver.http.handlers.commits import MAX_DATE
-from mlops.lakeserver.http.wire import Request, Response, json_response, no_content
+from mlops.lakeserver.http.responses import Response, json_response, no_content
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.operations import dumps
 from mlops.lakeserver.operations.dumps import RefsDump
 from mlops.lakeserver.operations.lake import writable

@@ -8,7 +8,8 @@ from mlops.lakeserver.errors import BadRequest
 from mlops.lakeserver.grammar.names import MAX_PATH_BYTES
 from mlops.lakeserver.http import shapes
 from mlops.lakeserver.http.bodies import Body
-from mlops.lakeserver.http.wire import Request, Response, json_response, no_content
+from mlops.lakeserver.http.responses import Response, json_response, no_content
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.operations import imports
 from mlops.lakeserver.operations.imports import COMMON_PREFIX, OBJECT, Import, Source
 from mlops.lakeserver.store.records import Commit

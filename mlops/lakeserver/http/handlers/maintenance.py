@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mlops.lakeserver.http.wire import Request, Response, json_response
+from mlops.lakeserver.http.responses import Response, json_response
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.store import collect, verify
 
 VERIFY = b"/_lake/verify"

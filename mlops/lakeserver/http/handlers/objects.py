@@ -5,7 +5,8 @@ from __future__ import annotations
 from mlops.lakeserver.errors import BadRequest
 from mlops.lakeserver.http import shapes
 from mlops.lakeserver.http.bodies import Body
-from mlops.lakeserver.http.wire import Request, Response, dumped_page_response, json_response, no_content
+from mlops.lakeserver.http.responses import Response, dumped_page_response, json_response, no_content
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.operations import objects, writes
 from mlops.lakeserver.operations.paging import CommonPrefix
 

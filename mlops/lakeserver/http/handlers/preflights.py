@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mlops.lakeserver.http.wire import Request, Response, no_content
+from mlops.lakeserver.http.responses import Response, no_content
+from mlops.lakeserver.http.wire import Request
 
 
 def upload_object_preflight(request: Request) -> Response:

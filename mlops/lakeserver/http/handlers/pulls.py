@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from mlops.lakeserver.http.bodies import Body
-from mlops.lakeserver.http.wire import Request, Response, json_response, no_content, page_response
+from mlops.lakeserver.http.responses import Response, json_response, no_content, page_response
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.operations import pulls
 
 

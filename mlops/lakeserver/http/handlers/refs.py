@@ -5,7 +5,8 @@ from __future__ import annotations
 from mlops.lakeserver.errors import MergeConflict
 from mlops.lakeserver.http import shapes
 from mlops.lakeserver.http.bodies import Body
-from mlops.lakeserver.http.wire import Request, Response, json_response, page_response
+from mlops.lakeserver.http.responses import Response, json_response, page_response
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.operations import branches, history
 from mlops.lakeserver.operations.merging import Merge, merge
 

@@ -7,7 +7,8 @@ import json
 from mlops.lakeserver.errors import BadRequest, NotFound
 from mlops.lakeserver.http import shapes
 from mlops.lakeserver.http.bodies import Body
-from mlops.lakeserver.http.wire import Request, Response, json_response, no_content, page_response
+from mlops.lakeserver.http.responses import Response, json_response, no_content, page_response
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.operations import protection, repositories
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from mlops.lakeserver.errors import BadRequest, LakeError, NotBuilt, PreconditionFailed
 from mlops.lakeserver.http import shapes
 from mlops.lakeserver.http.bodies import Body
-from mlops.lakeserver.http.wire import Request, Response, json_response
+from mlops.lakeserver.http.responses import Response, json_response
+from mlops.lakeserver.http.wire import Request
 from mlops.lakeserver.operations import linking
 from mlops.lakeserver.trees.entries import DEFAULT_CONTENT_TYPE
 

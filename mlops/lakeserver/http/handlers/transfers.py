@@ -13,7 +13,8 @@ from mlops.lakeserver.http.handlers.multipart import first_part
 from mlops.lakeserver.http.handlers.ranges import check_syntax, parse_range
 from mlops.lakeserver.http.handlers.staging import if_absent
 from mlops.lakeserver.http.media_types import checked_type
-from mlops.lakeserver.http.wire import Header, Request, Response, Send, json_response
+from mlops.lakeserver.http.responses import Response, json_response
+from mlops.lakeserver.http.wire import Header, Request, Send
 from mlops.lakeserver.operations import objects, writes
 from mlops.lakeserver.store.blobs import Upload
 from mlops.lakeserver.trees.entries import DEFAULT_CONTENT_TYPE, Entry

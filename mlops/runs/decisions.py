@@ -1,0 +1,224 @@
+"""Values of a decision about a candidate: policy, verdict with its intervals and reasons, decision.
+
+``gate/policy.yaml`` is a `Policy` and ``reports/decision.json`` a `Decision`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from mlops.runs import names
+from mlops.runs.errors import Corrupt
+from mlops.runs.evidence import Metric
+from mlops.runs.json_values import nulled, number, text
+from mlops.runs.records import ComparedTo
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Something that must not get worse by more than a tolerance, in units of the metric.
+
+    Attributes:
+        metric: What is guarded; for the bias, its absolute value.
+        tolerance: Largest increase over the champion that is accepted, > 0.
+        by: Column whose every value is guarded by itself; empty for all rows.
+    """
+
+    metric: Metric
+    tolerance: float
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """``gate/policy.yaml``: when a candidate is promoted.
+
+    Attributes:
+        metric: What decides.
+        min_gain: The point gain over the champion must exceed this, in units of the metric, >= 0.
+        alpha: Error level shared by all evaluations on one holdout, in (0, 0.5].
+        min_clusters: With fewer clusters the gate cannot tell, >= 2.
+        must_beat_baseline: Whether every model, not only the first, must beat the baseline.
+        guards: What must not get worse.
+        signatures: ``required`` where every change of `main` must bear a signed statement, from the first
+            one on; else ``optional``: from the first one that bears one.
+    """
+
+    metric: Metric = Metric.MAE
+    min_gain: float = 0.0
+    alpha: float = 0.05
+    min_clusters: int = 20
+    must_beat_baseline: bool = True
+    guards: tuple[Guard, ...] = ()
+    signatures: str = "optional"
+
+
+class Outcome(StrEnum):
+    """What follows from a verdict."""
+
+    PROMOTE = "promote"
+    REFUSE = "refuse"
+
+
+class Reason(StrEnum):
+    """Why; the same code always means the same."""
+
+    BEATS_CHAMPION = "beats_champion"
+    BEATS_BASELINE = "beats_baseline"
+    NO_GAIN = "no_gain"
+    GAIN_TOO_SMALL = "gain_too_small"
+    NOT_SIGNIFICANT = "not_significant"
+    WORSE_THAN_BASELINE = "worse_than_baseline"
+    GUARD_FAILED = "guard_failed"
+    TOO_FEW_CLUSTERS = "too_few_clusters"
+    NOT_FINITE = "not_finite"
+    MISSING_EVIDENCE = "missing_evidence"
+    HOLDOUT_LEAKED = "holdout_leaked"
+    NOT_ENOUGH_DATA = "not_enough_data"
+    CHAMPION_UNSCORABLE = "champion_unscorable"
+    REPEATS_ROLLED_BACK = "repeats_rolled_back"
+    REVOKED = "revoked"
+    FORK_DROPPED = "fork_dropped"
+    GATE_CHANGED = "gate_changed"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A difference and its cluster-robust t interval, in units of the metric.
+
+    Attributes:
+        name: What is compared, e.g. ``mae`` or ``mae origin=JFK``.
+        against: ``champion`` or ``baseline``.
+        candidate: The candidate's metric.
+        other: The other's metric.
+        difference: For the deciding metric the gain (other - candidate); for a guard the increase.
+        lower: Lower end.
+        upper: Upper end.
+        clusters: Clusters it rests on.
+        level: Two-sided error level of the interval.
+        bound: What it is held against: the least gain, or the guard's tolerance.
+        holds: Whether it is good enough.
+        rows: Rows it rests on.
+        std_error: Cluster-robust standard error of the difference.
+        critical: The t quantile: the ends are ``critical * std_error`` away from the difference.
+    """
+
+    name: str
+    against: str
+    candidate: float
+    other: float
+    difference: float
+    lower: float
+    upper: float
+    clusters: int
+    level: float
+    bound: float
+    holds: bool
+    rows: int = 0
+    std_error: float = 0.0
+    critical: float = 0.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason, with a sentence a person can read."""
+
+    reason: Reason
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate says about one candidate.
+
+    Attributes:
+        outcome: Promote or refuse.
+        findings: At least one; for a refusal every reason that was found, the deciding ones first.
+        intervals: What was compared, the deciding metric first.
+        look: Which look at this holdout it was, from 1.
+        level: Error level left for this look, alpha / (look (look + 1)).
+        what_if: Whether another policy than the one on `main` was asked; such a verdict cannot be promoted.
+    """
+
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    intervals: tuple[Interval, ...] = ()
+    look: int = 1
+    level: float = 0.0
+    what_if: bool = False
+
+    @property
+    def promotes(self) -> bool:
+        """Return whether the candidate may be promoted on the strength of this verdict."""
+        return self.outcome is Outcome.PROMOTE and not self.what_if
+
+    @property
+    def sentence(self) -> str:
+        """All findings in one line."""
+        return " ".join(f.sentence for f in self.findings)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """``reports/decision.json``: a verdict, on what evidence, against whom, by which policy.
+
+    Attributes:
+        run_id: The candidate's run.
+        inputs_digest: Digest of the candidate's inputs.
+        compared_to: The champion it was compared to.
+        paired_sha256: SHA-256 of ``reports/paired.json``.
+        predictions_sha256: SHA-256 of ``reports/predictions.parquet``.
+        policy_sha256: SHA-256 of ``gate/policy.yaml`` at ``compared_to.commit``.
+        candidate_commit: Commit whose model and training rows were judged.
+        trained_until: Largest time in the candidate's training rows, ISO 8601.
+        verdict: The verdict.
+        decided_at_s: When, Unix seconds.
+        metrics: Metric name to value; in JSON null where it is not finite, read back as NaN.
+        replace_unscorable: Why somebody let a champion that cannot be scored be replaced by whoever beats the
+            baseline; empty where nobody did.
+        continues: Record tag of the evaluation before this one, where that was counted under another id.
+    """
+
+    run_id: str
+    inputs_digest: str
+    compared_to: ComparedTo
+    paired_sha256: str
+    predictions_sha256: str
+    policy_sha256: str
+    candidate_commit: str
+    trained_until: str
+    verdict: Verdict
+    decided_at_s: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    replace_unscorable: str = ""
+    continues: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the value as JSON types."""
+        return nulled(dataclasses.asdict(self))
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> Decision:
+        """Return the decision that ``value`` describes.
+
+        Raises:
+            Corrupt: A field is missing or of the wrong form.
+        """
+        try:
+            fields = dict(value)
+            verdict = dict(value["verdict"])
+            verdict["outcome"] = Outcome(verdict["outcome"])
+            verdict["findings"] = tuple(
+                Finding(Reason(f["reason"]), f["sentence"]) for f in verdict["findings"]
+            )
+            verdict["intervals"] = tuple(Interval(**i) for i in verdict["intervals"])
+            fields["verdict"] = Verdict(**verdict)
+            fields["compared_to"] = ComparedTo(**value["compared_to"])
+            fields["metrics"] = {text(k): number(v) for k, v in value.get("metrics", {}).items()}
+            return Decision(**fields)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Corrupt(f"not a decision: {error}", where=names.DECISION) from error

@@ -1,0 +1,45 @@
+"""The machine: its time, its processes, and who works on it with which code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Time and waiting, injected."""
+
+    def now_s(self) -> int:
+        """Return Unix seconds."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
+
+
+class Processes(Protocol):
+    """Who works where."""
+
+    def me(self) -> str:
+        """Return this process as ``host:pid:started``."""
+        ...
+
+    def alive(self, owner: str) -> bool | None:
+        """Return whether an owner still lives; None where that cannot be seen from here (another host)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who changes `main`, and with which code, as the statement of a change says it.
+
+    Attributes:
+        who: ``user@host``.
+        code_commit: The git commit of the code; empty where it is in no checkout.
+        code_clean: Whether the checkout had no changes of its own.
+    """
+
+    who: str = ""
+    code_commit: str = ""
+    code_clean: bool = False
