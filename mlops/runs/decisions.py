@@ -58,14 +58,14 @@ class Policy:
 
 
 class Outcome(StrEnum):
-    """What follows from a verdict."""
+    """Promotion or refusal: the consequence of a verdict."""
 
     PROMOTE = "promote"
     REFUSE = "refuse"
 
 
 class Reason(StrEnum):
-    """Why; the same code always means the same."""
+    """Reasons of a verdict; the meaning of a code never changes."""
 
     BEATS_CHAMPION = "beats_champion"
     BEATS_BASELINE = "beats_baseline"
@@ -133,14 +133,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says about one candidate.
+    """The gate's answer about one candidate.
 
     Attributes:
         outcome: Promote or refuse.
         findings: At least one; for a refusal every reason that was found, the deciding ones first.
         intervals: What was compared, the deciding metric first.
-        look: Which look at this holdout it was, from 1.
-        level: Error level left for this look, alpha / (look (look + 1)).
+        look: Number of this evaluation of the holdout, from 1.
+        level: Error level of this evaluation, alpha / (look (look + 1)).
         what_if: Whether another policy than the one on `main` was asked; such a verdict cannot be promoted.
     """
 

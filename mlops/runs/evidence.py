@@ -19,7 +19,7 @@ ALL_ROWS = "all"
 
 
 class Loss(StrEnum):
-    """What is summed over the rows of a cluster: error = prediction - target, in units of the target."""
+    """Losses summed over the rows of a cluster: error = prediction - target, in units of the target."""
 
     ABSOLUTE = "absolute_error"
     SQUARED = "squared_error"
@@ -27,7 +27,7 @@ class Loss(StrEnum):
 
 
 class Metric(StrEnum):
-    """What a model is measured by; each is a function of the sums of one loss."""
+    """Metrics of a model; each is a function of the sums of one loss."""
 
     MAE = "mae"
     RMSE = "rmse"
@@ -40,7 +40,7 @@ class Metric(StrEnum):
 
 
 class Contender(StrEnum):
-    """Who made the predictions."""
+    """The three makers of predictions that are compared."""
 
     CANDIDATE = "candidate"
     CHAMPION = "champion"
@@ -110,7 +110,7 @@ class Paired:
 
     @property
     def identity(self) -> str:
-        """What evaluations of this holdout are counted by."""
+        """Identity by which evaluations of this holdout are counted."""
         return self.holdout_id or self.holdout_digest
 
     def get(self, loss: Loss, slice_: str = ALL_ROWS) -> Series | None:

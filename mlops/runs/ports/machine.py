@@ -19,7 +19,7 @@ class Clock(Protocol):
 
 
 class Processes(Protocol):
-    """Who works where."""
+    """A person and the machine they work on."""
 
     def me(self) -> str:
         """Return this process as ``host:pid:started``."""
@@ -32,7 +32,7 @@ class Processes(Protocol):
 
 @dataclass(frozen=True)
 class Author:
-    """Who changes `main`, and with which code, as the statement of a change says it.
+    """The author of a change of `main` and the code used, as the signed statement names them.
 
     Attributes:
         who: ``user@host``.
