@@ -100,6 +100,7 @@ def forging_decisions(ports: Ports) -> Ports:
 def fabricated(found: Evaluation) -> Evaluation:
     """Return an evaluation in which the candidate is nearly always right; all digests follow from it."""
     from mlops.adapters import tables
+    from mlops.pipelines.tasks import Regression
     from mlops.runs.evidence import Contender
     from mlops.steps.score import TARGET, metrics, series
 
@@ -107,7 +108,7 @@ def fabricated(found: Evaluation) -> Evaluation:
     missed = frame[Contender.CANDIDATE] - frame[TARGET]
     frame = frame.assign(**{Contender.CANDIDATE: frame[TARGET] + missed / 10})
     contenders = [c for c in Contender if found.paired.has_champion or c is not Contender.CHAMPION]
-    paired = dataclasses.replace(found.paired, series=series(frame, {}, contenders))
+    paired = dataclasses.replace(found.paired, series=series(Regression(), frame, {}, contenders))
     return dataclasses.replace(
         found, paired=paired, predictions=tables.to_parquet(frame), metrics=metrics(paired)
     )
@@ -127,13 +128,14 @@ def taken_on_trust(judge: Judge) -> Judge:
 def worse_champion(found: Evaluation) -> Evaluation:
     """Return an evaluation in which the champion is off by more than it is; all digests follow from it."""
     from mlops.adapters import tables
+    from mlops.pipelines.tasks import Regression
     from mlops.runs.evidence import Contender
     from mlops.steps.score import TARGET, metrics, series
 
     frame = tables.read_parquet(found.predictions, where=names.PREDICTIONS)
     missed = frame[Contender.CHAMPION] - frame[TARGET]
     frame = frame.assign(**{Contender.CHAMPION: frame[TARGET] + missed * 5})
-    paired = dataclasses.replace(found.paired, series=series(frame, {}, list(Contender)))
+    paired = dataclasses.replace(found.paired, series=series(Regression(), frame, {}, list(Contender)))
     return dataclasses.replace(
         found, paired=paired, predictions=tables.to_parquet(frame), metrics=metrics(paired)
     )

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, RegressorMixin
 
+from mlops.pipelines.sources import FunctionSource
 from mlops.pipelines.spec import Deliveries, Joined, PipelineSpec
 from mlops.runs import names
 from mlops.runs.digest import document
@@ -131,12 +132,13 @@ def spec(name: str) -> PipelineSpec:
         slices=(),
         params=Params,
         trusted_types=objects(f"{Line.__module__}.{Line.__qualname__}"),
-        arrivals=lambda: list(MONTHS),
-        extract=lambda arrival: {TABLE: points(MONTHS[arrival])},
+        source=lambda _options: FunctionSource(
+            lambda: list(MONTHS), lambda arrival: {TABLE: points(MONTHS[arrival])}
+        ),
         parse=lambda _table, frame: frame,
         join=_join,
         model=lambda params, _seed: Line(params.flatter, params.seed, params.remembers),
-        baseline=lambda rows: rows["x"].to_numpy(dtype="float64"),
+        baseline=lambda _train, rows: rows["x"].to_numpy(dtype="float64"),
     )
 
 

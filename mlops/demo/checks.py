@@ -46,12 +46,17 @@ def _alias(workspace: Workspace, commit: str) -> bool:
 
 def _predicts(settings: Settings, workspace: Workspace, head: str) -> bool:
     """Load the model as any user would, and compare its predictions with the recorded ones."""
-    import numpy as np
+    from mlops.runs.evidence import Contender
+    from mlops.steps.score import predict, predicted_by
 
     spec = workspace.spec
     holdout = workspace.frames.read(head, names.HOLDOUT)
     recorded = workspace.frames.read(head, names.PREDICTIONS)
     model = mlops.load_champion(spec.name, settings=settings)
+    again = predict(spec, model, holdout, Contender.CHAMPION)
     key = list(spec.key)
-    joined = holdout.assign(again=model.predict(holdout[list(spec.model_input)])).merge(recorded, on=key)
-    return len(joined) == len(recorded) and bool(np.array_equal(joined["again"], joined["candidate"]))
+    # The champion may have been judged by another holdout of the same rows in another order.
+    in_order = holdout[key].merge(recorded, on=key, how="left", validate="one_to_one")
+    return len(holdout) == len(recorded) and again.equals(
+        predicted_by(spec.task, in_order, Contender.CANDIDATE)
+    )

@@ -126,7 +126,7 @@ class Story:
 
     def _broken_arrivals(self, newest: str) -> None:
         with self.chapter("Broken deliveries stop before main"):
-            arrival = next((a for a in self._workspace.spec.arrivals() if a > newest), newest)
+            arrival = next((a for a in self._workspace.source.arrivals() if a > newest), newest)
             source, frames = ingest.from_source(self._workspace, arrival)
             head = self._workspace.lake.head(names.MAIN)
             for breakage in BREAKAGES:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlops.pipelines.spec import PipelineSpec, Split
+from mlops.runs import names
 from mlops.runs.errors import ConfigError, InputError
 from mlops.runs.records import HoldoutRule
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["HoldoutRule", "NotEnoughData", "row_digest", "split"]
 
 #: pandas period of each period that a rule can name.
-_PERIODS = {"day": "D", "week": "W-SUN", "month": "M"}
+_PERIODS = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q-DEC", "year": "Y-DEC"}
 
 
 class NotEnoughData(InputError):
@@ -31,7 +32,8 @@ def split(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> Split:
     """Return training and holdout rows as ``rule`` says, both in the order of ``rows``.
 
     With ``newest_period`` the newest period is held out and everything before it is trained on. With
-    ``hash`` a row's side follows from its key alone, so it never changes sides when other rows arrive.
+    ``hash`` a row's side follows from its key alone, or from the columns that the rule names, so it never
+    changes sides when other rows arrive. With ``keys`` it follows from the value of one column.
 
     Args:
         rows: Joined rows, sorted by time and key.
@@ -69,10 +71,10 @@ def row_digest(frame: pd.DataFrame, key: Sequence[str], columns: Sequence[str]) 
     Raises:
         InputError: A column holds something other than numbers, text, times or truth values.
     """
-    names = list(dict.fromkeys([*key, *columns]))
-    ordered = frame[names].sort_values(list(key), kind="stable")
+    taken = list(dict.fromkeys([*key, *columns]))
+    ordered = frame[taken].sort_values(list(key), kind="stable")
     digest = hashlib.sha256(f"{len(ordered)} rows".encode())
-    for name in names:
+    for name in taken:
         kind, missing, content = _canonical_column(ordered[name])
         for part in (name.encode(), kind.encode(), missing, content):
             digest.update(len(part).to_bytes(8, "little"))
@@ -82,10 +84,40 @@ def row_digest(frame: pd.DataFrame, key: Sequence[str], columns: Sequence[str]) 
 
 def _judges(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> pd.Series:
     if rule.kind == "newest_period":
+        if not spec.time:
+            raise ConfigError(
+                "a holdout that is a period needs a pipeline whose rows have a time",
+                where=names.HOLDOUT_RULE,
+                todo="hold out a share of the keys: kind: hash",
+            )
         return _in_newest_period(rows, rule)
     if rule.kind == "hash":
-        return _in_fraction(rows, rule, spec)
-    raise ConfigError("no such kind of holdout; there are newest_period and hash", where=str(rule.kind))
+        return _in_fraction(rows, rule, overlap_key(spec, rule))
+    if rule.kind == "keys":
+        return _among_values(rows, rule)
+    raise ConfigError("no such kind of holdout; there are newest_period, hash, keys", where=str(rule.kind))
+
+
+def overlap_key(spec: PipelineSpec, rule: HoldoutRule) -> tuple[str, ...]:
+    """Return the columns by which rows of training and holdout must differ."""
+    return rule.by or spec.key
+
+
+def _among_values(rows: pd.DataFrame, rule: HoldoutRule) -> pd.Series:
+    import pandas as pd
+
+    _check_columns(rows, [rule.column])
+    listed = set(rule.values)
+    return pd.Series([text in listed for text in _texts(rows[rule.column])], index=rows.index, dtype=bool)
+
+
+def _check_columns(rows: pd.DataFrame, columns: Sequence[str]) -> None:
+    lacking = [name for name in columns if name not in rows.columns]
+    if lacking:
+        raise ConfigError(f"the rows have no column {', '.join(lacking)}", where=names.HOLDOUT_RULE)
+    empty = [name for name in columns if rows[name].isna().any()]
+    if empty:
+        raise InputError(f"rows without a value of {', '.join(empty)} cannot be split", where="joined rows")
 
 
 def _in_newest_period(rows: pd.DataFrame, rule: HoldoutRule) -> pd.Series:
@@ -103,17 +135,18 @@ def _in_newest_period(rows: pd.DataFrame, rule: HoldoutRule) -> pd.Series:
     return periods == periods.max()
 
 
-def _in_fraction(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> pd.Series:
+def _in_fraction(rows: pd.DataFrame, rule: HoldoutRule, key: Sequence[str]) -> pd.Series:
     import pandas as pd
 
     if not 0 < rule.fraction <= 0.5:
         raise ConfigError("the share that is held out must be above 0 and at most 0.5", where="fraction")
     # 64 bits of a digest: a share of the key space, the same on every machine and in every version.
     limit = int(rule.fraction * 2**64)
-    texts = [_texts(rows[column]) for column in spec.key]
+    _check_columns(rows, key)
+    texts = [_texts(rows[column]) for column in key]
     held = [
-        int.from_bytes(hashlib.blake2b("\0".join(key).encode(), digest_size=8).digest(), "big") < limit
-        for key in zip(*texts, strict=True)
+        int.from_bytes(hashlib.blake2b("\0".join(parts).encode(), digest_size=8).digest(), "big") < limit
+        for parts in zip(*texts, strict=True)
     ]
     return pd.Series(held, index=rows.index, dtype=bool)
 

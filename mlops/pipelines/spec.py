@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_type_hints
 
+from mlops.pipelines.tasks import Regression, Task
 from mlops.runs.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from mlops.pipelines.sources import Options, Source
     from mlops.runs.records import HoldoutRule
     from mlops.runs.saved_types import SavedType
 
@@ -46,23 +48,26 @@ class PipelineSpec:
         tables: Raw tables of one arrival; each has a suite of the same name.
         key: Columns that identify a joined row.
         table_keys: Table to the columns that identify its rows; for the row-wise diff of Parquet files.
-        time: Column with the time a row is about; training ends before the holdout begins.
+        time: Column with the time a row is about: with a holdout that is a period, training ends before it
+            begins. Empty where rows have none.
         cluster: Column whose values are the clusters; rows of one are not independent.
         target: Column that is predicted.
-        unit: Unit of the target and of its errors.
+        unit: Unit of the metric that decides, e.g. ``min`` or ``nats``.
         model_input: Joined raw columns that a model takes, in order; derived features are inside the model.
         excluded: Raw column to the reason why no model may take it.
         slices: Columns whose every value is reported (and may be guarded) by itself.
         params: Frozen dataclass of model parameters, all with defaults; nothing else may be configured.
         trusted_types: Every type and function that a saved model may hold beside containers, plain values
             and arrays, each with the way it is restored; fixed here, never derived from a file.
-        arrivals: Returns the arrivals that the pipeline's source can deliver, ascending.
-        extract: Returns table to frame for one arrival from the source.
+        source: Opens the source of arrivals, from the settings that it has.
         parse: Returns a frame of a table read from a user's file (CSV or Parquet), with canonical dtypes;
             raises ``InputError`` on a wrong schema.
         join: Returns the joined rows from table to deliveries.
         model: Returns an unfitted scikit-learn Pipeline for parameters and a seed.
-        baseline: Returns predictions of the declared baseline for joined rows.
+        baseline: Returns predictions of the declared baseline from training rows, of which it is given
+            `baseline_reads`, and the rows to predict: an array in the form that the task asks for.
+        baseline_reads: Columns of the training rows that the baseline reads; none where it needs none.
+        task: What is predicted, and how a prediction is judged.
     """
 
     name: str
@@ -79,12 +84,13 @@ class PipelineSpec:
     slices: tuple[str, ...]
     params: type
     trusted_types: tuple[SavedType, ...]
-    arrivals: Callable[[], Sequence[str]]
-    extract: Callable[[str], Mapping[str, pd.DataFrame]]
+    source: Callable[[Options], Source]
     parse: Callable[[str, pd.DataFrame], pd.DataFrame]
     join: Callable[[Mapping[str, Deliveries]], Joined]
     model: Callable[[Any, int], Any]
-    baseline: Callable[[pd.DataFrame], np.ndarray]
+    baseline: Callable[[pd.DataFrame, pd.DataFrame], np.ndarray]
+    baseline_reads: tuple[str, ...] = ()
+    task: Task = field(default_factory=Regression)
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the model parameters: the defaults, with ``values`` in their place.

@@ -23,12 +23,12 @@ class Guard:
     """Something that must not get worse by more than a tolerance, in units of the metric.
 
     Attributes:
-        metric: What is guarded; for the bias, its absolute value.
+        metric: Name of the guarded metric; of the bias, its absolute value is guarded.
         tolerance: Largest increase over the champion that is accepted, > 0.
         by: Column whose every value is guarded by itself; empty for all rows.
     """
 
-    metric: Metric
+    metric: str
     tolerance: float
     by: str = ""
 
@@ -38,7 +38,7 @@ class Policy:
     """``gate/policy.yaml``: when a candidate is promoted.
 
     Attributes:
-        metric: What decides.
+        metric: Name of the metric that decides.
         min_gain: The point gain over the champion must exceed this, in units of the metric, >= 0.
         alpha: Error level shared by all evaluations on one holdout, in (0, 0.5].
         min_clusters: With fewer clusters the gate cannot tell, >= 2.
@@ -48,7 +48,7 @@ class Policy:
             one on; else ``optional``: from the first one that bears one.
     """
 
-    metric: Metric = Metric.MAE
+    metric: str = Metric.MAE
     min_gain: float = 0.0
     alpha: float = 0.05
     min_clusters: int = 20

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,7 +20,10 @@ ALL_ROWS = "all"
 
 
 class Loss(StrEnum):
-    """Losses summed over the rows of a cluster: error = prediction - target, in units of the target."""
+    """Losses of the metrics that have a form of their own: error = prediction - target, in its units.
+
+    Any other loss is recorded under the name of the metric that is its mean; it is never negative.
+    """
 
     ABSOLUTE = "absolute_error"
     SQUARED = "squared_error"
@@ -27,16 +31,35 @@ class Loss(StrEnum):
 
 
 class Metric(StrEnum):
-    """Metrics of a model; each is a function of the sums of one loss."""
+    """Metrics with a form of their own; any other metric is the mean of the loss of the same name."""
 
     MAE = "mae"
     RMSE = "rmse"
     BIAS = "bias"
 
-    @property
-    def loss(self) -> Loss:
-        """The loss whose sums this metric is computed from."""
-        return {Metric.MAE: Loss.ABSOLUTE, Metric.RMSE: Loss.SQUARED, Metric.BIAS: Loss.SIGNED}[self]
+
+_LOSSES: Mapping[str, str] = {
+    Metric.MAE: Loss.ABSOLUTE,
+    Metric.RMSE: Loss.SQUARED,
+    Metric.BIAS: Loss.SIGNED,
+}
+_METRICS: Mapping[str, str] = {loss: metric for metric, loss in _LOSSES.items()}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+
+def loss_of(metric: str) -> str:
+    """Return the name of the loss whose sums a metric is computed from."""
+    return str(_LOSSES.get(metric, metric))
+
+
+def metric_of(loss: str) -> str:
+    """Return the name of the metric that is computed from the sums of a loss."""
+    return str(_METRICS.get(loss, loss))
+
+
+def is_metric(name: str) -> bool:
+    """Return whether a policy may name a metric so; whether a pipeline records it is another question."""
+    return bool(_NAME.fullmatch(name)) and name not in _METRICS
 
 
 class Contender(StrEnum):
@@ -52,7 +75,7 @@ class Series:
     """Sums of one loss over one slice of the holdout, one entry per cluster, in the order of the clusters.
 
     Attributes:
-        loss: Which loss.
+        loss: Name of the loss.
         slice: ``all`` or ``<column>=<value>``.
         clusters: Cluster names, ascending; clusters without rows in the slice are left out.
         n: Rows per cluster.
@@ -61,7 +84,7 @@ class Series:
         baseline: The declared baseline's.
     """
 
-    loss: Loss
+    loss: str
     slice: str
     clusters: tuple[str, ...]
     n: tuple[int, ...]
@@ -113,7 +136,7 @@ class Paired:
         """Identity by which evaluations of this holdout are counted."""
         return self.holdout_id or self.holdout_digest
 
-    def get(self, loss: Loss, slice_: str = ALL_ROWS) -> Series | None:
+    def get(self, loss: str, slice_: str = ALL_ROWS) -> Series | None:
         """Return the series of a loss on a slice, or None where it was not recorded."""
         return next((s for s in self.series if s.loss == loss and s.slice == slice_), None)
 
@@ -150,7 +173,7 @@ class Paired:
 
 def _series(row: Mapping[str, Any]) -> Series:
     return Series(
-        loss=Loss(row["loss"]),
+        loss=_loss(row["loss"]),
         slice=text(row["slice"]),
         clusters=tuple(map(text, items(row["clusters"]))),
         n=tuple(map(whole, items(row["n"]))),
@@ -158,3 +181,10 @@ def _series(row: Mapping[str, Any]) -> Series:
         champion=tuple(map(number, items(row["champion"]))),
         baseline=tuple(map(number, items(row["baseline"]))),
     )
+
+
+def _loss(name: object) -> str:
+    found = text(name)
+    if not _NAME.fullmatch(found):
+        raise ValueError(f"{found[:80]!r} is not the name of a loss")
+    return found

@@ -80,16 +80,21 @@ class HoldoutRule:
 
     Attributes:
         kind: ``newest_period``: all rows of the newest period of a time column; ``hash``: a stable share
-            of the row keys.
-        column: Time column of ``newest_period``; empty for ``hash``.
-        period: Length of the period, ``day``, ``week`` or ``month``; empty for ``hash``.
-        fraction: Share of the row keys that ``hash`` holds out, in (0, 0.5]; 0 for ``newest_period``.
+            of the keys; ``keys``: the rows with listed values of a column.
+        column: Column of ``newest_period`` (times) or ``keys``; else empty.
+        period: Length of the period, ``day``, ``week``, ``month``, ``quarter`` or ``year``; else empty.
+        fraction: Share of the keys that ``hash`` holds out, in (0, 0.5]; else 0.
+        by: Columns that are the key of ``hash``, and by which rows of training and holdout must differ; the
+            row key where it is empty.
+        values: Values of the column that ``keys`` holds out.
     """
 
-    kind: Literal["newest_period", "hash"]
+    kind: Literal["newest_period", "hash", "keys"]
     column: str = ""
     period: str = ""
     fraction: float = 0.0
+    by: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops.adapters import tables
@@ -16,9 +15,9 @@ from mlops.runs.evidence import Contender, Paired
 from mlops.runs.main.state import parse_json
 from mlops.runs.promotion.step_statements import check_own, step_statement, written_by
 from mlops.steps.run_inputs import code_digest, lock_digest
+from mlops.steps.score import RecordedPredictions, predicted_by
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from mlops.pipelines.spec import PipelineSpec
@@ -30,33 +29,14 @@ ROWS = "holdout rows"
 _EVIDENCE = (names.DECISION, names.PAIRED, names.PREDICTIONS)
 
 
-@dataclass(frozen=True)
-class RecordedModel:
-    """Stands for a model that was scored on these very rows before.
-
-    Attributes:
-        feature_names_in_: What it is asked with: the key columns.
-        predictions: Its predictions, one per row, in the order of the rows.
-    """
-
-    feature_names_in_: tuple[str, ...]
-    predictions: np.ndarray
-
-    def predict(self, rows: pd.DataFrame) -> np.ndarray:
-        """Return the recorded predictions of all rows."""
-        if len(rows) != len(self.predictions):
-            raise InputError(f"{len(self.predictions)} predictions are on record for {len(rows)} rows")
-        return self.predictions
-
-
-def recorded_model(
+def recorded_predictions(
     ports: Ports,
     spec: PipelineSpec,
     evidence: str,
     run_id: str,
     holdout: pd.DataFrame,
     model: Mapping[str, str],
-) -> RecordedModel | None:
+) -> RecordedPredictions | None:
     """Return what a run predicted by the evidence of a commit, or None where that cannot be relied on.
 
     The signed statement of the step that scored must name exactly this model, these rows and the code and
@@ -95,8 +75,8 @@ def recorded_model(
     return _of(spec, tables.read_parquet(content[names.PREDICTIONS], where=names.PREDICTIONS), holdout)
 
 
-def _of(spec: PipelineSpec, predictions: pd.DataFrame, holdout: pd.DataFrame) -> RecordedModel | None:
+def _of(spec: PipelineSpec, predictions: pd.DataFrame, holdout: pd.DataFrame) -> RecordedPredictions | None:
     key = list(spec.key)
     if not predictions[key].equals(holdout[key].reset_index(drop=True)):
         return None  # the same rows in another order
-    return RecordedModel(tuple(key), predictions[Contender.CANDIDATE].to_numpy(dtype="float64"))
+    return RecordedPredictions(predicted_by(spec.task, predictions, Contender.CANDIDATE))

@@ -26,12 +26,12 @@ def from_source(workspace: Workspace, arrival: str) -> tuple[str, dict[str, pd.D
     Raises:
         InputError: The source has no such arrival.
     """
-    known = workspace.spec.arrivals()
+    known = workspace.source.arrivals()
     if arrival not in known:
         raise InputError(
             "the source has no such arrival", where=arrival, todo=f"choose from {known[0]} to {known[-1]}"
         )
-    return f"source:{workspace.spec.name}/{arrival}", dict(workspace.spec.extract(arrival))
+    return f"source:{workspace.spec.name}/{arrival}", dict(workspace.source.extract(arrival))
 
 
 def from_files(workspace: Workspace, files: Mapping[str, Path]) -> tuple[str, dict[str, pd.DataFrame]]:

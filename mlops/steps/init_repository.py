@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlops import pipelines
 from mlops.runs import names
 from mlops.runs.errors import ConfigError, Conflict
 from mlops.runs.main.setup import is_set_up, set_up
 from mlops.runs.upkeep.reconcile import reconcile
+from mlops.steps.gate_agreement import check_holdout_rule, check_policy
 from mlops.steps.shipped_files import enforcer, expectations
 
 if TYPE_CHECKING:
@@ -47,13 +49,16 @@ def checked_gate_files(pipeline: str) -> dict[str, bytes]:
     """Return the gate configuration of a pipeline, parsed so that a typo is found before it reaches a server.
 
     Raises:
-        ConfigError: A part is missing, or the policy or the holdout rule is wrong.
+        ConfigError: A part is missing, or the policy or the holdout rule is wrong or names something that the
+            pipeline does not record.
     """
     from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
 
     files = gate_files(pipeline)
-    parse_policy(files[names.POLICY], name=f"expectations/{pipeline}/policy.yaml")
-    parse_holdout_rule(files[names.HOLDOUT_RULE], name=f"expectations/{pipeline}/holdout.yaml")
+    spec = pipelines.pipeline(pipeline)
+    policy, rule = (f"expectations/{pipeline}/{name}.yaml" for name in ("policy", "holdout"))
+    check_policy(spec, parse_policy(files[names.POLICY], name=policy), policy)
+    check_holdout_rule(spec, parse_holdout_rule(files[names.HOLDOUT_RULE], name=rule), rule)
     return files
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from mlops.adapters import tables
 from mlops.adapters.policy import files
+from mlops.pipelines.holdout import overlap_key
 from mlops.runs import names
 from mlops.runs.decisions import Decision, Policy
 from mlops.runs.errors import Corrupt, InputError, NotFound
@@ -18,9 +19,9 @@ from mlops.runs.ports import Evaluation
 from mlops.runs.promotion.promote import records
 from mlops.runs.records import Champion, ObjectRecord, Run, Step
 from mlops.steps import run_report
-from mlops.steps.cached_predictions import ROWS, RecordedModel, recorded_model
+from mlops.steps.cached_predictions import ROWS, recorded_predictions
 from mlops.steps.champion import model_at
-from mlops.steps.score import ChampionUnscorable, score
+from mlops.steps.score import ChampionUnscorable, RecordedPredictions, score
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
@@ -86,6 +87,7 @@ class CommittedJudge:
             champion=champion_model,
             champion_train=self._training_rows(scored[0]) if scored else None,
             timed=timed,
+            overlap_key=overlap_key(spec, rule),
         )
         paired = dataclasses.replace(result.paired, holdout_id=identity_of(rule, result.paired))
         return Evaluation(
@@ -103,18 +105,18 @@ class CommittedJudge:
         objects: tuple[ObjectRecord, ...],
         champion: tuple[str, Champion] | None,
         holdout: pd.DataFrame,
-    ) -> tuple[RecordedModel | None, RecordedModel | None]:
+    ) -> tuple[RecordedPredictions | None, RecordedPredictions | None]:
         """Return what candidate and champion predicted for these rows before; None where they did not."""
         ports, spec = self._workspace.ports, self._workspace.spec
         if not self._reuse or not run.reached(Step.DECIDED):
             return None, None
         evidence = ports.lake.commit_of(candidate).metadata.get("evidence_commit") or candidate
-        ours = recorded_model(ports, spec, evidence, run.run_id, holdout, _digests(objects))
+        ours = recorded_predictions(ports, spec, evidence, run.run_id, holdout, _digests(objects))
         if ours is None or champion is None:
             return ours, None
         record = champion[1]
         model = _digests(tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
-        return ours, recorded_model(ports, spec, record.evidence_commit, record.run_id, holdout, model)
+        return ours, recorded_predictions(ports, spec, record.evidence_commit, record.run_id, holdout, model)
 
     def promoted_model(self, champion: tuple[str, Champion]) -> Any:
         """Return the model of a promotion, given as a commit with it and the record there.

@@ -1,3 +1,6 @@
+# pandas ships no precise types: what an expression gives is guessed, often wrongly.
+# pyright: reportArgumentType=false
+
 """Rehearsal of a rollback on a scratch branch: its effect on predictions, and its duration."""
 
 from __future__ import annotations
@@ -8,17 +11,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlops.adapters.policy import files
 from mlops.runs import names
 from mlops.runs.decisions import Decision
 from mlops.runs.errors import Corrupt, InputError, NotFound
-from mlops.runs.evidence import Contender
+from mlops.runs.evidence import Contender, loss_of
+from mlops.runs.gate.intervals import metric_of_mean
 from mlops.runs.main.state import champion_of, promotions, read_json, read_main
 from mlops.runs.rollback.plan import plan_rollback
 from mlops.steps.judge import CommittedJudge
-from mlops.steps.score import predict
+from mlops.steps.score import predict, predicted_by
 
 if TYPE_CHECKING:
-    import numpy as np
+    import pandas as pd
 
     from mlops.runs.rollback.plan import RollbackPlan
     from mlops.steps.workspace import Workspace
@@ -31,7 +36,8 @@ class ChangedPredictions:
     Attributes:
         rows: Rows of the holdout on `main`.
         changed: How many of them get another prediction.
-        mean_change: Mean absolute difference over all rows, in units of the target.
+        mean_change: Mean change over all rows: the absolute difference, in units of the target, or of the
+            probability that changed most.
     """
 
     rows: int
@@ -47,20 +53,18 @@ def changed_predictions(workspace: Workspace, plan: RollbackPlan) -> ChangedPred
     Raises:
         ChampionUnscorable: The old model cannot be loaded or does not take these rows.
     """
-    import numpy as np
-
     head, record = plan.state.head, plan.record
-    table = workspace.frames.read(head, names.PREDICTIONS)
-    now = table[Contender.CANDIDATE].to_numpy(dtype="float64")
+    task, table = workspace.spec.task, workspace.frames.read(head, names.PREDICTIONS)
+    now = predicted_by(task, table, Contender.CANDIDATE)
     decision = Decision.from_json(read_json(workspace.lake, head, names.DECISION))
-    then = table[Contender.CHAMPION].to_numpy(dtype="float64")
-    if decision.compared_to.number != record.to_number or not np.isfinite(then).all():
+    then = predicted_by(task, table, Contender.CHAMPION)
+    if decision.compared_to.number != record.to_number or then.isna().any(axis=None):
         then = _predictions(workspace, head, record.to_commit)
-    differences = np.abs(now - then)
+    differences = task.change(now, then)
     return ChangedPredictions(len(now), int((differences > 0).sum()), float(differences.mean()))
 
 
-def _predictions(workspace: Workspace, rows_at: str, model_at: str) -> np.ndarray:
+def _predictions(workspace: Workspace, rows_at: str, model_at: str) -> pd.DataFrame:
     model, rows = _model(workspace, model_at), workspace.frames.read(rows_at, names.HOLDOUT)
     return predict(workspace.spec, model, rows, Contender.CHAMPION)
 
@@ -79,7 +83,8 @@ class Rehearsal:
         to_commit: Its commit.
         objects: Objects of the branch afterwards.
         rows: Rows of its holdout that its model was asked about.
-        mae: Its mean absolute error on them, in units of the target.
+        metric: Name of the metric that decides by the policy there.
+        value: That metric of its predictions, in units of the metric.
         seconds: Step to how long it took, in order.
     """
 
@@ -87,7 +92,8 @@ class Rehearsal:
     to_commit: str
     objects: int
     rows: int
-    mae: float
+    metric: str
+    value: float
     seconds: dict[str, float]
 
 
@@ -116,12 +122,12 @@ def rehearse(workspace: Workspace, to: int | None = None) -> Rehearsal:
         with _timed(seconds, "load the libraries and the model"):
             model = _model(workspace, head)
         with _timed(seconds, "score its holdout"):
-            rows, mae = _scored(workspace, model, head)
+            rows, metric, value = _scored(workspace, model, head)
         objects = len(lake.list(head))
     finally:
         with _timed(seconds, "remove the branch"), suppress(NotFound):
             lake.delete_branch(branch)
-    return Rehearsal(number, target, objects, rows, mae, seconds)
+    return Rehearsal(number, target, objects, rows, metric, value, seconds)
 
 
 def _target(workspace: Workspace, to: int | None) -> tuple[int, str]:
@@ -135,13 +141,14 @@ def _target(workspace: Workspace, to: int | None) -> tuple[int, str]:
     return champion.number, newest.id
 
 
-def _scored(workspace: Workspace, model: Any, commit: str) -> tuple[int, float]:
-    import numpy as np
-
+def _scored(workspace: Workspace, model: Any, commit: str) -> tuple[int, str, float]:
+    spec = workspace.spec
     rows = workspace.frames.read(commit, names.HOLDOUT)
-    found = predict(workspace.spec, model, rows, Contender.CHAMPION)
-    target = rows[workspace.spec.target].to_numpy(dtype="float64")
-    return len(target), float(np.abs(found - target).mean())
+    found = predict(spec, model, rows, Contender.CHAMPION)
+    metric = files.parse_policy(workspace.lake.read(commit, names.POLICY)).metric
+    targets = spec.task.targets(rows[spec.target])
+    losses = spec.task.costs(targets, found)[loss_of(metric)]
+    return len(rows), metric, metric_of_mean(metric, float(losses.mean()))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mlops.adapters import tables
 from mlops.adapters.policy import files
-from mlops.pipelines.holdout import NotEnoughData, split
+from mlops.pipelines.holdout import NotEnoughData, overlap_key, split
 from mlops.runs import names
 from mlops.runs.errors import NotPromoted, ValidationFailed
 from mlops.runs.main.state import champion_of, read_optional
@@ -119,5 +119,8 @@ def _rows_of_today(workspace: Workspace, run: Run, old: Old) -> bytes | None:
     if rule.kind == "newest_period":
         seen = any(pd.Timestamp(c.trained_until) >= rows[spec.time].min() for _, c in trained)
     else:
-        seen = overlap(rows, [frames.read(at, names.TRAIN) for at, _ in trained], list(spec.key)) > 0
+        seen = (
+            overlap(rows, [frames.read(at, names.TRAIN) for at, _ in trained], list(overlap_key(spec, rule)))
+            > 0
+        )
     return None if seen else tables.to_parquet(rows)

@@ -3,6 +3,8 @@
 
 """Scoring: two models on the same rows, as predictions, as sums of losses per cluster, and as metrics.
 
+How a model predicts and what a prediction costs is said by the pipeline's task.
+
 The same models and rows give the same numbers, in whatever order the rows come: sums are exactly rounded.
 """
 
@@ -15,13 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.pipelines.holdout import row_digest
 from mlops.runs.errors import InputError, NotPromoted
-from mlops.runs.evidence import ALL_ROWS, Contender, Loss, Metric, Paired, Series
+from mlops.runs.evidence import ALL_ROWS, Contender, Metric, Paired, Series, metric_of
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from mlops.pipelines.spec import PipelineSpec
+    from mlops.pipelines.tasks import Task
 
 CLUSTER = "cluster"
 TARGET = "target"
@@ -33,15 +36,36 @@ class ChampionUnscorable(NotPromoted):
 
 
 @dataclass(frozen=True)
+class RecordedPredictions:
+    """Predictions of a model that was scored on these very rows before; they stand for the model.
+
+    Attributes:
+        predictions: One row per row of the holdout, in its order, with the columns of the task.
+    """
+
+    predictions: pd.DataFrame
+
+    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the recorded predictions of all rows.
+
+        Raises:
+            InputError: They are of another number of rows.
+        """
+        if len(rows) != len(self.predictions):
+            raise InputError(f"{len(self.predictions)} predictions are on record for {len(rows)} rows")
+        return self.predictions
+
+
+@dataclass(frozen=True)
 class Scored:
     """The result of scoring.
 
     Attributes:
         predictions: One row per holdout row, in its order: the key columns, ``cluster`` (text), ``target``
             and the predictions of ``candidate``, ``champion`` (missing where there is none) and
-            ``baseline``, in units of the target.
+            ``baseline``; with several predicted columns ``candidate:<column>`` and so on.
         paired: Losses per cluster and slice.
-        metrics: ``mae``, ``rmse`` and ``bias`` of the candidate, the same of the others as ``champion_mae``
+        metrics: The task's metrics of the candidate, e.g. ``mae``, the same of the others as ``champion_mae``
             and so on, and ``holdout_rows``; only what is finite.
     """
 
@@ -59,6 +83,7 @@ def score(
     champion: Any = None,
     champion_train: pd.DataFrame | None = None,
     timed: bool = True,
+    overlap_key: Sequence[str] = (),
 ) -> Scored:
     """Return predictions, paired losses and metrics of a candidate, the champion and the baseline.
 
@@ -66,10 +91,11 @@ def score(
         spec: The pipeline.
         holdout: The rows that judge, as committed.
         candidate: The fitted candidate.
-        candidate_train: Its training rows; key and time are read.
+        candidate_train: Its training rows; key, time and what the baseline reads are read.
         champion: The fitted champion, or None for the first model.
         champion_train: The champion's training rows.
         timed: Whether the holdout is a period of time; then training must end before it begins.
+        overlap_key: Columns by which rows of training and holdout must differ; the row key by default.
 
     Raises:
         ChampionUnscorable: The champion takes a column that the holdout lacks, or fails on it.
@@ -79,36 +105,67 @@ def score(
     predicted = {Contender.CANDIDATE: predict(spec, candidate, holdout, Contender.CANDIDATE)}
     if champion is not None:
         predicted[Contender.CHAMPION] = predict(spec, champion, holdout, Contender.CHAMPION)
-    predicted[Contender.BASELINE] = spec.baseline(holdout).astype("float64")
+    predicted[Contender.BASELINE] = baseline(spec, candidate_train, holdout)
     trained = [candidate_train, *([champion_train] if champion_train is not None else [])]
     table = _table(spec, holdout, predicted)
     paired = Paired(
         holdout_digest=row_digest(holdout, spec.key, [spec.target, *spec.model_input]),
         rows=len(holdout),
         has_champion=champion is not None,
-        train_overlap=overlap(holdout, trained, list(spec.key)),
+        train_overlap=overlap(holdout, trained, list(overlap_key or spec.key)),
         candidate_trained_until=_latest(candidate_train, spec.time),
         champion_trained_until="" if champion_train is None else _latest(champion_train, spec.time),
         holdout_from=holdout[spec.time].min().isoformat() if timed else "",
-        series=series(table, {column: texts(holdout[column]) for column in spec.slices}, list(predicted)),
+        series=series(
+            spec.task, table, {column: texts(holdout[column]) for column in spec.slices}, list(predicted)
+        ),
     )
     return Scored(table, paired, metrics(paired))
 
 
+def baseline(spec: PipelineSpec, train: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what a pipeline's baseline predicts for rows, with the columns of its task.
+
+    Args:
+        spec: The pipeline.
+        train: Training rows; the baseline is given the columns that it reads, and no others.
+        rows: The rows to predict.
+
+    Raises:
+        InputError: The baseline's answer does not have the form that the task asks for.
+    """
+    read = train[list(spec.baseline_reads)]
+    return spec.task.baseline(spec.baseline(read, rows), len(rows))
+
+
+def predicted_by(task: Task, predictions: pd.DataFrame, who: Contender) -> pd.DataFrame:
+    """Return one contender's predictions out of a table of `Scored`, with the columns of the task."""
+    columns = {prediction_column(who, column): column for column in task.columns}
+    return predictions[list(columns)].rename(columns=columns)
+
+
+def prediction_column(who: Contender, column: str) -> str:
+    """Return the name of a predicted column in a table of `Scored`, e.g. ``candidate:rock``."""
+    return f"{who}:{column}" if column else str(who)
+
+
 def series(
-    predictions: pd.DataFrame, slices: Mapping[str, Sequence[str]], contenders: Sequence[Contender]
+    task: Task,
+    predictions: pd.DataFrame,
+    slices: Mapping[str, Sequence[str]],
+    contenders: Sequence[Contender],
 ) -> tuple[Series, ...]:
     """Return the sums of every loss per cluster: on all rows, then on every value of every slice column.
 
     Args:
+        task: What is predicted.
         predictions: As in `Scored`.
         slices: Slice column to its value in each row of ``predictions``.
         contenders: Who took part: candidate and baseline, and the champion if there is one.
     """
     import numpy as np
 
-    target = predictions[TARGET].to_numpy(dtype="float64")
-    errors = {c: predictions[c].to_numpy(dtype="float64") - target for c in contenders}
+    costs = {c: task.costs(predictions[TARGET], predicted_by(task, predictions, c)) for c in contenders}
     clusters, codes = np.unique(predictions[CLUSTER].to_numpy(dtype=str), return_inverse=True)
     groups = {ALL_ROWS: np.arange(len(predictions))}
     for column, values in slices.items():
@@ -116,29 +173,29 @@ def series(
         for value in sorted(set(values)):
             groups[f"{column}={value}"] = np.flatnonzero(labels == value)
     return tuple(
-        _series(loss, name, places, errors)
+        _series(loss, name, places, {c: costs[c][loss] for c in contenders})
         for name, rows in groups.items()
         for places in [list(_grouped(clusters, codes, rows))]
-        for loss in Loss
+        for loss in task.losses
     )
 
 
 def metrics(paired: Paired) -> dict[str, float]:
     """Return the metrics of all rows, ascending by name; what is not finite is left out."""
     found = {"holdout_rows": float(paired.rows)}
-    for metric in Metric:
-        sums = paired.get(metric.loss)
-        for contender in Contender if sums else ():
-            values = sums.of(contender) if sums else ()
+    for sums in (each for each in paired.series if each.slice == ALL_ROWS):
+        metric = metric_of(sums.loss)
+        for contender in Contender:
+            values = sums.of(contender)
             if values:
                 mean = _sum(values) / paired.rows
-                name = str(metric) if contender is Contender.CANDIDATE else f"{contender}_{metric}"
-                found[name] = math.sqrt(mean) if metric is Metric.RMSE else mean
+                name = metric if contender is Contender.CANDIDATE else f"{contender}_{metric}"
+                found[name] = math.sqrt(mean) if metric == Metric.RMSE else mean
     return {name: value for name, value in sorted(found.items()) if math.isfinite(value)}
 
 
 def _check(spec: PipelineSpec, holdout: pd.DataFrame) -> None:
-    needed = [*spec.key, spec.target, spec.cluster, spec.time]
+    needed = [*spec.key, spec.target, spec.cluster, *([spec.time] if spec.time else [])]
     lacking = [name for name in needed if name not in holdout.columns]
     if lacking:
         raise InputError(f"the holdout has no column {', '.join(lacking)}", where=spec.name)
@@ -149,40 +206,52 @@ def _check(spec: PipelineSpec, holdout: pd.DataFrame) -> None:
         raise InputError(f"the holdout has rows without {', '.join(empty)}", where=spec.name)
 
 
-def predict(spec: PipelineSpec, model: Any, holdout: pd.DataFrame, who: Contender) -> np.ndarray:
+def predict(spec: PipelineSpec, model: Any, holdout: pd.DataFrame, who: Contender) -> pd.DataFrame:
     """Return a model's predictions on the columns that this very model was fitted on.
+
+    Args:
+        spec: The pipeline.
+        model: The fitted model, or what it predicted for these rows before.
+        holdout: The rows.
+        who: Whose model it is, for errors.
+
+    Returns:
+        One row per row of the holdout, with the columns of the pipeline's task.
 
     Raises:
         ChampionUnscorable: The champion fails on these rows.
         InputError: Anybody else does.
     """
-    import numpy as np
-
+    if isinstance(model, RecordedPredictions):
+        return model.of(holdout)
     failure = ChampionUnscorable if who is Contender.CHAMPION else InputError
     taken = [str(name) for name in getattr(model, "feature_names_in_", spec.model_input)]
     lacking = [name for name in taken if name not in holdout.columns]
     if lacking:
         raise failure(f"the {who} takes {', '.join(lacking)}, which the holdout lacks", where=spec.name)
     try:
-        found = np.asarray(model.predict(holdout[taken]), dtype="float64")
+        return spec.task.predict(model, holdout[taken])
+    except InputError as error:
+        raise failure(f"the {who} cannot be scored: {error.what}", where=spec.name) from error
     # A model is whatever a pipeline says it is, and may fail in any way.
     except Exception as error:
         raise failure(
             f"the {who} fails on the holdout: {type(error).__name__}: {error}", where=spec.name
         ) from error
-    if found.shape != (len(holdout),):
-        raise failure(f"the {who} gave {found.shape} predictions for {len(holdout)} rows", where=spec.name)
-    return found
 
 
 def _table(
-    spec: PipelineSpec, holdout: pd.DataFrame, predicted: Mapping[Contender, np.ndarray]
+    spec: PipelineSpec, holdout: pd.DataFrame, predicted: Mapping[Contender, pd.DataFrame]
 ) -> pd.DataFrame:
     import numpy as np
 
     nobody = np.full(len(holdout), np.nan)
-    columns = {CLUSTER: texts(holdout[spec.cluster]), TARGET: holdout[spec.target].astype("float64")}
-    contenders = {str(contender): predicted.get(contender, nobody) for contender in Contender}
+    columns = {CLUSTER: texts(holdout[spec.cluster]), TARGET: spec.task.targets(holdout[spec.target])}
+    contenders = {
+        prediction_column(who, column): predicted[who][column].to_numpy() if who in predicted else nobody
+        for who in Contender
+        for column in spec.task.columns
+    }
     return holdout[list(spec.key)].assign(**columns, **contenders).reset_index(drop=True)
 
 
@@ -229,18 +298,18 @@ def overlap(holdout: pd.DataFrame, trained: Sequence[pd.DataFrame], key: list[st
 
 
 def _latest(rows: pd.DataFrame, time: str) -> str:
-    return rows[time].max().isoformat()
+    return rows[time].max().isoformat() if time else ""
 
 
 def _series(
-    loss: Loss,
+    loss: str,
     name: str,
     groups: Sequence[tuple[str, np.ndarray]],
-    errors: Mapping[Contender, np.ndarray],
+    costs: Mapping[Contender, np.ndarray],
 ) -> Series:
     sums = {
         contender: tuple(_sum(losses[places].tolist()) for _, places in groups)
-        for contender, losses in ((c, _losses(loss, e)) for c, e in errors.items())
+        for contender, losses in costs.items()
     }
     return Series(
         loss=loss,
@@ -261,13 +330,6 @@ def _grouped(clusters: np.ndarray, codes: np.ndarray, rows: np.ndarray) -> Itera
     present, counts = np.unique(codes[rows], return_counts=True)
     for code, places in zip(present, np.split(order, np.cumsum(counts)[:-1]), strict=True):
         yield str(clusters[code]), places
-
-
-def _losses(loss: Loss, errors: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        return {Loss.ABSOLUTE: np.abs(errors), Loss.SQUARED: errors * errors, Loss.SIGNED: errors}[loss]
 
 
 def _sum(values: Sequence[float]) -> float:

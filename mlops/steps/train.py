@@ -36,7 +36,8 @@ def train(workspace: Workspace, run: Run) -> Run:
             path = names.MODEL + file.relative_to(saved).as_posix()
             objects[path] = sha256(file.read_bytes())
             workspace.lake.upload(run.branch, path, file)
-    extra = {"trained_until": rows[spec.time].max().isoformat(), "train_rows": str(len(rows))}
+    trained_until = rows[spec.time].max().isoformat() if spec.time else ""
+    extra = {"trained_until": trained_until, "train_rows": str(len(rows))}
     read = {names.TRAIN: run.outputs[names.TRAIN]} if names.TRAIN in run.outputs else {}
     message, written = f"Train on {len(rows)} rows", Written(objects, read=read)
     return finish_step(workspace.ports, run, Step.TRAINED, message, extra, written=written)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from mlops.steps.frames import Frames
 
 if TYPE_CHECKING:
     from mlops.adapters.lake.lake import LakeFSLake
+    from mlops.pipelines.sources import Options, Source
     from mlops.pipelines.spec import PipelineSpec
 
 
@@ -24,6 +26,7 @@ class Workspace:
         ports: The outside as the core sees it; its lake is ``lake``.
         links: Addresses of pages for people.
         promote_rounds: How often a promotion starts again because `main` has moved.
+        options: Settings of the pipeline's source.
         frames: Parquet objects of the lake as frames.
     """
 
@@ -32,7 +35,13 @@ class Workspace:
     ports: Ports
     links: Links
     promote_rounds: int = 20
+    options: Options = field(default_factory=dict[str, str])
     frames: Frames = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "frames", Frames(self.lake))
+
+    @functools.cached_property
+    def source(self) -> Source:
+        """Open the pipeline's source, once, when it is first asked for."""
+        return self.spec.source(self.options)

@@ -221,7 +221,7 @@ def needed(content: bytes, spec: PipelineSpec) -> set[SavedType]:
 def test_the_trusted_types_of_flights_are_exactly_those_its_model_needs(
     flights: PipelineSpec, tmp_path: Path
 ) -> None:
-    tables = {table: {"2013-03": frame} for table, frame in flights.extract("2013-03").items()}
+    tables = {table: {"2013-03": frame} for table, frame in flights.source({}).extract("2013-03").items()}
     rows = flights.join(tables).rows.head(4_000)
     taken = rows[list(flights.model_input)]
     used: set[SavedType] = set()

@@ -95,7 +95,7 @@ def test_any_lawful_policy_survives_yaml(policy: Policy) -> None:
         ),
         pytest.param(b"alpha: 7\nmin_gian: 1", (":2: unknown key", "alpha: "), id="typo named first"),
         pytest.param(b"guards:\n- metric: mae", (":2", "'tolerance' in guards[0] is missing"), id="missing"),
-        pytest.param(b"metric: accuracy", ("metric", "'mae', 'rmse' or 'bias'", "'accuracy'"), id="metric"),
+        pytest.param(b"metric: F1", ("'F1' is no metric: mae, rmse, bias or another",), id="metric"),
         pytest.param(b"min_gain: -0.1", ("min_gain", "-0.1"), id="negative gain"),
         pytest.param(b"alpha: 0", ("alpha", "greater than 0"), id="no level"),
         pytest.param(b"alpha: 0.51", ("alpha", "0.5"), id="level above a half"),
@@ -194,8 +194,16 @@ def test_any_bytes_are_a_policy_or_a_config_error(data: bytes) -> None:
         ),
         (b"kind: hash\nfraction: 0.2\n", HoldoutRule("hash", fraction=0.2)),
         (b"{kind: hash, fraction: 5e-1}", HoldoutRule("hash", fraction=0.5)),
+        (
+            b"kind: hash\nfraction: 0.2\nby: [artist, track]\n",
+            HoldoutRule("hash", fraction=0.2, by=("artist", "track")),
+        ),
+        (
+            b"kind: keys\ncolumn: user\nvalues: ['1', '7']\n",
+            HoldoutRule("keys", column="user", by=("user",), values=("1", "7")),
+        ),
     ],
-    ids=["newest period", "hash", "flow style"],
+    ids=["newest period", "hash", "flow style", "hash by columns", "keys"],
 )
 def test_a_holdout_rule_is_read_as_written(data: bytes, rule: HoldoutRule) -> None:
     assert parse_holdout_rule(data) == rule
@@ -204,12 +212,16 @@ def test_a_holdout_rule_is_read_as_written(data: bytes, rule: HoldoutRule) -> No
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        pytest.param(b"column: x", ("kind must be newest_period or hash", "missing"), id="no kind"),
+        pytest.param(
+            b"column: x", ("kind must be one of newest_period, hash, keys", "missing"), id="no kind"
+        ),
         pytest.param(b"fraction: 0.1\nkind: hashed", (":2", "'hashed'"), id="unknown kind"),
         pytest.param(b"kind: [hash]", ("kind must be",), id="list as kind"),
         pytest.param(b"kind: newest_period\ncolumn: t", ("'period' is missing",), id="no period"),
         pytest.param(b"kind: newest_period\nperiod: day", ("'column' is missing",), id="no column"),
-        pytest.param(b"kind: newest_period\ncolumn: t\nperiod: year", (":3", "'year'"), id="unknown period"),
+        pytest.param(
+            b"kind: newest_period\ncolumn: t\nperiod: decade", (":3", "'decade'"), id="unknown period"
+        ),
         pytest.param(
             b"kind: newest_period\ncolumn: 't\n\n'\nperiod: day", ("column",), id="newline in column"
         ),
@@ -221,6 +233,9 @@ def test_a_holdout_rule_is_read_as_written(data: bytes, rule: HoldoutRule) -> No
         pytest.param(b"kind: hash\nfractoin: 0.1", ("'fractoin'", "'fraction'"), id="typo"),
         pytest.param(b"kind: hash\nfraction: 0", ("fraction", "0"), id="nothing held out"),
         pytest.param(b"kind: hash\nfraction: 0.6", ("fraction", "0.5"), id="too much held out"),
+        pytest.param(b"kind: hash\nfraction: 0.1\nby: [a=b]", ("by[0]", "column"), id="bad column"),
+        pytest.param(b"kind: keys\ncolumn: user\nvalues: []", ("values", "at least 1"), id="no values"),
+        pytest.param(b"kind: keys\ncolumn: user\nvalues: [1]", ("values[0]", "string"), id="a number"),
         pytest.param(b"hash", ("map",), id="text"),
     ],
 )

@@ -55,7 +55,7 @@ def _large(server: ScratchServer, folder: Path, scale: Scale, tell: Callable[[st
     from mlops.steps.init_repository import gate_files
 
     spec = pipeline("flights")
-    arrivals = spec.arrivals()[:MONTHS]
+    arrivals = spec.source({}).arrivals()[:MONTHS]
     history = History(
         server,
         folder / "large.db",

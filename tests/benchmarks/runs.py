@@ -123,7 +123,7 @@ class Compared:
         workspace = self.workspace()
         create_repository(connect(self._settings.lake_credentials()), PIPELINE)
         set_up(workspace.ports, {**gate_files(PIPELINE), names.POLICY: POLICY})
-        for arrival in workspace.spec.arrivals()[:MONTHS]:
+        for arrival in workspace.source.arrivals()[:MONTHS]:
             tell(f"ingesting {arrival}")
             self.ingest_s.append(seconds(lambda arrival=arrival: _ingest(self.workspace(), arrival)))
         tell("a champion to begin with")

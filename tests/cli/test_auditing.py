@@ -337,7 +337,9 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     with served_in(tmp_path) as served:
         served.enter(monkeypatch)
         monkeypatch.setattr(tracking, "MLflowTracker", real)
-        monkeypatch.setattr(tiny, "SPEC", replace(tiny.SPEC, baseline=lambda rows: 3 * rows["x"].to_numpy()))
+        monkeypatch.setattr(
+            tiny, "SPEC", replace(tiny.SPEC, baseline=lambda _train, rows: 3 * rows["x"].to_numpy())
+        )
         yield served
 
 

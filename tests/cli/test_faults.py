@@ -135,7 +135,7 @@ def wrong_schema(stage: Stage) -> tuple[str, ...]:
 
 
 def broken_rows(stage: Stage) -> tuple[str, ...]:
-    rows = tiny.SPEC.extract("2020-01")["points"]
+    rows = tiny.SPEC.source({}).extract("2020-01")["points"]
     content = tables.to_parquet(rows.assign(x=rows["x"].where(rows.index != 3)))
     return ("ingest", PIPELINE, "2020-01", "--file", f"points={stage.file('new.parquet', content)}")
 

@@ -37,7 +37,9 @@ def older(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     monkeypatch.setenv("MLOPS_STATE_DIR", str(state_dir))
     monkeypatch.setenv("MLOPS_LAKE_PORT", "0")
     # The pipeline as it was when the store was made.
-    monkeypatch.setattr(tiny, "SPEC", replace(tiny.SPEC, baseline=lambda rows: 3 * rows["x"].to_numpy()))
+    monkeypatch.setattr(
+        tiny, "SPEC", replace(tiny.SPEC, baseline=lambda _train, rows: 3 * rows["x"].to_numpy())
+    )
     try:
         yield Served(state_dir, MemoryTracker())
     finally:

@@ -112,11 +112,13 @@ class TestLog:
 
 class TestDiff:
     def test_counts_rows_by_key_and_column(self, mlops: Desk) -> None:
-        rows = tiny.SPEC.extract("2020-05")["points"]
+        rows = tiny.SPEC.source({}).extract("2020-05")["points"]
         mlops.arrive("2020-05", rows)
         before = mlops.head
         changed = rows.iloc[10:].assign(y=rows["y"].where(rows["n"] != 0, 0.5))
-        mlops.arrive("2020-05", pd.concat([changed, tiny.SPEC.extract("2020-06")["points"].head(3)]))
+        mlops.arrive(
+            "2020-05", pd.concat([changed, tiny.SPEC.source({}).extract("2020-06")["points"].head(3)])
+        )
 
         answer = mlops("diff", PIPELINE, before, "main", "--json").document
         (entry,) = answer["objects"]
@@ -128,7 +130,7 @@ class TestDiff:
         assert "3 added, 10 removed, 22 changed; y 22" in mlops("diff", PIPELINE, before, "main").out
 
     def test_shows_schema_changes(self, mlops: Desk) -> None:
-        rows = tiny.SPEC.extract("2020-05")["points"]
+        rows = tiny.SPEC.source({}).extract("2020-05")["points"]
         mlops.arrive("2020-05", rows)
         before = mlops.head
         mlops.arrive("2020-05", rows.assign(x=rows["x"].astype("int64"), z=1).drop(columns="y"))
@@ -141,13 +143,13 @@ class TestDiff:
 
     def test_shows_the_rows_of_what_came_and_went(self, mlops: Desk) -> None:
         before = mlops.head
-        mlops.arrive("2020-05", tiny.SPEC.extract("2020-05")["points"])
+        mlops.arrive("2020-05", tiny.SPEC.source({}).extract("2020-05")["points"])
 
         assert "A raw/points/2020-05.parquet  100 rows" in mlops("diff", PIPELINE, before, "main").out
         assert "R raw/points/2020-05.parquet  100 rows" in mlops("diff", PIPELINE, "main", before).out
 
     def test_says_why_rows_cannot_be_matched(self, mlops: Desk) -> None:
-        rows = tiny.SPEC.extract("2020-05")["points"]
+        rows = tiny.SPEC.source({}).extract("2020-05")["points"]
         mlops.arrive("2020-05", rows)
         before = mlops.head
         mlops.arrive("2020-05", pd.concat([rows, rows.head(2)]))
@@ -157,7 +159,7 @@ class TestDiff:
     def test_matches_whole_rows_of_a_table_without_a_key(
         self, mlops: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        rows = tiny.SPEC.extract("2020-05")["points"]
+        rows = tiny.SPEC.source({}).extract("2020-05")["points"]
         mlops.arrive("2020-05", rows)
         before = mlops.head
         mlops.arrive("2020-05", rows.assign(y=rows["y"].where(rows["n"] != 0, 0.5)))

@@ -24,7 +24,9 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     with served_in(tmp_path) as served:
         served.enter(monkeypatch)
         # A baseline that even a poor first model beats.
-        monkeypatch.setattr(tiny, "SPEC", replace(tiny.SPEC, baseline=lambda rows: 3 * rows["x"].to_numpy()))
+        monkeypatch.setattr(
+            tiny, "SPEC", replace(tiny.SPEC, baseline=lambda _train, rows: 3 * rows["x"].to_numpy())
+        )
         yield served
 
 

@@ -12,6 +12,7 @@ import pytest
 from mlops.adapters.lake import servers
 from mlops.demo.broken import BREAKAGES
 from mlops.demo.show import demo
+from mlops.pipelines.sources import FunctionSource
 from mlops.runs.errors import ConfigError
 from mlops.settings import LakeMode
 
@@ -43,14 +44,19 @@ def test_as_shipped_the_story_ends_with_everything_belonging_together(tmp_path: 
 
 def _departs_as_it_arrives(workspace: Workspace) -> Workspace:
     """Return a workspace whose flights arrive exactly as late as they left: the baseline is perfect."""
-    extract = workspace.spec.extract
+    source = workspace.source
 
     def exact(arrival: str) -> Mapping[str, pd.DataFrame]:
-        tables = dict(extract(arrival))
+        tables = dict(source.extract(arrival))
         flights = tables["flights"]
         return {**tables, "flights": flights.assign(arr_delay=flights["dep_delay"].astype("float64"))}
 
-    return dataclasses.replace(workspace, spec=dataclasses.replace(workspace.spec, extract=exact))
+    return dataclasses.replace(
+        workspace,
+        spec=dataclasses.replace(
+            workspace.spec, source=lambda _options: FunctionSource(source.arrivals, exact)
+        ),
+    )
 
 
 def test_other_data_other_verdicts(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from mlops.adapters.models import saved_files
 from mlops.runs import names
 from mlops.runs.records import Run
 from mlops.steps import run as running
-from mlops.steps.cached_predictions import RecordedModel, recorded_model
+from mlops.steps.cached_predictions import recorded_predictions
+from mlops.steps.score import RecordedPredictions
 from mlops.steps.workspace import Workspace
 from tests.orchestration.conftest import Loads
 from tests.orchestration.tiny import SPEC, arrive
@@ -66,12 +67,12 @@ def test_what_does_not_belong_together_is_not_taken(workspace: Workspace) -> Non
 
     def taken(
         evidence: str = run.head, run_id: str = run.run_id, rows: Any = holdout, objects: Any = model
-    ) -> RecordedModel | None:
-        return recorded_model(workspace.ports, SPEC, evidence, run_id, rows, objects)
+    ) -> RecordedPredictions | None:
+        return recorded_predictions(workspace.ports, SPEC, evidence, run_id, rows, objects)
 
     whole = taken()
     assert whole is not None
-    assert len(whole.predict(holdout)) == len(holdout)
+    assert len(whole.of(holdout)) == len(holdout)
     assert taken(run_id="another") is None
     assert taken(evidence=run.fork) is None
     assert taken(rows=holdout.iloc[1:]) is None

@@ -12,6 +12,7 @@ from typing import IO, Any
 import pandas as pd
 
 from mlops.adapters.page_links import Links
+from mlops.pipelines.sources import FunctionSource
 from mlops.pipelines.spec import Deliveries, Joined, PipelineSpec
 from mlops.runs import names
 from mlops.runs.errors import ConfigError
@@ -98,12 +99,11 @@ SPEC = PipelineSpec(
     slices=(),
     params=Params,
     trusted_types=objects("sklearn.linear_model._ridge.Ridge"),
-    arrivals=lambda: [f"2020-{month:02d}" for month in range(1, 13)],
-    extract=_extract,
+    source=lambda _options: FunctionSource(lambda: [f"2020-{month:02d}" for month in range(1, 13)], _extract),
     parse=lambda _table, frame: frame,
     join=_join,
     model=_model,
-    baseline=lambda rows: rows["x"].to_numpy(dtype="float64"),
+    baseline=lambda _train, rows: rows["x"].to_numpy(dtype="float64"),
 )
 
 
@@ -143,11 +143,16 @@ def gate_files(suite: Mapping[str, Any] = SUITE, rule: bytes = NEWEST_MONTH) -> 
 
 def tiny_workspace(*arrivals: str, suite: Mapping[str, Any] = SUITE, rule: bytes = NEWEST_MONTH) -> Workspace:
     """Return a workspace in memory whose `main` holds the arrivals."""
-    lake = FileLake(repository=SPEC.name, enforcer=enforce)
+    return memory_workspace(SPEC, gate_files(suite, rule), *arrivals)
+
+
+def memory_workspace(spec: PipelineSpec, files: Mapping[str, bytes], *arrivals: str) -> Workspace:
+    """Return a workspace in memory of any pipeline, whose `main` holds the arrivals."""
+    lake = FileLake(repository=spec.name, enforcer=enforce)
     lines: list[str] = []
-    links = Links("http://lake", SPEC.name, mlflow="http://mlflow", dagster="http://dagster")
-    workspace = Workspace(SPEC, lake, fake_ports(lake, tell=lines.append), links)  # type: ignore[arg-type]
-    set_up(workspace.ports, gate_files(suite, rule))
+    links = Links("http://lake", spec.name, mlflow="http://mlflow", dagster="http://dagster")
+    workspace = Workspace(spec, lake, fake_ports(lake, tell=lines.append), links)  # type: ignore[arg-type]
+    set_up(workspace.ports, dict(files))
     for arrival in arrivals:
         arrive(workspace, arrival)
     return workspace

@@ -17,7 +17,7 @@ EXPECTATIONS = Path(__file__).parents[2] / "expectations"
 
 def joined(spec: PipelineSpec, *arrivals: str) -> Joined:
     """Return the joined rows of the arrivals."""
-    deliveries = {arrival: spec.extract(arrival) for arrival in arrivals}
+    deliveries = {arrival: spec.source({}).extract(arrival) for arrival in arrivals}
     return spec.join({table: {a: deliveries[a][table] for a in deliveries} for table in spec.tables})
 
 

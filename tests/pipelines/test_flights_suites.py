@@ -33,13 +33,13 @@ def _twice(frame: pd.DataFrame) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def month(spec: PipelineSpec) -> dict[str, pd.DataFrame]:
-    return dict(spec.extract("2013-02"))
+    return dict(spec.source({}).extract("2013-02"))
 
 
 def test_every_month_passes_and_a_wind_of_1048_mph_is_a_warning(spec: PipelineSpec) -> None:
     found = {}
-    for arrival in spec.arrivals():
-        for table, frame in spec.extract(arrival).items():
+    for arrival in spec.source({}).arrivals():
+        for table, frame in spec.source({}).extract(arrival).items():
             report = validate(table, frame, suite(table))
             assert report.success, (arrival, report.failures)
             found |= {(arrival, check.name): check.count for check in report.failures}

@@ -94,7 +94,7 @@ def test_the_side_of_a_row_is_the_same_in_every_version() -> None:
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        (HoldoutRule("newest_period", column="departs_on", period="year"), "no such period"),
+        (HoldoutRule("newest_period", column="departs_on", period="decade"), "no such period"),
         (HoldoutRule("newest_period", column="nope", period="month"), "column with times"),
         (HoldoutRule("newest_period", column="carrier", period="month"), "column with times"),
         (HoldoutRule("hash", fraction=0.0), "above 0"),
@@ -171,3 +171,34 @@ def test_neighbouring_texts_do_not_run_into_each_other() -> None:
 def test_what_cannot_be_digested_is_named() -> None:
     with pytest.raises(InputError, match="cannot be digested"):
         row_digest(pd.DataFrame({"key": [1], "list": [[1]]}), ["key"], ["list"])
+
+
+def test_rows_of_one_key_stay_together() -> None:
+    rows = frame([(f"user {i % 4}", pd.Timestamp("2013-01-01") + pd.Timedelta(hours=i)) for i in range(40)])
+    parts = split(rows, HoldoutRule("hash", fraction=0.5, by=("user",)), SPEC)
+    assert not set(parts.train["user"]) & set(parts.holdout["user"])
+    assert len(parts.train) + len(parts.holdout) == 40
+
+
+def test_listed_keys_are_held_out() -> None:
+    rows = frame([(f"user {i % 4}", pd.Timestamp("2013-01-01") + pd.Timedelta(hours=i)) for i in range(40)])
+    rule = HoldoutRule("keys", column="user", by=("user",), values=("user 1", "user 3", "nobody"))
+    parts = split(rows, rule, SPEC)
+    assert set(parts.holdout["user"]) == {"user 1", "user 3"}
+    assert set(parts.train["user"]) == {"user 0", "user 2"}
+
+
+@pytest.mark.parametrize("kind", ["hash", "keys"])
+def test_a_rule_by_a_column_that_is_not_there_is_named(kind: str) -> None:
+    rows = frame([("user", pd.Timestamp("2013-01-01"))] * 3)
+    rule = HoldoutRule(kind, fraction=0.2, column="artist", by=("artist",), values=("a",))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="no column artist"):
+        split(rows, rule, SPEC)
+
+
+def test_a_period_needs_a_pipeline_with_a_time() -> None:
+    rows = frame([("user", pd.Timestamp("2013-01-01"))] * 3)
+    with pytest.raises(ConfigError, match="rows have a time"):
+        split(
+            rows, HoldoutRule("newest_period", column="at", period="day"), dataclasses.replace(SPEC, time="")
+        )

@@ -54,7 +54,11 @@ def test_its_policy_and_holdout_rule_can_be_followed(every: PipelineSpec) -> Non
 
 
 def test_every_raw_column_is_taken_identifies_or_is_excluded_for_a_reason(every: PipelineSpec) -> None:
-    raw = {column for frame in every.extract(every.arrivals()[0]).values() for column in frame.columns}
+    raw = {
+        column
+        for frame in every.source({}).extract(every.source({}).arrivals()[0]).values()
+        for column in frame.columns
+    }
     taken = {*every.model_input, *(column.split("_", 1)[-1] for column in every.model_input)}
     assert not set(every.model_input) & set(every.excluded)
     assert raw - taken <= set(every.excluded)

@@ -28,7 +28,7 @@ SPEC = dataclasses.replace(
     target="y",
     model_input=("x",),
     slices=("origin",),
-    baseline=lambda rows: rows["x"].to_numpy(),
+    baseline=lambda _train, rows: rows["x"].to_numpy(),
 )
 
 

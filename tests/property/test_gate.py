@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mlops.runs.decisions import Decision, Guard, Outcome, Policy, Reason, Verdict
 from mlops.runs.digest import document
 from mlops.runs.errors import Corrupt
-from mlops.runs.evidence import Contender, Loss, Metric, Paired, Series
+from mlops.runs.evidence import Contender, Loss, Metric, Paired, Series, loss_of
 from mlops.runs.gate.verdict import decide
 from mlops.runs.records import ComparedTo
 from tests.support.losses import aggregate, edited, rows_of, swapped
@@ -265,7 +265,7 @@ losses_in_range = st.floats(0, 1e300) | st.floats(0, 1e-300) | st.sampled_from([
 def test_extreme_losses_get_a_verdict_too(rows: list[tuple[int, float, float]], policy: Policy) -> None:
     n, candidate, champion = (tuple(column) for column in zip(*rows, strict=True))
     clusters = tuple("abcde"[: len(n)])
-    series = Series(policy.metric.loss, "all", clusters, n, candidate, champion, ())
+    series = Series(loss_of(policy.metric), "all", clusters, n, candidate, champion, ())
     paired = Paired("", sum(n), True, 0, "", "", "", (series,))
     verdict = decide(paired, policy, look=1)
     assert not (verdict.promotes and promotes(swapped(paired), policy))

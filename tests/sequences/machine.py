@@ -396,7 +396,7 @@ UNLAWFUL = 16
 
 
 def _frame(arrival: str, content: str) -> Any:
-    rows = tiny.SPEC.extract(arrival)["points"]
+    rows = tiny.SPEC.source({}).extract(arrival)["points"]
     if content == "corrected":
         return rows.assign(y=rows["y"] + 1.0)
     return rows.assign(x=rows["x"].where(rows.index != 3)) if content == "broken" else rows

@@ -131,7 +131,7 @@ _SAYS_NOTHING = Validated(True, "points 1 of 1", {f"{names.VALIDATION}README.md"
 
 def _unchecked_ingest(workspace: Workspace) -> str:
     """An arrival with missing values comes with a result that says nothing."""
-    frame = dict(SPEC.extract("2020-04"))["points"].assign(x=float("nan"))
+    frame = dict(SPEC.source({}).extract("2020-04"))["points"].assign(x=float("nan"))
     delivery = Delivery("2020-04", {"points": tables.to_parquet(frame)}, "file:points.csv")
     return ingest(workspace.ports, delivery, lambda _s, _d: _SAYS_NOTHING).commit
 
@@ -151,7 +151,7 @@ def _champion_predicts(offset: float) -> Callable[[Evaluation], Evaluation]:
     def change(honest: Evaluation) -> Evaluation:
         frame = tables.read_parquet(honest.predictions)
         frame = frame.assign(**{Contender.CHAMPION: frame[Contender.CHAMPION] + offset})
-        paired = dataclasses.replace(honest.paired, series=series(frame, {}, list(Contender)))
+        paired = dataclasses.replace(honest.paired, series=series(SPEC.task, frame, {}, list(Contender)))
         return dataclasses.replace(
             honest, paired=paired, predictions=tables.to_parquet(frame), metrics=metrics(paired)
         )

@@ -10,7 +10,7 @@ import pytest
 from mlops.runs.decisions import Decision, Finding, Interval, Outcome, Reason, Verdict
 from mlops.runs.digest import document
 from mlops.runs.errors import Corrupt
-from mlops.runs.evidence import Contender, Loss, Metric, Paired, Series
+from mlops.runs.evidence import Contender, Loss, Metric, Paired, Series, loss_of
 from mlops.runs.records import ComparedTo
 
 ROWS = Series(
@@ -223,7 +223,7 @@ def test_a_verdict_reads_as_all_its_findings() -> None:
 
 
 def test_every_metric_has_a_loss_of_its_own() -> None:
-    assert {metric.loss for metric in Metric} == set(Loss)
+    assert {loss_of(metric) for metric in Metric} == set(Loss)
 
 
 def test_a_series_has_the_sums_of_each_contender() -> None:

@@ -84,7 +84,7 @@ def redeliver(workspace: Workspace, arrival: str, frame: pd.DataFrame) -> None:
 def test_another_delivery_of_the_same_month_keeps_the_count() -> None:
     workspace = tiny_workspace("2020-01", "2020-02", "2020-03")
     first = run(workspace, shrinkage=2000.0)
-    frame = dict(SPEC.extract("2020-03"))["points"]
+    frame = dict(SPEC.source({}).extract("2020-03"))["points"]
     redeliver(workspace, "2020-03", frame.assign(y=frame["y"] + 1e-9))
     second = run(workspace, shrinkage=500.0)
     redeliver(workspace, "2020-03", frame.iloc[:-1])

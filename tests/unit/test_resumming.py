@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops.pipelines.tasks import Regression
 from mlops.runs.evidence import ALL_ROWS, Contender, Paired, Series
 from mlops.steps.audit import loss_sums
 from mlops.steps.audit.loss_sums import groups_of, unproved_sums
@@ -27,7 +28,11 @@ def made(rows: int, seed: int, *, champion: bool = True) -> tuple[pd.DataFrame, 
     took_part = [c for c in Contender if champion or c is not Contender.CHAMPION]
     if not champion:
         predictions[Contender.CHAMPION] = np.nan
-    return predictions, slices, paired(series(predictions, slices, took_part), champion=champion)
+    return (
+        predictions,
+        slices,
+        paired(series(Regression(), predictions, slices, took_part), champion=champion),
+    )
 
 
 def paired(sums: tuple[Series, ...], *, champion: bool = True) -> Paired:
@@ -36,7 +41,7 @@ def paired(sums: tuple[Series, ...], *, champion: bool = True) -> Paired:
 
 def told(predictions: pd.DataFrame, slices: dict[str, list[str]], recorded: Paired) -> list[str]:
     groups = groups_of(predictions[CLUSTER].tolist(), slices)
-    return list(unproved_sums(predictions, groups, slices, recorded))
+    return list(unproved_sums(Regression(), predictions, groups, slices, recorded))
 
 
 @given(rows=st.integers(1, 60), seed=st.integers(0, 2**32 - 1), champion=st.booleans())
@@ -87,7 +92,7 @@ def test_sums_that_cancel_are_no_finding() -> None:
     predictions = pd.DataFrame({CLUSTER: ["d"] * 4, TARGET: [0.0] * 4})
     for contender in Contender:
         predictions[contender] = [1e16, 1.0, -1e16, 0.1]
-    recorded = paired(series(predictions, {}, list(Contender)))
+    recorded = paired(series(Regression(), predictions, {}, list(Contender)))
     assert {s.candidate for s in recorded.series if s.slice == ALL_ROWS} != {(0.0,)}
     assert told(predictions, {}, recorded) == []
 

@@ -45,15 +45,15 @@ def parse_holdout_rule(data: bytes, *, name: str = names.HOLDOUT_RULE) -> Holdou
     Raises:
         ConfigError: The file cannot be read, or a key or value is wrong; names it, with its line.
     """
-    from mlops.adapters.policy.schema import HashFile, NewestPeriodFile
+    from mlops.adapters.policy.schema import HashFile, KeysFile, NewestPeriodFile
 
     document = yaml_subset.read(data, name)
-    kinds = {"newest_period": NewestPeriodFile, "hash": HashFile}
+    kinds = {"newest_period": NewestPeriodFile, "hash": HashFile, "keys": KeysFile}
     content = _mapping(document)
     kind = content.get("kind")
     if not isinstance(kind, str) or kind not in kinds:
         found = f"found {bounded(repr(kind), 80)}" if "kind" in content else "it is missing"
-        raise ConfigError(f"kind must be {' or '.join(kinds)}, {found}", where=document.at(("kind",)))
+        raise ConfigError(f"kind must be one of {', '.join(kinds)}; {found}", where=document.at(("kind",)))
     return _validated(kinds[kind], document).value()
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from mlops.runs.decisions import Guard, Policy
-from mlops.runs.evidence import Metric
+from mlops.runs.errors import bounded
+from mlops.runs.evidence import is_metric
 from mlops.runs.records import HoldoutRule
 
 _COLUMN = r"[A-Za-z_][0-9A-Za-z_]{0,63}"
@@ -15,8 +16,17 @@ _COLUMN = r"[A-Za-z_][0-9A-Za-z_]{0,63}"
 #: A column's name; it becomes the first part of ``<column>=<value>``.
 Column = Annotated[str, Field(pattern=rf"\A{_COLUMN}\z")]
 
-#: Text becomes a metric; nothing else does.
-MetricName = Annotated[Metric, Field(strict=False)]
+
+def _metric(name: str) -> str:
+    if not is_metric(name):
+        raise ValueError(
+            f"{bounded(repr(name), 80)} is no metric: mae, rmse, bias or another that the task records"
+        )
+    return name
+
+
+#: Name of a metric; whether a pipeline records it is checked where the pipeline is known.
+MetricName = Annotated[str, AfterValidator(_metric)]
 
 _DEFAULT = Policy()
 
@@ -74,7 +84,7 @@ class NewestPeriodFile(_File):
 
     kind: Literal["newest_period"]
     column: Column
-    period: Literal["day", "week", "month"]
+    period: Literal["day", "week", "month", "quarter", "year"]
 
     def value(self) -> HoldoutRule:
         """Return the rule."""
@@ -82,11 +92,24 @@ class NewestPeriodFile(_File):
 
 
 class HashFile(_File):
-    """``gate/holdout.yaml`` that holds out a stable share of the row keys."""
+    """``gate/holdout.yaml`` that holds out a stable share of the keys, by the row key or by named columns."""
 
     kind: Literal["hash"]
     fraction: float = Field(gt=0, le=0.5)
+    by: list[Column] = Field(default=[], max_length=20)
 
     def value(self) -> HoldoutRule:
         """Return the rule."""
-        return HoldoutRule(self.kind, fraction=self.fraction)
+        return HoldoutRule(self.kind, fraction=self.fraction, by=tuple(self.by))
+
+
+class KeysFile(_File):
+    """``gate/holdout.yaml`` that holds out the rows with listed values of one column."""
+
+    kind: Literal["keys"]
+    column: Column
+    values: list[str] = Field(min_length=1, max_length=10_000)
+
+    def value(self) -> HoldoutRule:
+        """Return the rule."""
+        return HoldoutRule(self.kind, column=self.column, by=(self.column,), values=tuple(self.values))

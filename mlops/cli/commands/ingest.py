@@ -60,7 +60,7 @@ def ingest(
             todo="name exactly one arrival",
         )
     workspace = session.workspace(pipeline)
-    wanted = [name for text in arrivals for name in _expanded(text, workspace.spec.arrivals)]
+    wanted = [name for text in arrivals for name in _expanded(text, workspace.source.arrivals)]
     return _ingest_each(session, workspace, wanted, tables, again=again)
 
 

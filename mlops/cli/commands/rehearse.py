@@ -39,13 +39,16 @@ def _result(workspace: Workspace, done: Rehearsal) -> Result:
         "to_commit": done.to_commit,
         "objects": done.objects,
         "rows": done.rows,
-        "mae": done.mae,
+        "metric": done.metric,
+        "value": done.value,
+        # The key that the document had when every policy was about this metric.
+        **({"mae": done.value} if done.metric == "mae" else {}),
         "unit": workspace.spec.unit,
         "seconds": {step: round(seconds, 3) for step, seconds in done.seconds.items()},
     }
     lines = [
         f"promotion {done.to_number} ({short(done.to_commit)}) was restored on a scratch branch: "
-        f"{count(done.objects, 'object')}, mae {done.mae:.4g} {workspace.spec.unit} "
+        f"{count(done.objects, 'object')}, {done.metric} {done.value:.4g} {workspace.spec.unit} "
         f"on {count(done.rows, 'row')}",
         *columns([(f"{seconds:.3f} s", step) for step, seconds in done.seconds.items()], right=(0,)),
         "main, tags and MLflow are unchanged",

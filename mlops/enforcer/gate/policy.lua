@@ -7,7 +7,17 @@
 local yaml = require("encoding/yaml")
 local regexp = require("regexp")
 
-local LOSS = {mae = "absolute_error", rmse = "squared_error", bias = "signed_error"}
+local OWN_LOSS = {mae = "absolute_error", rmse = "squared_error", bias = "signed_error"}
+
+-- Any metric without a form of its own is the mean of the loss of the same name.
+local function loss_of(metric)
+  return OWN_LOSS[metric] or metric
+end
+
+local function is_metric(name)
+  if type(name) ~= "string" or not regexp.match("^[a-z][a-z0-9_]{0,63}$", name) then return false end
+  return name ~= "absolute_error" and name ~= "squared_error" and name ~= "signed_error"
+end
 
 local function check_keys(map, known, what)
   if type(map) ~= "table" then refuse(what .. " is not a map") end
@@ -34,7 +44,7 @@ local function read_policy(ref)
   }
   check_keys(given, policy, what)
   for key, value in pairs(given) do policy[key] = value end
-  local sound = LOSS[policy.metric]
+  local sound = is_metric(policy.metric)
     and is_number(policy.min_gain) and policy.min_gain >= 0
     and is_number(policy.alpha) and policy.alpha > 0 and policy.alpha <= 0.5
     and is_whole(policy.min_clusters, 2, 1000000)
@@ -45,7 +55,7 @@ local function read_policy(ref)
   for _, entry in ipairs(policy.guards) do
     check_keys(entry, {metric = true, tolerance = true, by = true}, "a guard of " .. what)
     entry.by = entry.by or ""
-    sound = LOSS[entry.metric] and is_number(entry.tolerance) and entry.tolerance > 0
+    sound = is_metric(entry.metric) and is_number(entry.tolerance) and entry.tolerance > 0
       and type(entry.by) == "string" and regexp.match("^([A-Za-z_][0-9A-Za-z_]{0,63})?$", entry.by)
     if not sound then refuse("a guard of " .. what .. " has a value that is out of range") end
   end

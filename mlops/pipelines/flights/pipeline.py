@@ -17,6 +17,7 @@ from mlops.pipelines.flights.join import (
     join,
 )
 from mlops.pipelines.flights.params import TRUSTED_TYPES, Params
+from mlops.pipelines.sources import FunctionSource
 from mlops.pipelines.spec import PipelineSpec
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ SPEC = PipelineSpec(
     slices=("origin",),
     params=Params,
     trusted_types=TRUSTED_TYPES,
-    arrivals=arrivals,
-    extract=extract,
+    source=lambda _options: FunctionSource(arrivals, extract),
     parse=parse,
     join=join,
     model=model,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from mlops.runs.decisions import Finding, Policy, Reason
 from mlops.runs.errors import bounded
-from mlops.runs.evidence import ALL_ROWS, Contender, Loss, Metric, Paired, Series
+from mlops.runs.evidence import ALL_ROWS, Contender, Loss, Paired, Series, loss_of
 
 #: Two clusters are the least that have a spread.
 LEAST_CLUSTERS = 2
@@ -36,7 +36,7 @@ class Comparison:
         guard: Whether it guards against an increase, rather than asks for a gain.
     """
 
-    metric: Metric
+    metric: str
     slice: str
     against: Contender
     bound: float
@@ -80,7 +80,7 @@ def _contradictions(paired: Paired) -> Iterator[str]:
     """Yield properties that no holdout can have."""
     if paired.rows <= 0:
         yield f"The holdout has {_counted(paired.rows, 'row')}."
-    seen: set[tuple[Loss, str]] = set()
+    seen: set[tuple[str, str]] = set()
     for series in paired.series:
         if (series.loss, series.slice) in seen:
             yield f"{_named(series)} is recorded twice."
@@ -105,14 +105,14 @@ def _flaws(series: Series, paired: Paired) -> Iterator[str]:
         sums = series.of(contender)
         if len(sums) != clusters and (sums or contender is Contender.CANDIDATE):
             yield f"has {_counted(len(sums), 'sum')} of the {contender} for {_counted(clusters, 'cluster')}"
-        if series.loss is not Loss.SIGNED and any(s < 0 for s in sums):
+        if series.loss != Loss.SIGNED and any(s < 0 for s in sums):
             yield f"has negative sums of the {contender}"
 
 
 def _gaps(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) -> Iterator[str]:
     """Yield data that the comparisons need and the evidence lacks."""
     for comparison in comparisons:
-        loss, slice_ = comparison.metric.loss, comparison.slice
+        loss, slice_ = loss_of(comparison.metric), comparison.slice
         series = paired.get(loss, slice_)
         if series is None:
             yield f"There is no {_words(loss)} of {_rows_of(slice_)}."
@@ -124,10 +124,10 @@ def _gaps(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) -> 
     if paired.has_champion:
         for guard in policy.guards:
             if guard.by:
-                yield from _uncovered(paired, guard.metric.loss, guard.by)
+                yield from _uncovered(paired, loss_of(guard.metric), guard.by)
 
 
-def _uncovered(paired: Paired, loss: Loss, column: str) -> Iterator[str]:
+def _uncovered(paired: Paired, loss: str, column: str) -> Iterator[str]:
     """Yield guarded columns whose recorded values do not cover all rows."""
     slices = paired.slices(column)
     if not slices:
@@ -184,7 +184,7 @@ def _leaks(paired: Paired) -> Iterator[tuple[Reason, str]]:
 
 def _too_few(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) -> Iterator[str]:
     for comparison in comparisons:
-        series = paired.get(comparison.metric.loss, comparison.slice)
+        series = paired.get(loss_of(comparison.metric), comparison.slice)
         whole = comparison.slice == ALL_ROWS
         least = max(LEAST_CLUSTERS, policy.min_clusters) if whole else LEAST_CLUSTERS
         if series is not None and len(series.clusters) < least:
@@ -205,7 +205,7 @@ def _named(series: Series) -> str:
     return f"The {_words(series.loss)} of {_rows_of(series.slice)}"
 
 
-def _words(loss: Loss) -> str:
+def _words(loss: str) -> str:
     return loss.replace("_", " ")
 
 

@@ -2,7 +2,8 @@
 
 Evaluations are counted by what the holdout is, not by its bytes: a correction or another delivery of the same
 period is the same holdout. A holdout that is a period of time is identified by that period. One that is a
-share of the row keys grows with every arrival; it counts as another one only when it has doubled.
+share of the keys grows with every arrival; it counts as another one only when it has doubled. One that is a
+list of values is identified by the list.
 """
 
 from __future__ import annotations
@@ -48,7 +49,11 @@ def identity_of(rule: HoldoutRule, paired: Paired) -> str:
         Corrupt: The evidence does not say when the holdout begins.
     """
     if rule.kind == "hash":
-        return digest_of({"kind": "hash", "fraction": rule.fraction, "doublings": paired.rows.bit_length()})
+        by = {"by": list(rule.by)} if rule.by else {}
+        doublings = paired.rows.bit_length()
+        return digest_of({"kind": "hash", "fraction": rule.fraction, "doublings": doublings, **by})
+    if rule.kind == "keys":
+        return digest_of({"kind": "keys", "column": rule.column, "values": sorted(set(rule.values))})
     begins = _period(paired.holdout_from, rule.period)
     return digest_of({"kind": "period", "column": rule.column, "period": rule.period, "begins": begins})
 
@@ -59,7 +64,13 @@ def _period(begins: str, period: str) -> str:
         day = datetime.fromisoformat(begins).date()
     except ValueError as error:
         raise Corrupt(f"the holdout begins at {begins!r}, which is no time", where=names.PAIRED) from error
-    first = {"month": day.replace(day=1), "week": day - timedelta(days=day.weekday())}
+    quarter = day.replace(month=day.month - (day.month - 1) % 3, day=1)
+    first = {
+        "week": day - timedelta(days=day.weekday()),
+        "month": day.replace(day=1),
+        "quarter": quarter,
+        "year": day.replace(month=1, day=1),
+    }
     return first.get(period, day).isoformat()
 
 

@@ -76,7 +76,7 @@ class Difference:
         return all(map(math.isfinite, (self.left, self.right, self.std_error, self.lower, self.upper)))
 
 
-def difference(series: Series, metric: Metric, left: Contender, right: Contender, level: float) -> Difference:
+def difference(series: Series, metric: str, left: Contender, right: Contender, level: float) -> Difference:
     """Return the difference of a metric between two contenders, with its interval.
 
     Args:
@@ -108,6 +108,11 @@ def difference(series: Series, metric: Metric, left: Contender, right: Contender
     )
 
 
+def metric_of_mean(metric: str, mean: float) -> float:
+    """Return the value of a metric where its loss has this mean over all rows."""
+    return _metric_and_slope(mean, metric)[0]
+
+
 def critical_value(freedom: int, level: float) -> float:
     """Return the t quantile of a two-sided interval at ``level``."""
     from scipy.special import stdtrit  # pyright: ignore[reportMissingTypeStubs]
@@ -116,7 +121,7 @@ def critical_value(freedom: int, level: float) -> float:
     return -float(stdtrit(freedom, level / 2))
 
 
-def _linearised(sums: Sequence[float], counts: Sequence[int], metric: Metric) -> tuple[float, list[float]]:
+def _linearised(sums: Sequence[float], counts: Sequence[int], metric: str) -> tuple[float, list[float]]:
     """Return a metric and, for each cluster, its influence on it."""
     rows = _total(counts)
     mean = _total(sums) / rows
@@ -124,11 +129,11 @@ def _linearised(sums: Sequence[float], counts: Sequence[int], metric: Metric) ->
     return value, [slope * (s - mean * n) / rows for s, n in zip(sums, counts, strict=True)]
 
 
-def _metric_and_slope(mean: float, metric: Metric) -> tuple[float, float]:
-    if metric is Metric.RMSE:
+def _metric_and_slope(mean: float, metric: str) -> tuple[float, float]:
+    if metric == Metric.RMSE:
         value = math.sqrt(mean)
         return value, 1 / (2 * value) if value > 0 else 0.0
-    if metric is Metric.BIAS:
+    if metric == Metric.BIAS:
         return abs(mean), -1.0 if mean < 0 else 1.0
     return mean, 1.0
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from mlops.runs.decisions import Finding, Interval, Outcome, Policy, Reason, Verdict
 from mlops.runs.errors import ProtocolMisuse
-from mlops.runs.evidence import Contender, Paired
+from mlops.runs.evidence import Contender, Paired, loss_of
 from mlops.runs.gate import wording as text
 from mlops.runs.gate.checks import Comparison, plan, refusals
 from mlops.runs.gate.intervals import difference
@@ -72,7 +72,7 @@ def level_of(alpha: float, look: int) -> float:
 
 def _compare(paired: Paired, comparison: Comparison, level: float) -> Interval | None:
     """Return the interval of one comparison, or None where its numbers are too large to compute with."""
-    series = paired.get(comparison.metric.loss, comparison.slice)
+    series = paired.get(loss_of(comparison.metric), comparison.slice)
     if series is None:
         raise ProtocolMisuse("evidence is compared that was not checked", where=comparison.name)
     pair = (comparison.against, Contender.CANDIDATE)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from mlops.runs.decisions import Interval
 from mlops.runs.errors import bounded
 from mlops.runs.evidence import ALL_ROWS, Metric
 from mlops.runs.gate.checks import Comparison
 
-_TITLES = {Metric.MAE: "MAE", Metric.RMSE: "RMSE", Metric.BIAS: "Absolute bias"}
+_TITLES: Mapping[str, str] = {Metric.MAE: "MAE", Metric.RMSE: "RMSE", Metric.BIAS: "Absolute bias"}
 
 
 def gain(comparison: Comparison, interval: Interval) -> str:
@@ -63,9 +64,13 @@ def _measured(comparison: Comparison, interval: Interval) -> str:
     where = "" if comparison.slice == ALL_ROWS else f" where {bounded(comparison.slice, 80)}"
     candidate, other = _number(interval.candidate, interval), _number(interval.other, interval)
     return (
-        f"{_TITLES[comparison.metric]} {candidate} against the {interval.against}'s {other} "
+        f"{_title(comparison.metric)} {candidate} against the {interval.against}'s {other} "
         f"on {interval.rows:,} rows of {interval.clusters} clusters{where}"
     )
+
+
+def _title(metric: str) -> str:
+    return _TITLES.get(metric) or metric.replace("_", " ").capitalize()
 
 
 def _number(value: float, interval: Interval) -> str:

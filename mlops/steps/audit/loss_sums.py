@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops.runs.audit.promotions import TOLERANCE, agree
-from mlops.runs.evidence import ALL_ROWS, Contender, Loss, Paired, Series
-from mlops.steps.score import TARGET, series
+from mlops.runs.evidence import ALL_ROWS, Contender, Paired, Series
+from mlops.steps.score import TARGET, predicted_by, series
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+
+    from mlops.pipelines.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def groups_of(clusters: Sequence[str], slices: Mapping[str, Sequence[str]]) -> G
 
 
 def unproved_sums(
+    task: Task,
     predictions: pd.DataFrame,
     groups: Groups,
     slices: Mapping[str, Sequence[str]],
@@ -81,47 +84,48 @@ def unproved_sums(
     """Yield recorded sums that do not follow from the predictions.
 
     Args:
-        predictions: One row per holdout row, in its order: ``target`` and a column per contender.
+        task: What is predicted.
+        predictions: One row per holdout row, in its order: ``target`` and the columns of each contender.
         groups: The clusters of the holdout.
         slices: Slice column to its value in each row.
         recorded: The evidence.
     """
     contenders = [c for c in Contender if recorded.has_champion or c is not Contender.CHAMPION]
-    if not _follow(predictions, groups, contenders, recorded):
-        yield from differences(series(predictions, slices, contenders), recorded)
+    if not _follow(task, predictions, groups, contenders, recorded):
+        yield from differences(series(task, predictions, slices, contenders), recorded)
 
 
 def _follow(
-    predictions: pd.DataFrame, groups: Groups, contenders: Sequence[Contender], recorded: Paired
+    task: Task, predictions: pd.DataFrame, groups: Groups, contenders: Sequence[Contender], recorded: Paired
 ) -> bool:
     """Return whether all recorded sums agree with the fast sums, within their rounding."""
     import numpy as np
 
-    shape = [(loss, name, clusters) for name, clusters in groups.names for loss in Loss]
+    losses = task.losses
+    shape = [(loss, name, clusters) for name, clusters in groups.names for loss in losses]
     if [(s.loss, s.slice, s.clusters) for s in recorded.series] != shape:
         return False
     if any(bool(s.of(c)) != (c in contenders) for s in recorded.series for c in Contender):
         return False
     if any({len(s.n), *(len(s.of(c)) for c in contenders)} != {len(s.clusters)} for s in recorded.series):
         return False
-    target = predictions[TARGET].to_numpy("float64")
-    for offset, loss in enumerate(Loss):
-        stated = recorded.series[offset :: len(Loss)]
+    costs = {c: task.costs(predictions[TARGET], predicted_by(task, predictions, c)) for c in contenders}
+    for offset, loss in enumerate(losses):
+        stated = recorded.series[offset :: len(losses)]
         if not np.array_equal(np.concatenate([s.n for s in stated]), groups.counts):
             return False
         for contender in contenders:
-            mine = _sums(loss, predictions[contender].to_numpy("float64") - target, groups)
+            mine = _sums(costs[contender][loss], groups)
             theirs = np.concatenate([s.of(contender) for s in stated])
             if not np.allclose(mine, theirs, rtol=TOLERANCE / 2, atol=0.0):
                 return False
     return True
 
 
-def _sums(loss: Loss, errors: np.ndarray, groups: Groups) -> np.ndarray:
+def _sums(losses: np.ndarray, groups: Groups) -> np.ndarray:
     import numpy as np
 
     with np.errstate(over="ignore", invalid="ignore"):
-        losses = {Loss.ABSOLUTE: np.abs, Loss.SQUARED: np.square, Loss.SIGNED: np.positive}[loss](errors)
         found = np.zeros(len(groups.counts))
         for place in groups.places:
             found += np.bincount(place, weights=losses, minlength=len(found))

@@ -15,7 +15,7 @@ from mlops.adapters.policy import files
 from mlops.pipelines.holdout import row_digest, split
 from mlops.runs import names
 from mlops.runs.audit.findings import Unprovable
-from mlops.runs.audit.promotions import TOLERANCE, agree
+from mlops.runs.audit.promotions import agree
 from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.decisions import Policy
 from mlops.runs.digest import sha256, tree_digest
@@ -24,16 +24,15 @@ from mlops.runs.evidence import Contender
 from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import Run
-from mlops.steps.audit.loss_sums import Groups, differences, groups_of, unproved_sums
+from mlops.steps.audit.loss_sums import Groups, groups_of, unproved_sums
 from mlops.steps.audit.rebuild import Rebuilder, only_by_this_code
+from mlops.steps.audit.scored_again import scored_otherwise
 from mlops.steps.judge import CommittedJudge
-from mlops.steps.score import CLUSTER, TARGET, metrics, texts
+from mlops.steps.score import CLUSTER, TARGET, baseline, metrics, predicted_by, texts
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
-    from mlops.runs.ports import Evaluation
     from mlops.steps.workspace import Workspace
 
 
@@ -57,17 +56,17 @@ class _Rows:
         targets: Target of each row.
         slices: Slice column to its value in each row.
         groups: Its clusters, on all rows and on each slice.
-        baseline: The declared baseline's prediction of each row.
+        frame: The rows as they are committed.
     """
 
     digest: str
     begins: str
     key: pd.DataFrame
     clusters: pd.Series
-    targets: np.ndarray
+    targets: pd.Series
     slices: dict[str, list[str]]
     groups: Groups
-    baseline: np.ndarray
+    frame: pd.DataFrame
 
 
 class FrameProver:
@@ -77,6 +76,7 @@ class FrameProver:
         self._workspace = workspace
         self._selected: dict[tuple[str, str], _Selection] = {}
         self._holdout: tuple[str, _Rows] | None = None
+        self._predicted: tuple[str, pd.DataFrame] | None = None
         self._rule: tuple[str, bytes] | None = None
         self._rebuilder = Rebuilder(workspace)
 
@@ -86,9 +86,7 @@ class FrameProver:
 
     def paired(self, subject: PromotionSubject) -> Iterator[str]:
         """Derive sums, counts and metrics again from the predictions and the holdout rows."""
-        import numpy as np
-
-        recorded, rows = subject.paired, self._rows(subject)
+        recorded, rows, task = subject.paired, self._rows(subject), self._workspace.spec.task
         predictions = tables.read_parquet(subject.predictions_data, where=names.PREDICTIONS)
         yield from _same_rows(rows, predictions)
         if rows.digest != recorded.holdout_digest:
@@ -97,14 +95,15 @@ class FrameProver:
             yield from self._identity(subject, rows)
         if recorded.rows != len(rows.key):
             yield f"the evidence is of {recorded.rows} rows, the holdout has {len(rows.key)}"
-        if recorded.has_champion == bool(predictions[Contender.CHAMPION].isna().all()):
+        champions = predicted_by(task, predictions, Contender.CHAMPION)
+        if recorded.has_champion == bool(champions.isna().all(axis=None)):
             yield "predictions and evidence differ in whether a champion was scored"
-        yield from unproved_sums(predictions, rows.groups, rows.slices, recorded)
+        yield from unproved_sums(task, predictions, rows.groups, rows.slices, recorded)
         stated = {name: value for name, value in subject.decision.metrics.items() if math.isfinite(value)}
         again = metrics(recorded)
         if again.keys() != stated.keys() or not all(agree(again[name], stated[name]) for name in again):
             yield "the metrics do not follow from the paired losses"
-        if not np.array_equal(rows.baseline, predictions[Contender.BASELINE].to_numpy("float64")):
+        if not self._baseline(subject, rows).equals(predicted_by(task, predictions, Contender.BASELINE)):
             self._only_by_this_code(subject, "the baseline's predictions")
             yield "the baseline's predictions are not those of the declared baseline"
 
@@ -129,16 +128,30 @@ class FrameProver:
             slices = {column: texts(frame[column]) for column in spec.slices}
             rows = _Rows(
                 digest=row_digest(frame, spec.key, [spec.target, *spec.model_input]),
-                begins=frame[spec.time].min().isoformat(),
+                begins=frame[spec.time].min().isoformat() if spec.time else "",
                 key=frame[list(spec.key)].reset_index(drop=True),
                 clusters=pd.Series(clusters, dtype="str"),
-                targets=frame[spec.target].to_numpy("float64"),
+                targets=spec.task.targets(frame[spec.target]).reset_index(drop=True),
                 slices=slices,
                 groups=groups_of(clusters, slices),
-                baseline=spec.baseline(frame).astype("float64"),
+                frame=frame,
             )
-            self._holdout = (digest, rows)
+            self._holdout, self._predicted = (digest, rows), None
         return self._holdout[1]
+
+    def _baseline(self, subject: PromotionSubject, rows: _Rows) -> pd.DataFrame:
+        """Return what the declared baseline predicts; from the same rows it is asked once."""
+        spec = self._workspace.spec
+        read = list(spec.baseline_reads)
+        trained = subject.sha256(names.TRAIN) if read else ""
+        if self._predicted is None or self._predicted[0] != trained:
+            train = (
+                tables.read_parquet(subject.read(names.TRAIN), where=names.TRAIN)
+                if read
+                else rows.frame.iloc[:0]
+            )
+            self._predicted = (trained, baseline(spec, train, rows.frame))
+        return self._predicted[1]
 
     def holdout(self, subject: PromotionSubject) -> Iterator[str]:
         """Select the holdout again: by the rule at the fork, or that of the champion where that was newer."""
@@ -184,7 +197,7 @@ class FrameProver:
             self._only_by_this_code(subject, "its models")
             yield f"its models cannot be scored: {error.what}"
             return
-        found = list(_scored_otherwise(subject, again))
+        found = list(scored_otherwise(self._workspace.spec.task, subject, again))
         if found:
             self._only_by_this_code(subject, "its scores")
         yield from found
@@ -250,42 +263,12 @@ class FrameProver:
         only_by_this_code(inputs.code_digest, inputs.lock_digest, what)
 
 
-def _scored_otherwise(subject: PromotionSubject, again: Evaluation) -> Iterator[str]:
-    """Yield differences between a repeated evaluation and the recorded one."""
-    recorded, replaced = subject.paired, subject.replaced
-    if replaced and not recorded.has_champion and not again.unscorable:
-        yield f"the champion, promotion {replaced.number}, can be scored, but the evidence says otherwise"
-        return
-    if replaced and recorded.has_champion and again.unscorable:
-        yield f"the champion, promotion {replaced.number}, cannot be scored: {again.unscorable}"
-        return
-    yield from differences(again.paired.series, recorded)
-    for name in ("holdout_digest", "train_overlap", "candidate_trained_until", "holdout_from"):
-        if getattr(again.paired, name) != getattr(recorded, name):
-            yield f"{name} is {getattr(again.paired, name)!r} by scoring again"
-    yield from _predicted_otherwise(subject.predictions_data, again.predictions)
-
-
-def _predicted_otherwise(recorded: bytes, again: bytes) -> Iterator[str]:
-    import numpy as np
-
-    one, other = (tables.read_parquet(data, where=names.PREDICTIONS) for data in (recorded, again))
-    for contender in Contender:
-        mine, theirs = (frame[contender].to_numpy("float64") for frame in (one, other))
-        same = len(mine) == len(theirs) and np.isclose(mine, theirs, rtol=TOLERANCE, atol=0.0, equal_nan=True)
-        off = int(np.sum(~np.asarray(same)))
-        if off:
-            yield f"{off} of {len(theirs)} predictions of the {contender} are not what its model predicts"
-
-
 def _same_rows(rows: _Rows, predictions: pd.DataFrame) -> Iterator[str]:
-    import numpy as np
-
     if len(rows.key) != len(predictions):
         raise Corrupt(f"{len(predictions)} predictions for {len(rows.key)} holdout rows")
     if not rows.key.equals(predictions[list(rows.key.columns)]):
         yield "the predictions are of other rows than the holdout's"
     if not rows.clusters.equals(predictions[CLUSTER]):
         yield "the predictions are in other clusters than the holdout's rows"
-    if not np.array_equal(predictions[TARGET].to_numpy("float64"), rows.targets):
+    if not predictions[TARGET].equals(rows.targets.rename(TARGET)):
         yield "the predictions are held against other targets than the holdout's"

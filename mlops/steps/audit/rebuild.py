@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlops.adapters import tables
 from mlops.adapters.policy import files
@@ -24,15 +24,16 @@ from mlops.runs.records import Run, Step
 from mlops.steps.prepare import PROCESSED_SUITE, PROCESSED_TABLES, suite_of, summary
 from mlops.steps.run import record_of
 from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
+from mlops.steps.score import predicted_by
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
+    from mlops.pipelines.tasks import Task
     from mlops.runs.ports import Commit
     from mlops.steps.workspace import Workspace
 
-#: How far predictions of a model that was trained again may be off, as a share of the spread of the targets.
+#: How far predictions of a model that was trained again may be off, as a share of the task's spread.
 REFIT_TOLERANCE = 1e-6
 
 
@@ -181,20 +182,20 @@ class Rebuilder:
     def refit(self, subject: PromotionSubject) -> Iterator[str]:
         """Yield how the predictions on record differ from those of a model that is trained again."""
         run = run_of(subject.evidence)
-        predicted = tables.read_parquet(subject.predictions_data, where=names.PREDICTIONS)
-        recorded = predicted[Contender.CANDIDATE].to_numpy("float64")
         spec, frames = self._workspace.spec, self._workspace.frames
+        predicted = tables.read_parquet(subject.predictions_data, where=names.PREDICTIONS)
+        recorded = predicted_by(spec.task, predicted, Contender.CANDIDATE)
         rows, holdout = (frames.read(subject.commit.id, path) for path in (names.TRAIN, names.HOLDOUT))
         try:
             model = spec.model(spec.params(**run.inputs.params), run.inputs.seed)
             model.fit(rows.loc[:, list(spec.model_input)], rows[spec.target])
-            again = _predicted(model, holdout.loc[:, list(spec.model_input)])
+            again = spec.task.predict(model, holdout.loc[:, list(spec.model_input)])
         # A model is whatever a pipeline says it is, and may fail in any way.
         except Exception as error:
             only_by_this_code(run.inputs.code_digest, run.inputs.lock_digest, "its parameters or columns")
             yield f"its model cannot be trained again: {type(error).__name__}: {error}"
             return
-        off = _off(again, recorded, holdout[spec.target].to_numpy("float64"))
+        off = _off(spec.task, again, recorded, holdout[spec.target])
         if off:
             only_by_this_code(run.inputs.code_digest, run.inputs.lock_digest, "its predictions")
             yield f"its model is not what training on its rows gives: {off} {spec.unit}"
@@ -206,12 +207,6 @@ class Rebuilder:
             return ""
 
 
-def _predicted(model: Any, rows: pd.DataFrame) -> np.ndarray:
-    import numpy as np
-
-    return np.asarray(model.predict(rows), dtype="float64")
-
-
 def _same_rows(one: pd.DataFrame, other: pd.DataFrame, key: tuple[str, ...]) -> bool:
     """Return whether two tables hold the same values, whatever library stored them and in whatever order."""
     if set(one.columns) != set(other.columns):
@@ -220,15 +215,14 @@ def _same_rows(one: pd.DataFrame, other: pd.DataFrame, key: tuple[str, ...]) -> 
     return row_digest(one, key, columns) == row_digest(other, key, columns)
 
 
-def _off(again: np.ndarray, recorded: np.ndarray, targets: np.ndarray) -> str:
+def _off(task: Task, again: pd.DataFrame, recorded: pd.DataFrame, targets: pd.Series) -> str:
     """Return how far predictions are apart, beyond the tolerance; empty where they agree."""
     import numpy as np
 
     if again.shape != recorded.shape:
         return f"{len(recorded)} predictions are on record for {len(again)} rows, in"
-    spread = float(np.std(targets)) or 1.0
-    apart = np.abs(again - recorded)
-    beyond = ~(apart <= REFIT_TOLERANCE * spread)
+    apart = task.change(again, recorded)
+    beyond = ~(apart <= REFIT_TOLERANCE * task.spread(targets))
     if not beyond.any():
         return ""
     return f"{int(beyond.sum())} of {len(again)} predictions differ, by up to {np.nanmax(apart):.6g}"
