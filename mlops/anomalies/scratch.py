@@ -15,8 +15,6 @@ from mlops.adapters.page_links import Links
 from mlops.adapters.system import SystemClock, SystemProcesses, nonce
 from mlops.anomalies import points
 from mlops.anomalies.scene import Scene
-from mlops.pipelines import PIPELINES
-from mlops.runs import names
 from mlops.runs.main.setup import set_up
 from mlops.runs.ports import Ports
 from mlops.settings import LakeMode
@@ -67,8 +65,7 @@ class Scratch:
 
 def _actions() -> dict[str, bytes]:
     """Return the server's actions as they are shipped; they are the same for every pipeline."""
-    files = init_repository.gate_files(next(iter(PIPELINES)))
-    return {path: data for path, data in files.items() if path.startswith(names.ACTIONS)}
+    return init_repository.action_files()
 
 
 @contextmanager

@@ -1,14 +1,21 @@
 """Dagster definitions of every pipeline, for ``-m mlops.orchestration.definitions``.
 
-Loading them needs no server; workspaces are opened by the steps and sensors that need one.
+Loading them needs no server; workspaces are opened by the steps and sensors that need one. A pipeline that
+cannot be loaded is reported in the log of the code server, and the others are served.
 """
+
+import logging
 
 import dagster as dg
 
 from mlops.orchestration.building import build
 from mlops.orchestration.workspaces import Workspaces
-from mlops.pipelines import PIPELINES, pipeline
+from mlops.pipelines.registry import usable_pipelines
 
 _workspaces = Workspaces()
 
-defs = dg.Definitions.merge(*(build(pipeline(name), _workspaces) for name in PIPELINES))
+_specs, _problems = usable_pipelines()
+for _problem in _problems:
+    logging.getLogger("mlops").error("%s", _problem)
+
+defs = dg.Definitions.merge(*(build(spec, _workspaces) for spec in _specs))

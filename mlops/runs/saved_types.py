@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -53,3 +54,21 @@ TREE = SavedType("TreeNode", "sklearn.tree._tree", "Tree")
 
 def _entries(loader: str, paths: tuple[str, ...]) -> tuple[SavedType, ...]:
     return tuple(SavedType(loader, *path.rpartition(".")[::2]) for path in paths)
+
+
+#: Libraries whose types a pipeline may list; which of them may be restored is said by the adapter.
+LIBRARIES = ("numpy", "pandas", "scipy", "sklearn")
+
+
+def outside_of(types: Iterable[SavedType], package: str) -> list[str]:
+    """Return the listed types that are neither of a known library nor of a package, ascending.
+
+    Args:
+        types: A pipeline's list.
+        package: Dotted name of the package that is the pipeline's own.
+    """
+    return sorted({kind.path for kind in types if not _within(kind.module, (*LIBRARIES, package))})
+
+
+def _within(module: str, packages: Iterable[str]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)

@@ -92,7 +92,7 @@ def deliver(
         }
         reports = validate_frames(workspace, suites_ref, committed)
         passed = all(report.success for report in reports)
-        made_by = {CODE_KEY: code_digest(), LOCK_KEY: lock_digest()}
+        made_by = {CODE_KEY: code_digest(workspace.spec), LOCK_KEY: lock_digest()}
         return Validated(passed, summary(reports), report_files(reports), made_by)
 
     return ingest(workspace.ports, Delivery(arrival, content, source), judge, again=again)

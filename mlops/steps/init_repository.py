@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops import pipelines
+from mlops.pipelines.registry import declaration_of
 from mlops.runs import names
 from mlops.runs.errors import ConfigError, Conflict
 from mlops.runs.main.setup import is_set_up, set_up
@@ -26,23 +27,36 @@ def gate_files(pipeline: str) -> dict[str, bytes]:
     Raises:
         ConfigError: A part is missing; it is named.
     """
-    folder, actions = expectations(pipeline), enforcer()
+    folder = expectations(pipeline)
     files = {
         names.POLICY: folder.joinpath("policy.yaml"),
         names.HOLDOUT_RULE: folder.joinpath("holdout.yaml"),
     }
     suites = {names.suite_path(Path(f.name).stem): f for f in _files(folder, ".json")}
-    files |= suites | {f"{names.ACTIONS}{f.name}": f for f in _files(actions, ".yaml")}
     missing = [path for path in (names.POLICY, names.HOLDOUT_RULE) if not files[path].is_file()]
-    missing += [path for path in (names.ENFORCER,) if path not in files]
     missing += [] if suites else [f"{names.SUITES}<table>.json"]
     if missing:
-        raise ConfigError(
-            f"a part of the pipeline is missing: {missing[0]}",
-            where=str(actions if missing[0] == names.ENFORCER else folder),
-            todo="add it, then run init again",
-        )
-    return {path: file.read_bytes() for path, file in files.items()}
+        raise _lacking(missing[0], folder)
+    return {path: file.read_bytes() for path, file in (files | suites).items()} | action_files()
+
+
+def action_files() -> dict[str, bytes]:
+    """Return path to content of the server's actions, which are the same for every pipeline.
+
+    Raises:
+        ConfigError: The enforcer is missing.
+    """
+    folder = enforcer()
+    found = {f"{names.ACTIONS}{f.name}": f.read_bytes() for f in _files(folder, ".yaml")}
+    if names.ENFORCER not in found:
+        raise _lacking(names.ENFORCER, folder)
+    return found
+
+
+def _lacking(path: str, folder: Traversable) -> ConfigError:
+    return ConfigError(
+        f"a part of the pipeline is missing: {path}", where=str(folder), todo="add it, then run init again"
+    )
 
 
 def checked_gate_files(pipeline: str) -> dict[str, bytes]:
@@ -56,10 +70,17 @@ def checked_gate_files(pipeline: str) -> dict[str, bytes]:
 
     files = gate_files(pipeline)
     spec = pipelines.pipeline(pipeline)
-    policy, rule = (f"expectations/{pipeline}/{name}.yaml" for name in ("policy", "holdout"))
+    policy, rule = (place_of(pipeline, f"{name}.yaml") for name in ("policy", "holdout"))
     check_policy(spec, parse_policy(files[names.POLICY], name=policy), policy)
     check_holdout_rule(spec, parse_holdout_rule(files[names.HOLDOUT_RULE], name=rule), rule)
     return files
+
+
+def place_of(pipeline: str, file: str) -> str:
+    """Return what a file of a pipeline's gate configuration is called in errors: where to correct it."""
+    if declaration_of(pipeline).built_in:
+        return f"expectations/{pipeline}/{file}"
+    return str(expectations(pipeline).joinpath(file))
 
 
 def _files(folder: Traversable, suffix: str) -> list[Traversable]:

@@ -11,12 +11,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.pipelines import PIPELINES
+from mlops.pipelines.registry import code_of
 from mlops.runs import names
 from mlops.runs.digest import digest_of, sha256, tree_digest
 from mlops.runs.ports import Author
 from mlops.runs.records import RunInputs
 
 if TYPE_CHECKING:
+    from mlops.pipelines.registry import CodePackage
     from mlops.pipelines.spec import PipelineSpec
     from mlops.runs.ports import Lake
 
@@ -38,8 +41,10 @@ _LIBRARIES = (
     "skops",
 )
 
-#: Folders below `mlops` whose code computes what a run writes.
-_CODE = ("adapters", "pipelines", "runs", "steps")
+#: Folders below `mlops` whose code computes what a run of any pipeline writes.
+_SHARED = ("adapters", "pipelines", "runs", "steps")
+#: What only says which pipelines there are: a new line there must not make old runs new.
+_REGISTRY = ("pipelines/__init__.py", "pipelines/registry/")
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -50,18 +55,43 @@ def inputs_of(spec: PipelineSpec, lake: Lake, commit: str, params: Any) -> RunIn
     return RunInputs(
         pipeline=spec.name,
         raw_digest=tree_digest((stat.path, stat.checksum) for stat in raw),
-        code_digest=code_digest(),
+        code_digest=code_digest(spec),
         lock_digest=lock_digest(),
         params=dataclasses.asdict(params),
         seed=SEED,
     )
 
 
+def code_digest(spec: PipelineSpec) -> str:
+    """Return the digest of the source files that compute what a run of a pipeline writes.
+
+    They are the shared code of this program and the pipeline's own package; other pipelines do not count. The
+    version of an installed distribution counts as well.
+
+    Raises:
+        ConfigError: The pipeline's code is in no files.
+    """
+    return _code_digest(code_of(spec))
+
+
 @functools.cache
-def code_digest() -> str:
-    """Return the digest of the source files that compute what a run writes."""
-    files = sorted(path for folder in _CODE for path in (_PACKAGE / folder).rglob("*.py"))
-    return tree_digest((path.relative_to(_PACKAGE).as_posix(), sha256(path.read_bytes())) for path in files)
+def _code_digest(own: CodePackage) -> str:
+    files = {**_shared_files(), **{f"own/{name}": path for name, path in own.files()}}
+    contents = [(name, sha256(path.read_bytes())) for name, path in sorted(files.items())]
+    return tree_digest([*contents, ("own distribution", sha256(own.version.encode()))])
+
+
+def _shared_files() -> dict[str, Path]:
+    """Return name to path of the shared code: all but the registry and the packages of pipelines."""
+    found: dict[str, Path] = {}
+    built_in = tuple(f"{target.partition(':')[0].rpartition('.')[0]}." for target in PIPELINES.values())
+    for folder in _SHARED:
+        for path in (_PACKAGE / folder).rglob("*.py"):
+            name = path.relative_to(_PACKAGE).as_posix()
+            module = f"mlops.{name.removesuffix('.py').replace('/', '.')}"
+            if not name.startswith(_REGISTRY) and not module.startswith(built_in):
+                found[name] = path
+    return found
 
 
 @functools.cache

@@ -212,7 +212,9 @@ class History:
     def _inputs(self, head: str, offset: float) -> RunInputs:
         raw = tree_digest((s.path, s.checksum) for s in self.workspace.lake.list(head, names.RAW))
         params: dict[str, Any] = {"offset": offset}
-        return RunInputs(self.workspace.spec.name, raw, code_digest(), lock_digest(), params, 7)
+        return RunInputs(
+            self.workspace.spec.name, raw, code_digest(self.workspace.spec), lock_digest(), params, 7
+        )
 
     def _split(self) -> tuple[bytes, bytes]:
         spec, lake = self.workspace.spec, self.workspace.lake

@@ -47,7 +47,7 @@ class Served:
         """Let commands of this process work there."""
         patch.setenv("MLOPS_STATE_DIR", str(self.state_dir))
         patch.setenv("MLOPS_LAKE_PORT", "0")
-        patch.setitem(PIPELINES, PIPELINE, tiny.__name__)  # type: ignore[arg-type]
+        patch.setitem(PIPELINES, PIPELINE, f"{tiny.__name__}:SPEC")  # type: ignore[arg-type]
         patch.setattr(init_repository, "gate_files", lambda _pipeline: gate_files())
         patch.setattr("mlops.adapters.tracking.tracker.MLflowTracker", lambda _uri, _name: self.tracker)
 

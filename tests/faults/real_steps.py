@@ -113,8 +113,9 @@ def workspace_of(address: Address, plan: FaultPlan | None = None, **ports: Any) 
 def remember() -> None:
     """Compute what is the same in all children."""
     from mlops.steps import run_inputs
+    from tests.orchestration.tiny import SPEC
 
-    run_inputs.code_digest()
+    run_inputs.code_digest(SPEC)
     run_inputs.lock_digest()
     run_inputs.git_state()
 

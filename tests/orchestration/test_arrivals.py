@@ -84,7 +84,7 @@ def test_a_refused_run_is_remembered_after_its_branch_was_swept(workspace: Works
 
 def test_other_code_does_not_make_old_data_new(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run.open_(workspace, SPEC.parameters({}))
-    monkeypatch.setattr("mlops.steps.run_inputs.code_digest", lambda: "other code")
+    monkeypatch.setattr("mlops.steps.run_inputs.code_digest", lambda _spec: "other code")
     assert look(workspace).due is None
 
 

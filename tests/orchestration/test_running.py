@@ -54,7 +54,7 @@ def test_what_arrived_meanwhile_does_not_change_the_run(workspace: Workspace) ->
 
 def test_other_code_makes_it_another_run(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
     run = running.validate(workspace, running.open_(workspace, DEFAULTS))
-    monkeypatch.setattr("mlops.steps.run_inputs.code_digest", lambda: "other code")
+    monkeypatch.setattr("mlops.steps.run_inputs.code_digest", lambda _spec: "other code")
     other = running.reopen(elsewhere(workspace), run.run_id)
     assert other.run_id != run.run_id
     assert (other.step, other.inputs.code_digest) == (Step.OPENED, "other code")

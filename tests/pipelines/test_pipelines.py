@@ -12,6 +12,7 @@ import pytest
 
 from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
 from mlops.pipelines import PIPELINES, pipeline
+from mlops.pipelines.registry import code_of
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names
 from mlops.runs.errors import ConfigError
@@ -32,6 +33,7 @@ def test_an_unknown_pipeline_is_named_beside_the_known_ones() -> None:
 def test_its_name_is_a_repository(every: PipelineSpec) -> None:
     assert names.check_repository(every.name) == every.name
     assert PIPELINES[every.name].startswith("mlops.pipelines.")
+    assert code_of(every).name == PIPELINES[every.name].rpartition(":")[0].rpartition(".")[0]
 
 
 def test_it_has_a_suite_for_every_table_and_for_the_joined_rows(every: PipelineSpec) -> None:
@@ -126,7 +128,7 @@ def test_a_model_takes_the_declared_input_and_nothing_else(spec: PipelineSpec, r
 def test_a_model_beats_the_departure_delay(spec: PipelineSpec, rows: pd.DataFrame) -> None:
     model = _fitted(spec, rows, max_iter=20)
     error = (model.predict(rows[list(spec.model_input)]) - rows[spec.target]).abs().mean()
-    assert error < (spec.baseline(rows) - rows[spec.target]).abs().mean()
+    assert error < (spec.baseline(rows, rows) - rows[spec.target]).abs().mean()
 
 
 def test_airports_and_carriers_that_training_never_saw_are_predicted(

@@ -130,7 +130,7 @@ class Shop:
 def open_shop(folder: Path) -> Iterator[Shop]:
     clock = Clock()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PIPELINES, PIPELINE, tiny.__name__)  # type: ignore[arg-type]
+        patch.setitem(PIPELINES, PIPELINE, f"{tiny.__name__}:SPEC")  # type: ignore[arg-type]
         patch.setenv("MLOPS_STATE_DIR", str(folder / "state"))
         with running_server(folder / "lake", _KEY, durable=False, clock=clock) as server:
             credentials = Credentials(server.url, _KEY.access_key_id, _KEY.secret_access_key)

@@ -249,7 +249,7 @@ def test_what_other_code_made_is_not_called_wrong(
 ) -> None:
     invent, option, _, words = INVENTED[name]
     commit = invent(workspace)
-    monkeypatch.setattr("mlops.steps.audit.rebuild.code_digest", lambda: "other code")
+    monkeypatch.setattr("mlops.steps.audit.rebuild.code_digest", lambda _spec: "other code")
     told = [f for f in found(workspace, tmp_path, **{option: True}) if f.commit == commit and not f.proved]
     if "never ran" in words:  # that a result is missing depends on no code
         assert any(f.what.startswith(words) for f in found(workspace, tmp_path, **{option: True}))

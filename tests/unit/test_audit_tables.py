@@ -168,7 +168,7 @@ def test_raw_data_that_was_changed_under_a_run_is_found(workspace: Workspace, tm
 def test_a_rule_of_other_code_cannot_be_proved(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlops.steps.audit.rebuild.code_digest", lambda: "other code")
+    monkeypatch.setattr("mlops.steps.audit.rebuild.code_digest", lambda _spec: "other code")
     monkeypatch.setattr("mlops.steps.audit.proofs.row_digest", lambda *_: "0" * 64)
     seen = [f for f in found(workspace, tmp_path) if f.invariant == "I8"]
     assert seen

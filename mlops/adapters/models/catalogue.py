@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mlops.runs.saved_types import SavedType
+from mlops.runs.saved_types import LIBRARIES, SavedType
 
 _BOOSTING = "sklearn.ensemble._hist_gradient_boosting"
 
@@ -77,13 +77,13 @@ _OF_NUMBERS = frozenset(
 #: Every type of scikit-learn that may be listed.
 KNOWN = _IN_PYTHON | _OF_NUMBERS | PARTS | BOOSTING | DECISION_TREES | FORESTS | frozenset({ORDINAL, ONE_HOT})
 
-#: Packages whose types are admitted only if they are in `KNOWN`.
-_LOOKED_AT = ("sklearn", "scipy", "numpy", "pandas")
-
 
 def is_known(path: str) -> bool:
-    """Return whether a type may be in a model, as far as its arrays are concerned."""
-    return path in KNOWN or path.partition(".")[0] not in _LOOKED_AT
+    """Return whether a type may be in a model, as far as its arrays are concerned.
+
+    A type of a library is admitted only if it is in `KNOWN`.
+    """
+    return path in KNOWN or path.partition(".")[0] not in LIBRARIES
 
 
 def unknown(allowed: Iterable[SavedType]) -> list[str]:

@@ -10,10 +10,13 @@ import typer
 from mlops.cli.options import Json
 from mlops.cli.output.results import Result, place_of
 from mlops.cli.output.text import at, columns, metrics, short
-from mlops.cli.session import Session
+from mlops.cli.session import Session, check_pipeline
 from mlops.runs import names
+from mlops.runs.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlops.runs.main.state import MainState
     from mlops.runs.ports import Ports
     from mlops.runs.records import Run
@@ -37,10 +40,7 @@ def status(context: typer.Context, pipeline: OptionalPipeline = None, json: Json
         found = [_of(session.workspace(pipeline))]
     else:
         # Nobody named a pipeline, so no server is started to ask it about one.
-        found = [
-            _of(session.dependencies.open_workspace(session.settings, name, session.report))
-            for name in _set_up(session)
-        ]
+        found = [_of(workspace) for workspace in _workspaces(session)]
     servers = listing(session.settings)
     lines = [line for entry in found for line in _lines(entry)]
     if not found:
@@ -54,14 +54,25 @@ def _nothing_found(session: Session) -> str:
     return "no pipeline is set up here; next: mlops init PIPELINE"
 
 
+def _workspaces(session: Session) -> Iterator[Workspace]:
+    """Yield the workspaces of all pipelines that are set up; report those that cannot be loaded."""
+    for name in _set_up(session):
+        try:
+            check_pipeline(name)
+        except ConfigError as error:
+            session.report(f"left out: {error}")
+        else:
+            yield session.dependencies.open_workspace(session.settings, name, session.report)
+
+
 def _set_up(session: Session) -> list[str]:
-    from mlops.pipelines import PIPELINES
+    from mlops.pipelines.registry import pipeline_names
 
     credentials = session.dependencies.find_lake(session.settings)
     if credentials is None:
         return []
     there = session.dependencies.repositories(session.settings, credentials)
-    return [name for name in sorted(PIPELINES) if name in there]
+    return [name for name in pipeline_names() if name in there]
 
 
 def _of(workspace: Workspace) -> dict[str, Any]:

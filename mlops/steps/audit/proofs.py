@@ -260,7 +260,7 @@ class FrameProver:
     def _only_by_this_code(self, subject: PromotionSubject, what: str) -> None:
         """Return if the code of today is the one that the run was made by; else nobody can tell."""
         inputs = self._run(subject).inputs
-        only_by_this_code(inputs.code_digest, inputs.lock_digest, what)
+        only_by_this_code(self._workspace.spec, inputs.code_digest, inputs.lock_digest, what)
 
 
 def _same_rows(rows: _Rows, predictions: pd.DataFrame) -> Iterator[str]:

@@ -29,6 +29,7 @@ from mlops.steps.score import predicted_by
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlops.pipelines.spec import PipelineSpec
     from mlops.pipelines.tasks import Task
     from mlops.runs.ports import Commit
     from mlops.steps.workspace import Workspace
@@ -37,10 +38,11 @@ if TYPE_CHECKING:
 REFIT_TOLERANCE = 1e-6
 
 
-def only_by_this_code(code: str, lock: str, what: str) -> None:
+def only_by_this_code(spec: PipelineSpec, code: str, lock: str, what: str) -> None:
     """Return if the code and libraries of today made something; else nobody can tell whether it is wrong.
 
     Args:
+        spec: The pipeline.
         code: Digest of the code that made it.
         lock: Digest of the libraries that made it.
         what: What differs, as the subject of a sentence.
@@ -48,7 +50,7 @@ def only_by_this_code(code: str, lock: str, what: str) -> None:
     Raises:
         Unprovable: Other code or other libraries made it.
     """
-    if (code, lock) != (code_digest(), lock_digest()):
+    if (code, lock) != (code_digest(spec), lock_digest()):
         raise Unprovable(f"{what} differ, but other code or other libraries made them")
 
 
@@ -77,7 +79,9 @@ class Rebuilder:
         try:
             made = self._processed(run.fork)
         except (InputError, ConfigError) as error:
-            only_by_this_code(run.inputs.code_digest, run.inputs.lock_digest, "its rows")
+            only_by_this_code(
+                self._workspace.spec, run.inputs.code_digest, run.inputs.lock_digest, "its rows"
+            )
             yield f"its raw data cannot be processed: {error.what}"
             return
         for path, frame in made.items():
@@ -87,7 +91,9 @@ class Rebuilder:
             found = tables.read_parquet(recorded, where=path)
             if _same_rows(found, frame, self._workspace.spec.key):
                 continue
-            only_by_this_code(run.inputs.code_digest, run.inputs.lock_digest, f"the rows of {path}")
+            only_by_this_code(
+                self._workspace.spec, run.inputs.code_digest, run.inputs.lock_digest, f"the rows of {path}"
+            )
             yield f"{path} is not made from its raw data: {self._told(frame, found)}"
 
     def _processed(self, fork: str) -> Mapping[str, pd.DataFrame]:
@@ -132,6 +138,7 @@ class Rebuilder:
             said = self._workspace.lake.commit_of(evidence).metadata
         except NotFound as error:
             raise Unprovable("the commit with the results of its validation is gone") from error
+        today = code_digest(self._workspace.spec), lock_digest()
         for change in subject.changes:
             parsed = names.parse_raw_path(change.path)
             if parsed is None or change.type == "removed":
@@ -141,7 +148,7 @@ class Rebuilder:
                 self._workspace.frames.read(subject.commit.id, change.path),
                 suite=(subject.before.commit, parsed.table),
                 recorded=read_optional(subject.lake, evidence, names.validation_path(parsed.table)),
-                made_by=(said.get(CODE_KEY, code_digest()), said.get(LOCK_KEY, lock_digest())),
+                made_by=(said.get(CODE_KEY, today[0]), said.get(LOCK_KEY, today[1])),
             )
 
     def _suite(
@@ -173,7 +180,7 @@ class Rebuilder:
             yield f"the suite of {table} never ran: there is no {names.validation_path(table)}"
         if recorded == report.to_bytes() and report.success:
             return
-        only_by_this_code(*made_by, f"the validation results of {table}")
+        only_by_this_code(spec, *made_by, f"the validation results of {table}")
         if not report.success:
             yield f"the rows of {table} do not pass their suite: {summary([report])}"
         elif recorded is not None:
@@ -192,12 +199,19 @@ class Rebuilder:
             again = spec.task.predict(model, holdout.loc[:, list(spec.model_input)])
         # A model is whatever a pipeline says it is, and may fail in any way.
         except Exception as error:
-            only_by_this_code(run.inputs.code_digest, run.inputs.lock_digest, "its parameters or columns")
+            only_by_this_code(
+                self._workspace.spec,
+                run.inputs.code_digest,
+                run.inputs.lock_digest,
+                "its parameters or columns",
+            )
             yield f"its model cannot be trained again: {type(error).__name__}: {error}"
             return
         off = _off(spec.task, again, recorded, holdout[spec.target])
         if off:
-            only_by_this_code(run.inputs.code_digest, run.inputs.lock_digest, "its predictions")
+            only_by_this_code(
+                self._workspace.spec, run.inputs.code_digest, run.inputs.lock_digest, "its predictions"
+            )
             yield f"its model is not what training on its rows gives: {off} {spec.unit}"
 
     def _checksum(self, ref: str, path: str) -> str:
