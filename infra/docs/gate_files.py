@@ -25,6 +25,11 @@ _POLICY = """
 
 Decides when a candidate replaces the champion. Tolerances and gains are in units of the metric.
 
+`mae`, `rmse` and `bias` are the metrics of a regression. A classification records `log_loss`, `brier` and
+`error_rate`, a ranking `miss_at_<k>`, `one_minus_ndcg_at_<k>` and `one_minus_recall_at_<k>`, quantiles
+`pinball` and `pinball_<percent>`. A metric that the pipeline does not record is refused by `mlops init` and
+`mlops policy apply`.
+
 """
 
 _GUARD = """
@@ -45,14 +50,22 @@ Holds out all rows of the newest period of a time column. Training data ends bef
 _HASH = """
 ## holdout.yaml, kind `hash`
 
-Holds out a stable share of the row keys: a row stays in the holdout when new data arrives.
+Holds out a stable share of the keys: a row stays in the holdout when new data arrives, and with `by` so do
+all rows with the same values of these columns.
+
+"""
+
+_KEYS = """
+## holdout.yaml, kind `keys`
+
+Holds out the rows with listed values of one column, e.g. the customers of a panel.
 
 """
 
 
 def page() -> str:
     """Return the page."""
-    from mlops.adapters.policy.schema import GuardEntry, HashFile, NewestPeriodFile, PolicyFile
+    from mlops.adapters.policy.schema import GuardEntry, HashFile, KeysFile, NewestPeriodFile, PolicyFile
     from mlops.runs.decisions import Guard, Policy
     from mlops.runs.records import HoldoutRule
 
@@ -62,6 +75,7 @@ def page() -> str:
         _GUARD + keys(GuardEntry, Guard),
         _NEWEST + keys(NewestPeriodFile, HoldoutRule),
         _HASH + keys(HashFile, HoldoutRule),
+        _KEYS + keys(KeysFile, HoldoutRule),
     ))  # fmt: skip
 
 

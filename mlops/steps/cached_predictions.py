@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mlops.adapters import tables
-from mlops.pipelines.holdout import row_digest
 from mlops.runs import names
 from mlops.runs.decisions import Decision
 from mlops.runs.digest import sha256
@@ -14,8 +13,9 @@ from mlops.runs.errors import Corrupt, InputError, NotFound
 from mlops.runs.evidence import Contender, Paired
 from mlops.runs.main.state import parse_json
 from mlops.runs.promotion.step_statements import check_own, step_statement, written_by
+from mlops.steps.paired_losses import predicted_by
 from mlops.steps.run_inputs import code_digest, lock_digest
-from mlops.steps.score import RecordedPredictions, predicted_by
+from mlops.steps.score import RecordedPredictions, unit_digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
     from mlops.runs.ports import Ports
 
-#: Name of the digest over the holdout's rows, among what a step has read.
+#: Name of the digest over the units of the holdout, among what a step has read.
 ROWS = "holdout rows"
 
 _EVIDENCE = (names.DECISION, names.PAIRED, names.PREDICTIONS)
@@ -34,7 +34,7 @@ def recorded_predictions(
     spec: PipelineSpec,
     evidence: str,
     run_id: str,
-    holdout: pd.DataFrame,
+    units: pd.DataFrame,
     model: Mapping[str, str],
 ) -> RecordedPredictions | None:
     """Return what a run predicted by the evidence of a commit, or None where that cannot be relied on.
@@ -48,7 +48,7 @@ def recorded_predictions(
         spec: The pipeline.
         evidence: Commit of the step that decided.
         run_id: The run that was decided on.
-        holdout: The rows in question.
+        units: The units of the holdout in question.
         model: Path to SHA-256 of the objects of the model in question.
     """
     try:
@@ -69,14 +69,13 @@ def recorded_predictions(
     if (inputs.get("code_digest"), inputs.get("lock_digest")) != (code_digest(spec), lock_digest()):
         return None
     scored = {name: digest for name, digest in written.read.items() if name.startswith(names.MODEL)}
-    rows = row_digest(holdout, spec.key, [spec.target, *spec.model_input])
-    if not model or scored != dict(model) or written.read.get(ROWS) != rows:
+    if not model or scored != dict(model) or written.read.get(ROWS) != unit_digest(spec, units):
         return None
-    return _of(spec, tables.read_parquet(content[names.PREDICTIONS], where=names.PREDICTIONS), holdout)
+    return _of(spec, tables.read_parquet(content[names.PREDICTIONS], where=names.PREDICTIONS), units)
 
 
-def _of(spec: PipelineSpec, predictions: pd.DataFrame, holdout: pd.DataFrame) -> RecordedPredictions | None:
-    key = list(spec.key)
-    if not predictions[key].equals(holdout[key].reset_index(drop=True)):
-        return None  # the same rows in another order
+def _of(spec: PipelineSpec, predictions: pd.DataFrame, units: pd.DataFrame) -> RecordedPredictions | None:
+    key = list(spec.task.unit_key(spec))
+    if not predictions[key].equals(units[key].reset_index(drop=True)):
+        return None  # the same units in another order
     return RecordedPredictions(predicted_by(spec.task, predictions, Contender.CANDIDATE))

@@ -21,7 +21,7 @@ from mlops.runs.records import Champion, ObjectRecord, Run, Step
 from mlops.steps import run_report
 from mlops.steps.cached_predictions import ROWS, recorded_predictions
 from mlops.steps.champion import model_at
-from mlops.steps.score import ChampionUnscorable, RecordedPredictions, score
+from mlops.steps.score import ChampionUnscorable, RecordedPredictions, score, unit_digest
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
@@ -73,8 +73,10 @@ class CommittedJudge:
         if timed and champion is not None and _seen_by(champion[1], holdout[spec.time]):
             source = champion[0]
             holdout = frames.read(source, names.HOLDOUT)
+        train = self._training_rows(candidate)
+        units = spec.task.units(spec, holdout, train)
         objects = records(self._workspace.lake, candidate, (names.MODEL,))
-        candidate_model, champion_model = self._recorded(run, candidate, objects, scored, holdout)
+        candidate_model, champion_model = self._recorded(run, candidate, objects, scored, units)
         if candidate_model is None:
             candidate_model = self._model(candidate, objects)
         if champion_model is None and scored:
@@ -83,7 +85,7 @@ class CommittedJudge:
             spec,
             holdout,
             candidate=candidate_model,
-            candidate_train=self._training_rows(candidate),
+            candidate_train=train,
             champion=champion_model,
             champion_train=self._training_rows(scored[0]) if scored else None,
             timed=timed,
@@ -95,7 +97,7 @@ class CommittedJudge:
             predictions=tables.to_parquet(result.predictions),
             metrics=result.metrics,
             holdout_source=source,
-            read={**_digests(objects), ROWS: result.paired.holdout_digest},
+            read={**_digests(objects), ROWS: unit_digest(spec, units)},
         )
 
     def _recorded(
@@ -104,19 +106,19 @@ class CommittedJudge:
         candidate: str,
         objects: tuple[ObjectRecord, ...],
         champion: tuple[str, Champion] | None,
-        holdout: pd.DataFrame,
+        units: pd.DataFrame,
     ) -> tuple[RecordedPredictions | None, RecordedPredictions | None]:
-        """Return what candidate and champion predicted for these rows before; None where they did not."""
+        """Return what candidate and champion predicted for these units before; None where they did not."""
         ports, spec = self._workspace.ports, self._workspace.spec
         if not self._reuse or not run.reached(Step.DECIDED):
             return None, None
         evidence = ports.lake.commit_of(candidate).metadata.get("evidence_commit") or candidate
-        ours = recorded_predictions(ports, spec, evidence, run.run_id, holdout, _digests(objects))
+        ours = recorded_predictions(ports, spec, evidence, run.run_id, units, _digests(objects))
         if ours is None or champion is None:
             return ours, None
         record = champion[1]
         model = _digests(tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
-        return ours, recorded_predictions(ports, spec, record.evidence_commit, record.run_id, holdout, model)
+        return ours, recorded_predictions(ports, spec, record.evidence_commit, record.run_id, units, model)
 
     def promoted_model(self, champion: tuple[str, Champion]) -> Any:
         """Return the model of a promotion, given as a commit with it and the record there.

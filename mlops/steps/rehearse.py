@@ -20,7 +20,8 @@ from mlops.runs.gate.intervals import metric_of_mean
 from mlops.runs.main.state import champion_of, promotions, read_json, read_main
 from mlops.runs.rollback.plan import plan_rollback
 from mlops.steps.judge import CommittedJudge
-from mlops.steps.score import predict, predicted_by
+from mlops.steps.paired_losses import predicted_by
+from mlops.steps.score import predict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,8 +66,17 @@ def changed_predictions(workspace: Workspace, plan: RollbackPlan) -> ChangedPred
 
 
 def _predictions(workspace: Workspace, rows_at: str, model_at: str) -> pd.DataFrame:
-    model, rows = _model(workspace, model_at), workspace.frames.read(rows_at, names.HOLDOUT)
-    return predict(workspace.spec, model, rows, Contender.CHAMPION)
+    return predict(
+        workspace.spec, _model(workspace, model_at), _units(workspace, rows_at), Contender.CHAMPION
+    )
+
+
+def _units(workspace: Workspace, commit: str) -> pd.DataFrame:
+    """Return the units of the holdout at a commit."""
+    spec, frames = workspace.spec, workspace.frames
+    holdout = frames.read(commit, names.HOLDOUT)
+    train = frames.read(commit, names.TRAIN) if spec.task.reads(spec) else holdout.iloc[:0]
+    return spec.task.units(spec, holdout, train)
 
 
 def _model(workspace: Workspace, commit: str) -> Any:
@@ -143,7 +153,7 @@ def _target(workspace: Workspace, to: int | None) -> tuple[int, str]:
 
 def _scored(workspace: Workspace, model: Any, commit: str) -> tuple[int, str, float]:
     spec = workspace.spec
-    rows = workspace.frames.read(commit, names.HOLDOUT)
+    rows = _units(workspace, commit)
     found = predict(spec, model, rows, Contender.CHAMPION)
     metric = files.parse_policy(workspace.lake.read(commit, names.POLICY)).metric
     targets = spec.task.targets(rows[spec.target])

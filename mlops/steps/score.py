@@ -5,29 +5,25 @@
 
 How a model predicts and what a prediction costs is said by the pipeline's task.
 
-The same models and rows give the same numbers, in whatever order the rows come: sums are exactly rounded.
+The same models and rows give the same numbers, in whatever order the rows come.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.pipelines.holdout import row_digest
 from mlops.runs.errors import InputError, NotPromoted
-from mlops.runs.evidence import ALL_ROWS, Contender, Metric, Paired, Series, metric_of
+from mlops.runs.evidence import Contender, Paired
+from mlops.steps.paired_losses import CLUSTER, TARGET, metrics, prediction_column, series
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from mlops.pipelines.spec import PipelineSpec
-    from mlops.pipelines.tasks import Task
 
-CLUSTER = "cluster"
-TARGET = "target"
 MISSING = "(missing)"
 
 
@@ -37,22 +33,22 @@ class ChampionUnscorable(NotPromoted):
 
 @dataclass(frozen=True)
 class RecordedPredictions:
-    """Predictions of a model that was scored on these very rows before; they stand for the model.
+    """Predictions of a model that was scored on these very units before; they stand for the model.
 
     Attributes:
-        predictions: One row per row of the holdout, in its order, with the columns of the task.
+        predictions: One row per unit, in order, with the columns of the task.
     """
 
     predictions: pd.DataFrame
 
-    def of(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Return the recorded predictions of all rows.
+    def of(self, units: pd.DataFrame) -> pd.DataFrame:
+        """Return the recorded predictions of all units.
 
         Raises:
-            InputError: They are of another number of rows.
+            InputError: They are of another number of units.
         """
-        if len(rows) != len(self.predictions):
-            raise InputError(f"{len(self.predictions)} predictions are on record for {len(rows)} rows")
+        if len(units) != len(self.predictions):
+            raise InputError(f"{len(self.predictions)} predictions are on record for {len(units)} rows")
         return self.predictions
 
 
@@ -61,7 +57,7 @@ class Scored:
     """The result of scoring.
 
     Attributes:
-        predictions: One row per holdout row, in its order: the key columns, ``cluster`` (text), ``target``
+        predictions: One row per unit, in order: the columns of its key, ``cluster`` (text), ``target``
             and the predictions of ``candidate``, ``champion`` (missing where there is none) and
             ``baseline``; with several predicted columns ``candidate:<column>`` and so on.
         paired: Losses per cluster and slice.
@@ -102,22 +98,23 @@ def score(
         InputError: The candidate does, or the holdout is empty or lacks a key, target, cluster or time.
     """
     _check(spec, holdout)
-    predicted = {Contender.CANDIDATE: predict(spec, candidate, holdout, Contender.CANDIDATE)}
+    units = spec.task.units(spec, holdout, candidate_train)
+    predicted = {Contender.CANDIDATE: predict(spec, candidate, units, Contender.CANDIDATE)}
     if champion is not None:
-        predicted[Contender.CHAMPION] = predict(spec, champion, holdout, Contender.CHAMPION)
-    predicted[Contender.BASELINE] = baseline(spec, candidate_train, holdout)
+        predicted[Contender.CHAMPION] = predict(spec, champion, units, Contender.CHAMPION)
+    predicted[Contender.BASELINE] = baseline(spec, candidate_train, units)
     trained = [candidate_train, *([champion_train] if champion_train is not None else [])]
-    table = _table(spec, holdout, predicted)
+    table = _table(spec, units, predicted)
     paired = Paired(
         holdout_digest=row_digest(holdout, spec.key, [spec.target, *spec.model_input]),
-        rows=len(holdout),
+        rows=len(units),
         has_champion=champion is not None,
         train_overlap=overlap(holdout, trained, list(overlap_key or spec.key)),
         candidate_trained_until=_latest(candidate_train, spec.time),
         champion_trained_until="" if champion_train is None else _latest(champion_train, spec.time),
         holdout_from=holdout[spec.time].min().isoformat() if timed else "",
         series=series(
-            spec.task, table, {column: texts(holdout[column]) for column in spec.slices}, list(predicted)
+            spec.task, table, {column: texts(units[column]) for column in spec.slices}, list(predicted)
         ),
     )
     return Scored(table, paired, metrics(paired))
@@ -138,60 +135,10 @@ def baseline(spec: PipelineSpec, train: pd.DataFrame, rows: pd.DataFrame) -> pd.
     return spec.task.baseline(spec.baseline(read, rows), len(rows))
 
 
-def predicted_by(task: Task, predictions: pd.DataFrame, who: Contender) -> pd.DataFrame:
-    """Return one contender's predictions out of a table of `Scored`, with the columns of the task."""
-    columns = {prediction_column(who, column): column for column in task.columns}
-    return predictions[list(columns)].rename(columns=columns)
-
-
-def prediction_column(who: Contender, column: str) -> str:
-    """Return the name of a predicted column in a table of `Scored`, e.g. ``candidate:rock``."""
-    return f"{who}:{column}" if column else str(who)
-
-
-def series(
-    task: Task,
-    predictions: pd.DataFrame,
-    slices: Mapping[str, Sequence[str]],
-    contenders: Sequence[Contender],
-) -> tuple[Series, ...]:
-    """Return the sums of every loss per cluster: on all rows, then on every value of every slice column.
-
-    Args:
-        task: What is predicted.
-        predictions: As in `Scored`.
-        slices: Slice column to its value in each row of ``predictions``.
-        contenders: Who took part: candidate and baseline, and the champion if there is one.
-    """
-    import numpy as np
-
-    costs = {c: task.costs(predictions[TARGET], predicted_by(task, predictions, c)) for c in contenders}
-    clusters, codes = np.unique(predictions[CLUSTER].to_numpy(dtype=str), return_inverse=True)
-    groups = {ALL_ROWS: np.arange(len(predictions))}
-    for column, values in slices.items():
-        labels = np.asarray(values, dtype=object)
-        for value in sorted(set(values)):
-            groups[f"{column}={value}"] = np.flatnonzero(labels == value)
-    return tuple(
-        _series(loss, name, places, {c: costs[c][loss] for c in contenders})
-        for name, rows in groups.items()
-        for places in [list(_grouped(clusters, codes, rows))]
-        for loss in task.losses
-    )
-
-
-def metrics(paired: Paired) -> dict[str, float]:
-    """Return the metrics of all rows, ascending by name; what is not finite is left out."""
-    found = {"holdout_rows": float(paired.rows)}
-    for sums in (each for each in paired.series if each.slice == ALL_ROWS):
-        metric = metric_of(sums.loss)
-        for contender in Contender:
-            values = sums.of(contender)
-            if values:
-                mean = _sum(values) / paired.rows
-                name = metric if contender is Contender.CANDIDATE else f"{contender}_{metric}"
-                found[name] = math.sqrt(mean) if metric == Metric.RMSE else mean
-    return {name: value for name, value in sorted(found.items()) if math.isfinite(value)}
+def unit_digest(spec: PipelineSpec, units: pd.DataFrame) -> str:
+    """Return the SHA-256 of units: key, target and what models predict from."""
+    key = spec.task.unit_key(spec)
+    return row_digest(units, key, [spec.target, *spec.task.unit_input(spec)])
 
 
 def _check(spec: PipelineSpec, holdout: pd.DataFrame) -> None:
@@ -206,33 +153,33 @@ def _check(spec: PipelineSpec, holdout: pd.DataFrame) -> None:
         raise InputError(f"the holdout has rows without {', '.join(empty)}", where=spec.name)
 
 
-def predict(spec: PipelineSpec, model: Any, holdout: pd.DataFrame, who: Contender) -> pd.DataFrame:
+def predict(spec: PipelineSpec, model: Any, units: pd.DataFrame, who: Contender) -> pd.DataFrame:
     """Return a model's predictions on the columns that this very model was fitted on.
 
     Args:
         spec: The pipeline.
-        model: The fitted model, or what it predicted for these rows before.
-        holdout: The rows.
+        model: The fitted model, or what it predicted for these units before.
+        units: The units of a holdout, as the pipeline's task makes them.
         who: Whose model it is, for errors.
 
     Returns:
-        One row per row of the holdout, with the columns of the pipeline's task.
+        One row per unit, with the columns of the pipeline's task.
 
     Raises:
         ChampionUnscorable: The champion fails on these rows.
         InputError: Anybody else does.
     """
     if isinstance(model, RecordedPredictions):
-        return model.of(holdout)
+        return model.of(units)
     failure = ChampionUnscorable if who is Contender.CHAMPION else InputError
-    taken = [str(name) for name in getattr(model, "feature_names_in_", spec.model_input)]
-    lacking = [name for name in taken if name not in holdout.columns]
+    taken = [str(name) for name in getattr(model, "feature_names_in_", spec.task.unit_input(spec))]
+    lacking = [name for name in taken if name not in units.columns]
     if lacking:
         raise failure(f"the {who} takes {', '.join(lacking)}, which the holdout lacks", where=spec.name)
     try:
-        return spec.task.predict(model, holdout[taken])
+        return spec.task.predict(model, units[taken])
     except InputError as error:
-        raise failure(f"the {who} cannot be scored: {error.what}", where=spec.name) from error
+        raise failure(f"the {who} {error.what}", where=spec.name) from error
     # A model is whatever a pipeline says it is, and may fail in any way.
     except Exception as error:
         raise failure(
@@ -241,18 +188,18 @@ def predict(spec: PipelineSpec, model: Any, holdout: pd.DataFrame, who: Contende
 
 
 def _table(
-    spec: PipelineSpec, holdout: pd.DataFrame, predicted: Mapping[Contender, pd.DataFrame]
+    spec: PipelineSpec, units: pd.DataFrame, predicted: Mapping[Contender, pd.DataFrame]
 ) -> pd.DataFrame:
     import numpy as np
 
-    nobody = np.full(len(holdout), np.nan)
-    columns = {CLUSTER: texts(holdout[spec.cluster]), TARGET: spec.task.targets(holdout[spec.target])}
+    nobody = np.full(len(units), np.nan)
+    columns = {CLUSTER: texts(units[spec.cluster]), TARGET: spec.task.targets(units[spec.target])}
     contenders = {
         prediction_column(who, column): predicted[who][column].to_numpy() if who in predicted else nobody
         for who in Contender
         for column in spec.task.columns
     }
-    return holdout[list(spec.key)].assign(**columns, **contenders).reset_index(drop=True)
+    return units[list(spec.task.unit_key(spec))].assign(**columns, **contenders).reset_index(drop=True)
 
 
 def texts(values: pd.Series) -> list[str]:
@@ -299,42 +246,3 @@ def overlap(holdout: pd.DataFrame, trained: Sequence[pd.DataFrame], key: list[st
 
 def _latest(rows: pd.DataFrame, time: str) -> str:
     return rows[time].max().isoformat() if time else ""
-
-
-def _series(
-    loss: str,
-    name: str,
-    groups: Sequence[tuple[str, np.ndarray]],
-    costs: Mapping[Contender, np.ndarray],
-) -> Series:
-    sums = {
-        contender: tuple(_sum(losses[places].tolist()) for _, places in groups)
-        for contender, losses in costs.items()
-    }
-    return Series(
-        loss=loss,
-        slice=name,
-        clusters=tuple(cluster for cluster, _ in groups),
-        n=tuple(len(places) for _, places in groups),
-        candidate=sums[Contender.CANDIDATE],
-        champion=sums.get(Contender.CHAMPION, ()),
-        baseline=sums[Contender.BASELINE],
-    )
-
-
-def _grouped(clusters: np.ndarray, codes: np.ndarray, rows: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield every cluster that has some of these rows, ascending, with them in their order."""
-    import numpy as np
-
-    order = rows[np.argsort(codes[rows], kind="stable")]
-    present, counts = np.unique(codes[rows], return_counts=True)
-    for code, places in zip(present, np.split(order, np.cumsum(counts)[:-1]), strict=True):
-        yield str(clusters[code]), places
-
-
-def _sum(values: Sequence[float]) -> float:
-    """Return the sum, rounded once; what is not finite stays so."""
-    try:
-        return math.fsum(values)
-    except (OverflowError, ValueError):
-        return math.nan

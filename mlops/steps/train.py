@@ -1,3 +1,6 @@
+# pandas ships no precise types: what an expression gives is guessed, often wrongly.
+# pyright: reportArgumentType=false
+
 """Fitting: the pipeline's model on the committed training rows, saved beside them."""
 
 from __future__ import annotations
@@ -23,15 +26,15 @@ def train(workspace: Workspace, run: Run) -> Run:
         return run
     spec = workspace.spec
     rows = workspace.frames.read(run.head, names.TRAIN)
-    taken = rows.loc[:, list(spec.model_input)]
     params = spec.params(**run.inputs.params)
     workspace.ports.tell(f"fitting on {len(rows):,} rows")
     model = spec.model(params, run.inputs.seed)
-    model.fit(taken, rows[spec.target])
+    spec.task.fit(spec, model, rows)
+    example = spec.task.units(spec, rows.head(2), rows)[list(spec.task.unit_input(spec))].head(2)
     objects: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model"
-        saved_files.save(model, saved, spec.trusted_types, example=taken.head(2))
+        saved_files.save(model, saved, spec.trusted_types, example=example)
         for file in sorted(path for path in saved.rglob("*") if path.is_file()):
             path = names.MODEL + file.relative_to(saved).as_posix()
             objects[path] = sha256(file.read_bytes())

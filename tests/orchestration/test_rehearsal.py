@@ -69,7 +69,8 @@ class TestRehearse:
         told = rehearse(workspace)
         assert told.to_number == 2
         assert told.rows == 100
-        assert told.mae > 0
+        assert told.value > 0
+        assert told.metric == "mae"
         assert len(told.seconds) == 6
         assert told.objects == len(workspace.lake.list(told.to_commit))
 

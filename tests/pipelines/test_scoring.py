@@ -209,7 +209,7 @@ class Short(Plus):
 UNSCORABLE = [
     (Plus(0.0, takes="wind"), "takes wind, which the holdout lacks"),
     (Failing(0.0), "ArithmeticError: too many trees"),
-    (Short(0.0), r"gave \(1,\) predictions for 2 rows"),
+    (Short(0.0), r"gave predictions of the shape \(1,\) for 2 rows"),
 ]
 
 

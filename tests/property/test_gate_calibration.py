@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from mlops.runs.decisions import Policy
-from mlops.runs.evidence import Contender, Loss, Metric, Paired, Series
+from mlops.runs.evidence import Contender, Loss, Metric, Paired, Series, loss_of
 from mlops.runs.gate.intervals import difference
 from mlops.runs.gate.verdict import decide
 from tests.support.losses import evidence
@@ -76,7 +76,7 @@ def test_intervals_cover_the_truth_as_often_as_they_say(metric: Metric) -> None:
     for _ in range(trials):
         left, right = (_normal_errors(dice, metric, scale) for scale in (2.0, 1.0))
         n = (20,) * DAYS
-        series = Series(metric.loss, "all", CLUSTERS, n, right, left, ())
+        series = Series(loss_of(metric), "all", CLUSTERS, n, right, left, ())
         found = difference(series, metric, Contender.CHAMPION, Contender.CANDIDATE, 0.05)
         covered += found.lower <= truth <= found.upper
     assert 0.925 < covered / trials < 0.975

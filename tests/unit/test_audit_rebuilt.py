@@ -29,7 +29,7 @@ from mlops.steps import run as running
 from mlops.steps import train as training
 from mlops.steps.audit.audit import Depth, audit_pipeline
 from mlops.steps.judge import CommittedJudge
-from mlops.steps.score import metrics, series
+from mlops.steps.paired_losses import metrics, series
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, tiny_workspace
 from tests.support.auditing import MemoryWitness, texts

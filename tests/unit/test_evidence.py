@@ -126,7 +126,7 @@ def test_whole_sums_in_json_are_read_as_decimals() -> None:
         (("series",), "abc"),
         (("series", 0), []),
         (("series", 0), None),
-        (("series", 0, "loss"), "log_loss"),
+        (("series", 0, "loss"), "log loss"),
         (("series", 0, "loss"), []),
         (("series", 0, "slice"), 1),
         (("series", 0, "clusters"), "ab"),

@@ -7,7 +7,7 @@ import pytest
 from lupa import lua52
 from scipy import stats
 
-from mlops.runs.evidence import Contender, Loss, Metric, Series
+from mlops.runs.evidence import Contender, Loss, Metric, Series, loss_of
 from mlops.runs.gate.intervals import critical_value, difference
 from tests.support.losses import Row, aggregate, rows_of
 
@@ -23,7 +23,7 @@ each_sample = pytest.mark.parametrize("rows", SAMPLES)
 
 
 def series_of(rows: list[Row], metric: Metric) -> Series:
-    series = aggregate(rows).get(metric.loss)
+    series = aggregate(rows).get(loss_of(metric))
     assert series is not None
     return series
 

@@ -1,11 +1,13 @@
 """Tasks: what a pipeline predicts, and how one prediction is judged.
 
 A pipeline's specification names one; steps, judge and audit ask it for predictions and losses. Start with
-`task`, which says what a task is; `regression` and `classification` are the ready-made ones.
+`task`, which says what a task is; `regression`, `classification` and `ranking` are the
+ready-made ones.
 """
 
 from mlops.pipelines.tasks.classification import Classification
+from mlops.pipelines.tasks.ranking import Ranking
 from mlops.pipelines.tasks.regression import Regression
 from mlops.pipelines.tasks.task import Task
 
-__all__ = ["Classification", "Regression", "Task"]
+__all__ = ["Classification", "Ranking", "Regression", "Task"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.pipelines.tasks.forms import largest_change, numbers
+from mlops.pipelines.tasks.rows import RowTask
 from mlops.runs.errors import ConfigError, InputError, bounded
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
-class Classification:
+class Classification(RowTask):
     """A task whose target is one of several classes.
 
     The metrics are ``log_loss`` (nats, probabilities clipped by `CLIP`), ``brier`` (sum over the classes of
@@ -88,7 +89,7 @@ class Classification:
         strange = [label for label in known if label not in self.classes]
         if strange:
             named = ", ".join(bounded(repr(label), 40) for label in strange[:_MOST_NAMED])
-            raise InputError(f"it predicts classes that the pipeline does not declare: {named}")
+            raise InputError(f"predicts classes that the pipeline does not declare: {named}")
         found = numbers(model.predict_proba(rows), len(rows), tuple(known))
         return self._checked(found.reindex(columns=list(self.classes), fill_value=0.0))
 
@@ -102,10 +103,10 @@ class Classification:
         values = predicted.to_numpy("float64")
         outside = int(((values < 0) | (values > 1)).any(axis=1).sum())
         if outside:
-            raise InputError(f"it gave {outside} rows probabilities below 0 or above 1")
+            raise InputError(f"gave {outside} rows probabilities below 0 or above 1")
         off = int((np.abs(values.sum(axis=1) - 1) > _TOTAL_TOLERANCE).sum())
         if off:
-            raise InputError(f"it gave {off} rows probabilities that do not add to 1")
+            raise InputError(f"gave {off} rows probabilities that do not add to 1")
         return predicted
 
     def costs(self, targets: pd.Series, predicted: pd.DataFrame) -> Mapping[str, np.ndarray]:

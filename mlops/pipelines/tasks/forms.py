@@ -31,10 +31,10 @@ def numbers(predicted: Any, rows: int, columns: tuple[str, ...]) -> pd.DataFrame
     try:
         found = np.asarray(predicted, dtype="float64")
     except (TypeError, ValueError) as error:
-        raise InputError(f"its predictions are no numbers: {error}") from error
+        raise InputError(f"gave predictions that are no numbers: {error}") from error
     expected = (rows,) if len(columns) == 1 else (rows, len(columns))
     if found.shape != expected:
-        raise InputError(f"it gave predictions of the shape {found.shape}, not {expected}")
+        raise InputError(f"gave predictions of the shape {found.shape} for {rows} rows, not {expected}")
     return pd.DataFrame(found.reshape(rows, len(columns)), columns=list(columns))
 
 

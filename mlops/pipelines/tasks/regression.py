@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.pipelines.tasks.forms import largest_change, numbers
+from mlops.pipelines.tasks.rows import RowTask
 from mlops.runs.errors import ConfigError
 from mlops.runs.evidence import Loss
 
@@ -22,7 +23,7 @@ _ERRORS = (str(Loss.ABSOLUTE), str(Loss.SQUARED), str(Loss.SIGNED))
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(RowTask):
     """A task whose target is a number.
 
     Without quantiles the metrics are ``mae``, ``rmse`` and ``bias``. With them a model predicts one number

@@ -1,4 +1,4 @@
-"""The interface of a task: targets, predictions, and the loss of each prediction."""
+"""The interface of a task: units of judgement, targets, predictions, and the loss of each prediction."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from mlops.pipelines.spec import PipelineSpec
+
 
 class Task(Protocol):
     """A kind of prediction.
 
-    Losses are per row and never negative, except ``signed_error``. A policy names a metric: ``mae``, ``rmse``
-    and ``bias`` are computed from ``absolute_error``, ``squared_error`` and ``signed_error``; any other
-    metric is the mean of the loss of the same name.
+    A unit is what one prediction is about: mostly a row, else e.g. the query that several rows answer.
+    Losses are per unit and never negative, except ``signed_error``. A policy names a metric: ``mae``,
+    ``rmse`` and ``bias`` are computed from ``absolute_error``, ``squared_error`` and ``signed_error``; any
+    other metric is the mean of the loss of the same name.
     """
 
     @property
@@ -33,6 +36,36 @@ class Task(Protocol):
         """Names of the losses that are recorded, in their order."""
         ...
 
+    def unit_key(self, spec: PipelineSpec) -> tuple[str, ...]:
+        """Return the columns that identify a unit."""
+        ...
+
+    def unit_input(self, spec: PipelineSpec) -> tuple[str, ...]:
+        """Return the columns of units that a model predicts from."""
+        ...
+
+    def units(self, spec: PipelineSpec, holdout: pd.DataFrame, train: pd.DataFrame) -> pd.DataFrame:
+        """Return the units of a holdout.
+
+        Args:
+            spec: The pipeline.
+            holdout: Its holdout rows.
+            train: The candidate's training rows, of which the columns `reads` are read.
+
+        Returns:
+            One row per unit, ascending by `unit_key` or in the order of the rows: key, cluster, target,
+            `unit_input` and slice columns.
+        """
+        ...
+
+    def reads(self, spec: PipelineSpec) -> tuple[str, ...]:
+        """Return the columns of training rows that `units` reads."""
+        ...
+
+    def fit(self, spec: PipelineSpec, model: Any, train: pd.DataFrame) -> None:
+        """Fit a model on training rows."""
+        ...
+
     def targets(self, values: pd.Series) -> pd.Series:
         """Return the targets in the form in which they are recorded.
 
@@ -46,10 +79,10 @@ class Task(Protocol):
 
         Args:
             model: A fitted model.
-            rows: Its input, one row per prediction.
+            rows: Its input, one row per unit.
 
         Returns:
-            The predictions, in the order of the rows, with the columns `columns`.
+            The predictions, in the order of the units, with the columns `columns`.
 
         Raises:
             InputError: They do not have the form that the task asks for.
@@ -65,11 +98,11 @@ class Task(Protocol):
         ...
 
     def costs(self, targets: pd.Series, predicted: pd.DataFrame) -> Mapping[str, np.ndarray]:
-        """Return the losses of predictions: name to one number per row, for each of `losses`."""
+        """Return the losses of predictions: name to one number per unit, for each of `losses`."""
         ...
 
     def change(self, one: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:
-        """Return how far two predictions of each row are apart, 0 where they are the same."""
+        """Return how far two predictions of each unit are apart, 0 where they are the same."""
         ...
 
     def spread(self, targets: pd.Series) -> float:

@@ -28,11 +28,13 @@ from mlops.steps.audit.loss_sums import Groups, groups_of, unproved_sums
 from mlops.steps.audit.rebuild import Rebuilder, only_by_this_code
 from mlops.steps.audit.scored_again import scored_otherwise
 from mlops.steps.judge import CommittedJudge
-from mlops.steps.score import CLUSTER, TARGET, baseline, metrics, predicted_by, texts
+from mlops.steps.paired_losses import CLUSTER, TARGET, metrics, predicted_by
+from mlops.steps.score import baseline, texts
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlops.pipelines.spec import PipelineSpec
     from mlops.steps.workspace import Workspace
 
 
@@ -51,12 +53,12 @@ class _Rows:
     Attributes:
         digest: Digest of its rows, as evidence names it.
         begins: Its smallest time, ISO 8601.
-        key: Its row keys, in order.
-        clusters: Cluster of each row.
-        targets: Target of each row.
-        slices: Slice column to its value in each row.
-        groups: Its clusters, on all rows and on each slice.
-        frame: The rows as they are committed.
+        key: Keys of its units, in order.
+        clusters: Cluster of each unit.
+        targets: Target of each unit.
+        slices: Slice column to its value in each unit.
+        groups: Its clusters, on all units and on each slice.
+        baseline: The declared baseline's predictions of the units.
     """
 
     digest: str
@@ -66,7 +68,7 @@ class _Rows:
     targets: pd.Series
     slices: dict[str, list[str]]
     groups: Groups
-    frame: pd.DataFrame
+    baseline: pd.DataFrame
 
 
 class FrameProver:
@@ -75,8 +77,9 @@ class FrameProver:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._selected: dict[tuple[str, str], _Selection] = {}
-        self._holdout: tuple[str, _Rows] | None = None
-        self._predicted: tuple[str, pd.DataFrame] | None = None
+        self._holdout: tuple[tuple[str, str], _Rows] | None = None
+        # Whether a holdout's units, or what the baseline predicts for them, depend on training rows.
+        self._reads = bool(workspace.spec.baseline_reads or workspace.spec.task.reads(workspace.spec))
         self._rule: tuple[str, bytes] | None = None
         self._rebuilder = Rebuilder(workspace)
 
@@ -103,7 +106,7 @@ class FrameProver:
         again = metrics(recorded)
         if again.keys() != stated.keys() or not all(agree(again[name], stated[name]) for name in again):
             yield "the metrics do not follow from the paired losses"
-        if not self._baseline(subject, rows).equals(predicted_by(task, predictions, Contender.BASELINE)):
+        if not rows.baseline.equals(predicted_by(task, predictions, Contender.BASELINE)):
             self._only_by_this_code(subject, "the baseline's predictions")
             yield "the baseline's predictions are not those of the declared baseline"
 
@@ -118,40 +121,15 @@ class FrameProver:
 
     def _rows(self, subject: PromotionSubject) -> _Rows:
         """Return what a promotion's holdout holds; promotions in a row are mostly judged by the same one."""
-        import pandas as pd
-
-        digest = subject.sha256(names.HOLDOUT)
-        if self._holdout is None or self._holdout[0] != digest:
-            spec = self._workspace.spec
-            frame = tables.read_parquet(subject.read(names.HOLDOUT), where=names.HOLDOUT)
-            clusters = texts(frame[spec.cluster])
-            slices = {column: texts(frame[column]) for column in spec.slices}
-            rows = _Rows(
-                digest=row_digest(frame, spec.key, [spec.target, *spec.model_input]),
-                begins=frame[spec.time].min().isoformat() if spec.time else "",
-                key=frame[list(spec.key)].reset_index(drop=True),
-                clusters=pd.Series(clusters, dtype="str"),
-                targets=spec.task.targets(frame[spec.target]).reset_index(drop=True),
-                slices=slices,
-                groups=groups_of(clusters, slices),
-                frame=frame,
-            )
-            self._holdout, self._predicted = (digest, rows), None
-        return self._holdout[1]
-
-    def _baseline(self, subject: PromotionSubject, rows: _Rows) -> pd.DataFrame:
-        """Return what the declared baseline predicts; from the same rows it is asked once."""
         spec = self._workspace.spec
-        read = list(spec.baseline_reads)
-        trained = subject.sha256(names.TRAIN) if read else ""
-        if self._predicted is None or self._predicted[0] != trained:
-            train = (
-                tables.read_parquet(subject.read(names.TRAIN), where=names.TRAIN)
-                if read
-                else rows.frame.iloc[:0]
-            )
-            self._predicted = (trained, baseline(spec, train, rows.frame))
-        return self._predicted[1]
+        digests = (subject.sha256(names.HOLDOUT), subject.sha256(names.TRAIN) if self._reads else "")
+        if self._holdout is None or self._holdout[0] != digests:
+            holdout = tables.read_parquet(subject.read(names.HOLDOUT), where=names.HOLDOUT)
+            train = holdout.iloc[:0]
+            if self._reads:
+                train = tables.read_parquet(subject.read(names.TRAIN), where=names.TRAIN)
+            self._holdout = (digests, _rows_of(spec, holdout, train))
+        return self._holdout[1]
 
     def holdout(self, subject: PromotionSubject) -> Iterator[str]:
         """Select the holdout again: by the rule at the fork, or that of the champion where that was newer."""
@@ -261,6 +239,24 @@ class FrameProver:
         """Return if the code of today is the one that the run was made by; else nobody can tell."""
         inputs = self._run(subject).inputs
         only_by_this_code(self._workspace.spec, inputs.code_digest, inputs.lock_digest, what)
+
+
+def _rows_of(spec: PipelineSpec, holdout: pd.DataFrame, train: pd.DataFrame) -> _Rows:
+    import pandas as pd
+
+    units = spec.task.units(spec, holdout, train)
+    clusters = texts(units[spec.cluster])
+    slices = {column: texts(units[column]) for column in spec.slices}
+    return _Rows(
+        digest=row_digest(holdout, spec.key, [spec.target, *spec.model_input]),
+        begins=holdout[spec.time].min().isoformat() if spec.time else "",
+        key=units[list(spec.task.unit_key(spec))].reset_index(drop=True),
+        clusters=pd.Series(clusters, dtype="str"),
+        targets=spec.task.targets(units[spec.target]).reset_index(drop=True),
+        slices=slices,
+        groups=groups_of(clusters, slices),
+        baseline=baseline(spec, train, units),
+    )
 
 
 def _same_rows(rows: _Rows, predictions: pd.DataFrame) -> Iterator[str]:

@@ -21,10 +21,11 @@ from mlops.runs.evidence import Contender
 from mlops.runs.main.state import read_optional
 from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import Run, Step
+from mlops.steps.paired_losses import predicted_by
 from mlops.steps.prepare import PROCESSED_SUITE, PROCESSED_TABLES, suite_of, summary
 from mlops.steps.run import record_of
 from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
-from mlops.steps.score import predicted_by
+from mlops.steps.score import predict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,8 +196,9 @@ class Rebuilder:
         rows, holdout = (frames.read(subject.commit.id, path) for path in (names.TRAIN, names.HOLDOUT))
         try:
             model = spec.model(spec.params(**run.inputs.params), run.inputs.seed)
-            model.fit(rows.loc[:, list(spec.model_input)], rows[spec.target])
-            again = spec.task.predict(model, holdout.loc[:, list(spec.model_input)])
+            spec.task.fit(spec, model, rows)
+            units = spec.task.units(spec, holdout, rows)
+            again = predict(spec, model, units, Contender.CANDIDATE)
         # A model is whatever a pipeline says it is, and may fail in any way.
         except Exception as error:
             only_by_this_code(
@@ -207,7 +209,7 @@ class Rebuilder:
             )
             yield f"its model cannot be trained again: {type(error).__name__}: {error}"
             return
-        off = _off(spec.task, again, recorded, holdout[spec.target])
+        off = _off(spec.task, again, recorded, units[spec.target])
         if off:
             only_by_this_code(
                 self._workspace.spec, run.inputs.code_digest, run.inputs.lock_digest, "its predictions"
