@@ -11,6 +11,7 @@ from mlops import __version__
 from mlops.cli.commands import (
     anomalies,
     audit,
+    check,
     completion,
     demo,
     diff,
@@ -21,6 +22,7 @@ from mlops.cli.commands import (
     ingest,
     init,
     log,
+    new,
     promote,
     reconcile,
     rehearse,
@@ -51,6 +53,8 @@ from mlops.cli.output.results import Result
 Commands = Mapping[str, Callable[..., Result]]
 
 _COMMANDS: Commands = {
+    "new": new.new,
+    "check": check.check,
     "init": init.init,
     "ingest": ingest.ingest,
     "run": run.run,

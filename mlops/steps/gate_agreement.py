@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
     from mlops.runs.decisions import Policy
     from mlops.runs.records import HoldoutRule
+
+#: Path of a key in a YAML file to its place, for errors.
+At = Callable[[tuple[str | int, ...]], str]
 
 
 def check_policy(spec: PipelineSpec, policy: Policy, where: str) -> None:
@@ -28,12 +32,26 @@ def check_policy(spec: PipelineSpec, policy: Policy, where: str) -> None:
         ConfigError: A metric is not one of the pipeline's task, or a guard is by a column that the pipeline
             does not declare as a slice.
     """
+    for problem in policy_problems(spec, policy, lambda _path: where):
+        raise problem
+
+
+def policy_problems(spec: PipelineSpec, policy: Policy, at: At) -> list[ConfigError]:
+    """Return everything that a policy names and runs of the pipeline do not record.
+
+    Args:
+        spec: The pipeline.
+        policy: The policy.
+        at: Returns what the place of a key of its file is called in errors.
+    """
     metrics = [metric_of(loss) for loss in spec.task.losses]
-    _check_known("metric", policy.metric, metrics, where)
+    found = [_unknown("metric", policy.metric, metrics, at(("metric",)))]
     for number, guard in enumerate(policy.guards):
-        _check_known(f"guards[{number}].metric", guard.metric, metrics, where)
+        place = f"guards[{number}]"
+        found.append(_unknown(f"{place}.metric", guard.metric, metrics, at(("guards", number, "metric"))))
         if guard.by:
-            _check_known(f"guards[{number}].by", guard.by, spec.slices, where)
+            found.append(_unknown(f"{place}.by", guard.by, spec.slices, at(("guards", number, "by"))))
+    return [problem for problem in found if problem is not None]
 
 
 def check_holdout_rule(spec: PipelineSpec, rule: HoldoutRule, where: str) -> None:
@@ -47,20 +65,49 @@ def check_holdout_rule(spec: PipelineSpec, rule: HoldoutRule, where: str) -> Non
     Raises:
         ConfigError: The rule holds out a period of a pipeline whose rows have no time.
     """
-    if rule.kind == "newest_period" and not spec.time:
-        raise ConfigError(
+    for problem in holdout_rule_problems(spec, rule, lambda _path: where):
+        raise problem
+
+
+def holdout_rule_problems(spec: PipelineSpec, rule: HoldoutRule, at: At) -> list[ConfigError]:
+    """Return everything that a holdout rule needs and the pipeline does not have."""
+    if rule.kind != "newest_period" or spec.time:
+        return []
+    return [
+        ConfigError(
             f"kind: {rule.kind} needs rows with a time, and the pipeline {spec.name} declares none",
-            where=where,
+            where=at(("kind",)),
             todo="hold out a share of the keys, with kind: hash",
         )
+    ]
 
 
-def _check_known(key: str, name: str, known: Sequence[str], where: str) -> None:
+def column_problems(rule: HoldoutRule, columns: Sequence[str], at: At) -> list[ConfigError]:
+    """Return the columns that a holdout rule names and joined rows do not have.
+
+    Args:
+        rule: The rule.
+        columns: Columns of the joined rows.
+        at: Returns what the place of a key of the rule's file is called in errors.
+    """
+    named = [("column", name) for name in (rule.column,) if name] + [("by", name) for name in rule.by]
+    return [
+        ConfigError(
+            f"{key}: the joined rows have no column '{name}'{_guess(name, columns)}", where=at((key,))
+        )
+        for key, name in named
+        if name not in columns
+    ]
+
+
+def _unknown(key: str, name: str, known: Sequence[str], where: str) -> ConfigError | None:
     if name in known:
-        return
-    nearest = get_close_matches(name, known, n=1)
-    guess = f"; did you mean '{nearest[0]}'?" if nearest else ""
+        return None
     there = ", ".join(known) if known else "none"
-    raise ConfigError(
-        f"{key}: the pipeline records no '{name}'{guess}", where=where, todo=f"there are: {there}"
-    )
+    what = f"{key}: the pipeline records no '{name}'{_guess(name, known)}"
+    return ConfigError(what, where=where, todo=f"there are: {there}")
+
+
+def _guess(name: str, known: Sequence[str]) -> str:
+    nearest = get_close_matches(name, known, n=1)
+    return f"; did you mean '{nearest[0]}'?" if nearest else ""

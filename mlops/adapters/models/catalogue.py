@@ -32,6 +32,7 @@ FORESTS = frozenset(
 )
 ORDINAL = "sklearn.preprocessing._encoders.OrdinalEncoder"
 ONE_HOT = "sklearn.preprocessing._encoders.OneHotEncoder"
+IMPUTER = "sklearn.impute._base.SimpleImputer"
 COLUMNS = "sklearn.compose._column_transformer.ColumnTransformer"
 FUNCTION = "sklearn.preprocessing._function_transformer.FunctionTransformer"
 
@@ -45,7 +46,7 @@ _IN_PYTHON = frozenset(
         "sklearn.compose._target.TransformedTargetRegressor",
         "sklearn.dummy.DummyClassifier",
         "sklearn.dummy.DummyRegressor",
-        "sklearn.impute._base.SimpleImputer",
+        IMPUTER,
         "sklearn.linear_model._base.LinearRegression",
         "sklearn.linear_model._coordinate_descent.ElasticNet",
         "sklearn.linear_model._coordinate_descent.Lasso",

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mlops.adapters.models.archive import Archive, refused
+from mlops.adapters.models.catalogue import IMPUTER
 from mlops.adapters.models.compiled_trees import check_tree_nodes
 from mlops.adapters.models.node_kinds import COMMON_KEYS, KEYS_OF_LOADER, PLAIN, PLAIN_LOADERS
 from mlops.runs import json_values
@@ -25,6 +26,7 @@ MAX_DEPTH = 100
 
 
 _GENERATOR, _MAX_POOL = "PCG64", 64
+_DTYPE = "numpy.dtype"
 
 Node = Mapping[str, Any]
 
@@ -245,7 +247,10 @@ class _Checker:
 def paths(allowed: Sequence[SavedType]) -> list[str]:
     """Return what skops is told to trust for a list that was checked: names, ascending."""
     bound = any(kind.loader == "PartialNode" for kind in allowed)
-    return sorted({kind.path for kind in allowed} | ({"functools.partial"} if bound else set()))
+    extra = {"functools.partial"} if bound else set[str]()
+    # An imputer keeps the dtype of its columns, which is plain to `check` but not to skops.
+    extra |= {_DTYPE} if any(kind.path == IMPUTER for kind in allowed) else set()
+    return sorted({kind.path for kind in allowed} | extra)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -1,0 +1,223 @@
+"""Writing a new project: the profile of its sample, its texts, and the folder, which must be new."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import keyword
+import pprint
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops import __version__
+from mlops.pipelines.schema import Kind
+from mlops.project_template.profile import Profile, profile, suite
+from mlops.runs import names
+from mlops.runs.errors import ConfigError, InputError, MlopsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The one raw table of a new project.
+TABLE = "rows"
+TASKS = ("regression", "classification")
+_PLACEHOLDER = re.compile(r"@([a-z_]+)@")
+#: Text of the template to the file that it becomes; ``package`` stands for the project's package.
+_FILES = {
+    "pyproject.toml": "pyproject.toml",
+    "README.md": "README.md",
+    "justfile": "justfile",
+    "gitignore": ".gitignore",
+    "workflows/checks.yml": ".github/workflows/checks.yml",
+    "policy.yaml": "expectations/@name@/policy.yaml",
+    "holdout.yaml": "expectations/@name@/holdout.yaml",
+    "src/package/init": "src/@package@/__init__.py",
+    "src/package/data": "src/@package@/data.py",
+    "src/package/model_TASK": "src/@package@/model.py",
+    "src/package/pipeline": "src/@package@/pipeline.py",
+    "tests/test_pipeline": "tests/test_pipeline.py",
+}
+
+_REGRESSION = {
+    "task_class": "Regression",
+    "task_value": "Regression()",
+    "unit": '"units"',
+    "metric": "mae",
+    "guard": "rmse",
+    "parameter": "alpha",
+}
+_CLASSIFICATION = {
+    "task_class": "Classification",
+    "task_value": "Classification(CLASSES)",
+    "unit": '"nats"',
+    "metric": "log_loss",
+    "guard": "error_rate",
+    "parameter": "c",
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """A project that was written.
+
+    Attributes:
+        folder: Its folder.
+        files: Its files, relative to the folder, ascending.
+        arrivals: The arrivals that its sample gives.
+        profile: What was found in the sample.
+    """
+
+    folder: Path
+    files: Sequence[str]
+    arrivals: Sequence[str]
+    profile: Profile
+
+
+def write_project(
+    name: str,
+    task: str,
+    *,
+    parent: Path,
+    sample: Path | None = None,
+    target: str = "",
+    key: Sequence[str] = (),
+) -> Written:
+    """Write a project into a new folder.
+
+    Args:
+        name: Name of the pipeline and of the folder.
+        task: Kind of the task, one of `TASKS`.
+        parent: Where the folder is created.
+        sample: A CSV or Parquet file of its data; None for synthetic data.
+        target: Column that is predicted; empty for a guess.
+        key: Columns that identify a row; empty for a guess.
+
+    Raises:
+        ConfigError: The name or task cannot be used, or the folder exists; nothing was changed.
+        InputError: The sample cannot be read or does not suit the task; nothing was changed.
+    """
+    _check(name, task, parent / name)
+    data = _data(task, sample)
+    found = profile(next(iter(data.values())), task, target, key)
+    texts = _texts(name, task, found)
+    folder = parent / name
+    try:
+        folder.mkdir()
+    except FileExistsError as error:
+        raise _exists(folder) from error
+    try:
+        for path, text in texts.items():
+            file = folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        _write_data(folder / "data", data, sample)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return Written(folder, files, tuple(data), found)
+
+
+def _check(name: str, task: str, folder: Path) -> None:
+    from mlops.pipelines.registry import pipeline_names
+
+    if task not in TASKS:
+        raise ConfigError(
+            "there is no such task for new projects", where=task, todo=f"there are {', '.join(TASKS)}"
+        )
+    try:
+        names.check_repository(name)
+    except MlopsError as error:
+        raise ConfigError(error.what, where=error.where or name, todo=error.todo) from error
+    if name in pipeline_names():
+        raise ConfigError("a pipeline of this name exists", where=name, todo="choose another name")
+    if folder.exists() or folder.is_symlink():
+        raise _exists(folder)
+
+
+def _exists(folder: Path) -> ConfigError:
+    return ConfigError("exists already and is not changed", where=str(folder), todo="choose another name")
+
+
+def _data(task: str, sample: Path | None) -> dict[str, pd.DataFrame]:
+    """Return arrival to rows."""
+    from mlops.adapters.tables import read_table_file
+    from mlops.project_template import samples
+
+    if sample is None:
+        return {f"part-{part}": samples.sample(task, part) for part in (1, 2)}
+    frame = read_table_file(sample)
+    if frame.empty:
+        raise InputError("holds no rows", where=str(sample))
+    return {"sample": frame}
+
+
+def _write_data(folder: Path, data: Mapping[str, pd.DataFrame], sample: Path | None) -> None:
+    folder.mkdir()
+    if sample is not None:
+        suffix = next(
+            end for end in (".csv.gz", ".csv.zip", ".csv", ".parquet") if sample.name.lower().endswith(end)
+        )
+        shutil.copyfile(sample, folder / f"sample{suffix}")
+        return
+    for arrival, frame in data.items():
+        frame.to_csv(folder / f"{arrival}.csv", index=False, lineterminator="\n")
+
+
+def _texts(name: str, task: str, found: Profile) -> dict[str, str]:
+    """Return path to content of all files but the data."""
+    values = _values(name, task, found)
+    root = resources.files("mlops.project_template").joinpath("files")
+    texts: dict[str, str] = {}
+    for part, path in _FILES.items():
+        source = root.joinpath(*f"{part.replace('TASK', task)}.template".split("/"))
+        texts[_filled(path, values)] = _filled(source.read_text(encoding="utf-8"), values)
+    for table in (TABLE, "processed"):
+        document = suite(found.columns, table, found.key, 1 if table == "processed" else 2)
+        texts[f"expectations/{name}/{table}.json"] = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return texts
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    # In one pass: what a sample's column is called is never taken for a placeholder.
+    return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
+
+
+def _values(name: str, task: str, found: Profile) -> dict[str, str]:
+    kinds = {column.name: f"Kind.{column.kind.name}" for column in found.columns}
+    numbers = [n for n in found.model_input if found.column(n).kind in (Kind.INTEGER, Kind.NUMBER)]
+    target = found.column(found.target)
+    return {
+        "name": name,
+        "package": _package(name),
+        "version": __version__,
+        "task": task,
+        "schema": "{\n" + "".join(f"    {k!r}: {v},\n" for k, v in kinds.items()) + "}",
+        "key": repr(found.key),
+        "cluster": repr(found.cluster),
+        "target": repr(found.target),
+        "classes_import": "CLASSES, " if task == "classification" else "",
+        "numbers": _pretty(tuple(numbers)),
+        "categories": _pretty(tuple(n for n in found.model_input if n not in numbers)),
+        "excluded": _pretty(found.excluded),
+        "classes": _pretty(target.values),
+        "tolerance": f"{found.spread / 10:.3g}",
+        **(_REGRESSION if task == "regression" else _CLASSIFICATION),
+    }
+
+
+def _pretty(value: object) -> str:
+    return pprint.pformat(value, width=100, sort_dicts=False)
+
+
+def _package(name: str) -> str:
+    """Return the name of the project's package, which must be nobody else's."""
+    package = re.sub(r"\W", "_", name)
+    if not package.isidentifier() or keyword.iskeyword(package) or importlib.util.find_spec(package):
+        package = f"pipeline_{package}"
+    return package
