@@ -146,7 +146,9 @@ STRANGE = ["a'b", 'a"b', "a\\nb", "@name@", "x'''\"\"\"", "${{ secrets }}", "{x}
 
 def test_names_of_columns_and_values_are_never_taken_for_code(real: Mlops) -> None:
     frame = pd.DataFrame({name: [float(n * k) for n in range(60)] for k, name in enumerate(STRANGE, 1)})
-    frame = frame.assign(id=range(60), text=[STRANGE[n % len(STRANGE)] for n in range(60)], y=[1.5 + n for n in range(60)])
+    frame = frame.assign(
+        id=range(60), text=[STRANGE[n % len(STRANGE)] for n in range(60)], y=[1.5 + n for n in range(60)]
+    )
     frame.to_parquet("s.parquet")
     answer = real("new", "my-own", "--task", "regression", "--sample", "s.parquet", "--json")
     assert answer.code == 0, answer.err

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Configuration:
-    """What could be read of a gate configuration.
+    """The part of a gate configuration that could be read.
 
     Attributes:
         suites: Table to suite.

@@ -39,7 +39,7 @@ MOST_ARRIVALS = 24
 
 @dataclass
 class Trial:
-    """What a trial gave.
+    """The result of a trial.
 
     Attributes:
         arrivals: The arrivals that were extracted.
@@ -177,12 +177,13 @@ class Trier:
         with self.problems.collected("model", line_of(spec.model)):
             rows = parts.train.loc[:, list(spec.model_input)]
             model = spec.model(spec.params(), SEED)
-            model.fit(rows, parts.train[spec.target])
+            spec.task.fit(spec, model, parts.train)
             with tempfile.TemporaryDirectory() as scratch:
                 folder = Path(scratch) / "model"
                 saved_files.save(model, folder, spec.trusted_types, example=rows.head(2))
                 loaded = saved_files.load(folder, recorded_files(folder), spec.trusted_types)
-            taken = parts.holdout.loc[:, list(spec.model_input)]
+            units = spec.task.units(spec, parts.holdout, parts.train)
+            taken = units.loc[:, list(spec.task.unit_input(spec))]
             apart = spec.task.change(spec.task.predict(model, taken), spec.task.predict(loaded, taken))
             if bool((apart != 0).any()):
                 raise InputError("the model predicts other values after it was saved and loaded")
