@@ -5,7 +5,8 @@
     MlopsError                     1   something went wrong; never raised itself
     ├── ConfigError                2   a setting, a pipeline name, a policy: the user's to correct
     ├── InputError                 3   a file or table that cannot be read or has the wrong schema
-    │   └── ModelRefused           6   a model file that could run code or crash whoever predicts
+    │   ├── ModelRefused           6   a model file that could run code or crash whoever predicts
+    │   └── SourceUnavailable      7   the source of a pipeline gave no answer: down, timed out (retry)
     ├── ValidationFailed           4   data broke an expectation, or a suite could not judge it
     ├── NotPromoted                5   the gate decided against the candidate; the verdict says why
     ├── LakeError                 10   the lake answered with an error of its own
@@ -111,6 +112,13 @@ class ModelRefused(InputError):
     """A model file holds something that no pipeline saves: it could run code, or crash a prediction."""
 
     exit_code = 6
+
+
+class SourceUnavailable(InputError):
+    """The source of a pipeline's data gave no answer, or broke off; nothing of it was delivered."""
+
+    exit_code = 7
+    retryable = True
 
 
 class ValidationFailed(MlopsError):

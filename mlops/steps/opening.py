@@ -12,6 +12,7 @@ from mlops.pipelines import pipeline
 from mlops.runs.errors import ConfigError
 from mlops.runs.ports import Ports
 from mlops.steps.run_inputs import author
+from mlops.steps.source_options import lake_storage, source_options
 from mlops.steps.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def open_workspace(
         tell: Receives one line of progress at a time.
 
     Raises:
-        ConfigError: There is no such pipeline, no lakeFS address and key, or no signing key that can be used.
+        ConfigError: There is no such pipeline, no lakeFS address and key, no signing key that can be used, or
+            the settings of the source cannot be read.
     """
     from mlops.adapters.lake.lake import LakeFSLake, connect
     from mlops.adapters.record import signing
@@ -69,7 +71,15 @@ def open_workspace(
         mlflow=f"{door}/mlflow" if door else "",
         dagster=f"{door}/dagster" if door else "",
     )
-    return Workspace(spec, lake, ports, links, promote_rounds=settings.promote_rounds)
+    return Workspace(
+        spec,
+        lake,
+        ports,
+        links,
+        promote_rounds=settings.promote_rounds,
+        options=source_options(spec.name),
+        storage=lake_storage(credentials),
+    )
 
 
 def signer_of(settings: Settings) -> Signer:

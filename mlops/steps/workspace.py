@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops.adapters.page_links import Links
 from mlops.runs.ports import Ports
@@ -26,7 +27,8 @@ class Workspace:
         ports: The outside as the core sees it; its lake is ``lake``.
         links: Addresses of pages for people.
         promote_rounds: How often a promotion starts again because `main` has moved.
-        options: Settings of the pipeline's source.
+        options: Settings of the pipeline's source; a password may be among them.
+        storage: Scheme to further arguments for fsspec, e.g. address and key of the lake for ``lakefs``.
         frames: Parquet objects of the lake as frames.
     """
 
@@ -35,7 +37,8 @@ class Workspace:
     ports: Ports
     links: Links
     promote_rounds: int = 20
-    options: Options = field(default_factory=dict[str, str])
+    options: Options = field(default_factory=dict[str, Any], repr=False)
+    storage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Any], repr=False)
     frames: Frames = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,5 +46,11 @@ class Workspace:
 
     @functools.cached_property
     def source(self) -> Source:
-        """Open the pipeline's source, once, when it is first asked for."""
-        return self.spec.source(self.options)
+        """Open the pipeline's source, once, when it is first asked for.
+
+        Raises:
+            ConfigError: A setting of the source is unknown, missing or wrong, or a library is not installed.
+        """
+        from mlops.pipelines.sources.configured import open_source
+
+        return open_source(self.spec, self.options, self.storage)

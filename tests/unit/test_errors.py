@@ -41,7 +41,7 @@ def _listed(lines: list[list[str]]) -> list[tuple[list[str], str]]:
 
 def test_retrying_is_worth_it_only_where_things_pass() -> None:
     retryable = {kind.__name__ for kind in KINDS if kind.retryable}
-    assert retryable == {"LakeUnavailable", "MainMoved", "TrackerUnavailable", "Frozen"}
+    assert retryable == {"LakeUnavailable", "MainMoved", "TrackerUnavailable", "Frozen", "SourceUnavailable"}
 
 
 @each_kind

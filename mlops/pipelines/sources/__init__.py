@@ -1,9 +1,9 @@
 """Sources: where a pipeline's arrivals come from.
 
-A pipeline's specification opens one; ingests and the command line ask it. Start with `source`, which says
-what a source is.
+A pipeline's specification opens one, or settings describe one that reads files or a database; ingests and
+the command line ask it. Start with `source`, which says what a source is, then `configured`.
 """
 
-from mlops.pipelines.sources.source import FunctionSource, Options, Source
+from mlops.pipelines.sources.source import Extracted, FunctionSource, Options, Origin, Source
 
-__all__ = ["FunctionSource", "Options", "Source"]
+__all__ = ["Extracted", "FunctionSource", "Options", "Origin", "Source"]
