@@ -163,7 +163,7 @@ def _check_file(url: URL) -> None:
 def _arguments(url: URL, timeout_s: float) -> dict[str, Any]:
     """Return what bounds a driver's waiting, and opens SQLite files for reading only."""
     if url.get_backend_name() == "sqlite":
-        return {"creator": lambda: _sqlite(str(url.database))}
+        return {"creator": lambda: _sqlite(str(url.database), timeout_s)}
     if url.get_driver_name() in {"psycopg2", "psycopg"}:
         limits = f"-c statement_timeout={max(1, int(timeout_s * 1000))} -c lock_timeout=10000"
         given = str(url.query.get("options", ""))
@@ -182,12 +182,12 @@ def _arguments(url: URL, timeout_s: float) -> dict[str, Any]:
     return {}
 
 
-def _sqlite(path: str) -> Any:
+def _sqlite(path: str, timeout_s: float) -> Any:
     import sqlite3
 
     # Another thread interrupts a query at its deadline.
     uri = f"{Path(path).absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, timeout=5.0, check_same_thread=False)
+    return sqlite3.connect(uri, uri=True, timeout=min(5.0, timeout_s / 4), check_same_thread=False)
 
 
 def _one_snapshot(connection: Connection) -> Connection:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import tempfile
 import time
@@ -132,7 +133,8 @@ class FileAccess:
             limits = aiohttp.ClientTimeout(total=self.timeout_s, sock_connect=CONNECT_TIMEOUT_S)
             client: dict[str, Any] = {"timeout": limits}
             if self.user or self.password:
-                client["auth"] = aiohttp.BasicAuth(self.user, self.password)
+                pair = base64.b64encode(f"{self.user}:{self.password}".encode()).decode("ascii")
+                client["headers"] = {"Authorization": f"Basic {pair}"}
             return {"client_kwargs": client}
         if scheme == "s3":
             return {"config_kwargs": {"connect_timeout": CONNECT_TIMEOUT_S, "read_timeout": self.timeout_s}}

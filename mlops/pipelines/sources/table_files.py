@@ -92,7 +92,7 @@ def read_table(file: IO[bytes], name: str, reading: Reading | None = None) -> pd
         raise
     except UnicodeDecodeError as error:
         raise InputError(
-            f"is not {how.encoding}: byte {error.start} cannot be read", where=name, todo="set its encoding"
+            f"is not {how.encoding}: {error.reason}", where=name, todo="set its encoding"
         ) from None
     except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile, LookupError) as error:
         kind = {".csv": "CSV", ".parquet": "Parquet"}.get(form, "JSON lines")

@@ -152,7 +152,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "missing column": (b"n,x\n1,2\n", "columns missing: name"),
     "other column": (b"n,x,name,z\n1,2,a,3\n", "columns not expected: z"),
     "mixed types": (b"n,x,name\n1,2,a\n2,many,b\n", "column x must hold numbers"),
-    "wrong encoding": ("n,x,name\n1,2,é\n".encode("latin-1"), "is not utf-8: byte 13"),
+    "wrong encoding": ("n,x,name\n1,2,é\n".encode("latin-1"), "is not utf-8: invalid"),
     "10 MB cell": (
         CSV.encode() + b'1,2,"' + b"a" * (10 << 20) + b'"\n',
         "row 0 of column name holds 10,485,760",
