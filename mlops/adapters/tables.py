@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from mlops.table_diff.comparison import Comparison, TableDiff
 
-SUFFIXES = (".parquet", ".csv", ".csv.gz", ".csv.zip")
-
 
 def to_parquet(frame: pd.DataFrame) -> bytes:
     """Return a frame as Parquet; equal frames have equal bytes, and reading gives an equal frame.
@@ -76,21 +74,6 @@ def read_arrow(
         raise InputError(f"cannot be read as Parquet: {error}", where=place) from error
 
 
-def read_table_file(path: Path) -> pd.DataFrame:
-    """Return the rows of a user's file; of CSV every column is text, for the pipeline's schema to convert.
-
-    Raises:
-        InputError: The file is missing, unreadable, empty, or neither CSV nor Parquet.
-    """
-    if not str(path).lower().endswith(SUFFIXES):
-        raise InputError(f"is not a table; accepted are {', '.join(SUFFIXES)}", where=str(path))
-    if not path.is_file():
-        raise InputError("there is no such file", where=str(path))
-    if path.suffix.lower() == ".parquet":
-        return read_parquet(path)
-    return _read_csv(path)
-
-
 def diff_frames(old: pd.DataFrame, new: pd.DataFrame, key: Sequence[str]) -> TableDiff:
     """Return what differs between two tables whose rows are identified by ``key``.
 
@@ -130,13 +113,3 @@ def _to_arrow(column: pd.Series) -> pa.Array:
     if types.infer_dtype(column, skipna=True) in ("string", "empty"):
         return pa.array(column.tolist(), type=pa.string(), from_pandas=True)
     raise InputError(f"cannot be stored as Parquet: {column.dtype}", where=f"column {column.name}")
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
-    try:
-        return pd.read_csv(path, dtype="str")
-    # pandas raises ValueErrors of its own, zipfile and gzip OSErrors and others.
-    except Exception as error:
-        raise InputError(f"cannot be read as CSV: {error}", where=str(path)) from error

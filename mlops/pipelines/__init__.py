@@ -16,4 +16,5 @@ __all__ = ["PIPELINES", "pipeline"]
 #: Name to module and attribute of the specification of each built-in pipeline; imported when it is asked for.
 PIPELINES: Mapping[str, str] = {
     "flights": "mlops.pipelines.flights.pipeline:SPEC",
+    "movie-ratings": "mlops.pipelines.movie_ratings.pipeline:SPEC",
 }

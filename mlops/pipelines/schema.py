@@ -25,6 +25,7 @@ class Kind(StrEnum):
     NUMBER = "numbers"
     TEXT = "text"
     INSTANT = "times with a time zone"
+    DATE = "calendar days (2013-07-31)"
 
 
 #: Column to what it holds, in the order the columns are stored.
@@ -35,7 +36,8 @@ def conform(table: str, frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the frame with the columns of ``schema``, in its order, and their canonical dtypes.
 
     Whole numbers become ``int64`` and may not be missing; numbers become ``float64``, text ``str`` and times
-    ``datetime64[us, UTC]``, where missing values stay missing. Values are not judged: a month 13 passes.
+    ``datetime64[us, UTC]``, days
+    ``datetime64[us]`` at midnight, where missing values stay missing. Values are not judged: a month 13 passes.
 
     Args:
         table: Name of the table, for the error.
@@ -75,6 +77,7 @@ def _column(table: str, values: pd.Series, kind: Kind) -> pd.Series:
         Kind.NUMBER: _number,
         Kind.TEXT: _text,
         Kind.INSTANT: _instant,
+        Kind.DATE: _date,
     }[kind]
     try:
         return convert(values)
@@ -127,3 +130,20 @@ def _instant(values: pd.Series) -> pd.Series:
         position = int((~zoned).to_numpy().argmax())
         raise ValueError(f"row {position} holds {values.iloc[position]!r}, which carries no time zone")
     return pd.to_datetime(values, utc=True, format="ISO8601").dt.as_unit("us")
+
+
+def _date(values: pd.Series) -> pd.Series:
+    import datetime as dt
+
+    import pandas as pd
+
+    if pd.api.types.is_datetime64_any_dtype(values):
+        days = values
+        if values.dt.tz is not None or not (values.dropna() == values.dropna().dt.normalize()).all():
+            raise ValueError("they are not days without a time")
+        return days.dt.as_unit("us")
+    kind = pd.api.types.infer_dtype(values, skipna=True)
+    if kind not in {"string", "date"}:
+        raise TypeError(f"found {values.dtype}")
+    texts = values.map(lambda value: value.isoformat() if isinstance(value, dt.date) else value)
+    return pd.to_datetime(texts, format="%Y-%m-%d").dt.as_unit("us")

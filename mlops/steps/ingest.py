@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops.adapters import tables
+from mlops.pipelines.sources import Extracted
+from mlops.pipelines.sources.table_files import read_local
 from mlops.runs import names
 from mlops.runs.arrivals.ingest import Delivery, Ingested, Validated, ingest
 from mlops.runs.errors import InputError
 from mlops.runs.upkeep.reconcile import reconcile
+from mlops.steps.origins import file_origin, origin_json, summary_of
 from mlops.steps.prepare import report_files, summary, validate_frames
 from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
 
-def from_source(workspace: Workspace, arrival: str) -> tuple[str, dict[str, pd.DataFrame]]:
+def from_source(workspace: Workspace, arrival: str) -> tuple[str, Mapping[str, pd.DataFrame]]:
     """Return the origin and the tables of an arrival from the pipeline's source.
 
     Raises:
@@ -29,13 +32,17 @@ def from_source(workspace: Workspace, arrival: str) -> tuple[str, dict[str, pd.D
     known = workspace.source.arrivals()
     if arrival not in known:
         raise InputError(
-            "the source has no such arrival", where=arrival, todo=f"choose from {known[0]} to {known[-1]}"
+            "the source has no such arrival",
+            where=arrival,
+            todo=f"choose from {known[0]} to {known[-1]}" if known else "it has none yet",
         )
-    return f"source:{workspace.spec.name}/{arrival}", dict(workspace.source.extract(arrival))
+    found = workspace.source.extract(arrival)
+    own = f"source:{workspace.spec.name}/{arrival}"
+    return summary_of(found) if isinstance(found, Extracted) else own, found
 
 
-def from_files(workspace: Workspace, files: Mapping[str, Path]) -> tuple[str, dict[str, pd.DataFrame]]:
-    """Return the origin and the tables of an arrival from one CSV or Parquet file per table.
+def from_files(workspace: Workspace, files: Mapping[str, Path]) -> tuple[str, Extracted]:
+    """Return the origin and the tables of an arrival from one file per table.
 
     Raises:
         InputError: A table is not one of the pipeline's, or a file is missing or unreadable or has other
@@ -45,11 +52,9 @@ def from_files(workspace: Workspace, files: Mapping[str, Path]) -> tuple[str, di
     if unknown:
         known = ", ".join(workspace.spec.tables)
         raise InputError(f"the pipeline has no table {unknown[0]}", todo=f"its tables are {known}")
-    frames = {
-        table: workspace.spec.parse(table, tables.read_table_file(file))
-        for table, file in sorted(files.items())
-    }
-    return ", ".join(f"file:{file.name}" for _, file in sorted(files.items())), frames
+    frames = {table: workspace.spec.parse(table, read_local(file)) for table, file in sorted(files.items())}
+    origins = {table: file_origin(file) for table, file in files.items()}
+    return ", ".join(f"file:{file.name}" for _, file in sorted(files.items())), Extracted(frames, origins)
 
 
 def ingest_arrival(
@@ -60,7 +65,7 @@ def ingest_arrival(
     Args:
         workspace: The pipeline.
         arrival: Name of the arrival.
-        files: Table to a CSV or Parquet file; without any, the pipeline's source is read.
+        files: Table to a file; without any, the pipeline's source is read.
         again: Whether an arrival that a rollback dropped is ingested again.
     """
     source, frames = from_files(workspace, files) if files else from_source(workspace, arrival)
@@ -84,6 +89,7 @@ def deliver(
     names.check_arrival(arrival)
     reconcile(workspace.ports)
     content = {table: tables.to_parquet(frame) for table, frame in frames.items()}
+    origin = origin_json(arrival, source, frames, content, at_s=workspace.ports.clock.now_s())
 
     def judge(suites_ref: str, data_ref: str) -> Validated:
         # What is judged is what was committed, not what this process still has in memory.
@@ -95,4 +101,4 @@ def deliver(
         made_by = {CODE_KEY: code_digest(workspace.spec), LOCK_KEY: lock_digest()}
         return Validated(passed, summary(reports), report_files(reports), made_by)
 
-    return ingest(workspace.ports, Delivery(arrival, content, source), judge, again=again)
+    return ingest(workspace.ports, Delivery(arrival, content, source, origin), judge, again=again)

@@ -77,7 +77,7 @@ def open_workspace(
         ports,
         links,
         promote_rounds=settings.promote_rounds,
-        options=source_options(spec.name),
+        options={"cache": str(settings.state_dir / "sources"), **source_options(spec.name)},
         storage=lake_storage(credentials),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mlops.adapters.lake.credentials import Credentials, check_private
-from mlops.pipelines.project_file import ProjectFile, nearest_project
+from mlops.pipelines.registry import project
 from mlops.pipelines.sources.options import OPTIONS
 from mlops.pipelines.sources.redaction import has_password, redacted
 from mlops.pipelines.sources.source import Options
@@ -25,7 +25,7 @@ def variable(pipeline: str, option: str) -> str:
 
 
 def source_options(
-    pipeline: str, environ: Mapping[str, str] | None = None, project: ProjectFile | None = None
+    pipeline: str, environ: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Options:
     """Return the settings of a pipeline's source: the environment goes over the project's file.
 
@@ -36,14 +36,14 @@ def source_options(
     Args:
         pipeline: Name of the pipeline.
         environ: The environment; that of the process where it is None.
-        project: The project's file; the nearest one where it is None.
+        folder: Where the search for the project's file begins; the working folder where it is None.
 
     Raises:
         ConfigError: The file cannot be read, holds a password, or the private file is not private.
     """
     env = os.environ if environ is None else environ
-    found = project or nearest_project()
-    options = _from_project(found, pipeline) if found else {}
+    file = project.find((folder or Path.cwd()).absolute())
+    options = _from_project(file, pipeline) if file else {}
     for option in OPTIONS:
         value = env.get(variable(pipeline, option.name), "")
         if value:
@@ -59,12 +59,12 @@ def source_options(
     return options
 
 
-def _from_project(project: ProjectFile, pipeline: str) -> dict[str, Any]:
-    sources = project.table("sources")
-    options = sources.get(pipeline, {})
-    where = f"{project.path}: tool.mlops.sources.{pipeline}"
-    if not isinstance(options, dict):
-        raise ConfigError("must be a table", where=where)
+def _from_project(file: Path, pipeline: str) -> dict[str, Any]:
+    options, _ = project.settings(file, f"tool.mlops.sources.{pipeline}")
+    if not options:
+        return {}
+    project.check_owned(file)
+    where = f"{file}: tool.mlops.sources.{pipeline}"
     secret = [option.name for option in OPTIONS if option.secret and option.name in options]
     texts = [text for value in options.values() for text in _texts(value)]
     secret += [redacted(text) for text in texts if has_password(text)]
@@ -74,7 +74,7 @@ def _from_project(project: ProjectFile, pipeline: str) -> dict[str, Any]:
             where=where,
             todo=f"set {variable(pipeline, 'password')}, or name a password_file with mode 600",
         )
-    folder = project.path.parent
+    folder = file.parent
     own_folder = {"folder": str(folder)} if options.get("kind") == "files" else {}
     return {**own_folder, **{name: _resolved(name, value, folder) for name, value in options.items()}}
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops.adapters.tables import diff_frames, read_parquet, read_table_file, to_parquet
+from mlops.adapters.tables import diff_frames, read_parquet, to_parquet
 from mlops.runs.errors import InputError
 from mlops.table_diff.comparison import TableDiff
 
@@ -106,48 +106,6 @@ def test_bytes_that_are_not_parquet_are_named(content: bytes) -> None:
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(InputError, match="no column nope"):
         read_parquet(to_parquet(ROWS), columns=["id", "nope"])
-
-
-def test_csv_is_read_as_text(tmp_path: Path) -> None:
-    path = tmp_path / "rows.csv"
-    path.write_text("carrier,flight\n9E,0012\n,\n")
-    frame = read_table_file(path)
-    assert frame["flight"].iloc[0] == "0012"
-    assert frame.iloc[1].isna().all()
-    frame.to_csv(tmp_path / "rows.csv.gz", index=False)
-    pd.testing.assert_frame_equal(read_table_file(tmp_path / "rows.csv.gz"), frame)
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("none.csv", None, "no such file"),
-        ("none.parquet", None, "no such file"),
-        ("rows.xlsx", b"", "accepted are .parquet, .csv"),
-        ("empty.csv", b"", "cannot be read as CSV"),
-        ("ragged.csv", b"a,b\n1,2\n1,2,3\n", "cannot be read as CSV"),
-        ("latin.csv", "stra\xdfe\n1\n".encode("latin-1"), "cannot be read as CSV"),
-        ("false.csv.gz", b"not gzip", "cannot be read as CSV"),
-        ("false.csv.zip", b"not zip", "cannot be read as CSV"),
-        ("false.parquet", b"a,b\n1,2\n", "cannot be read as Parquet"),
-    ],
-)
-def test_a_file_that_cannot_be_read_is_named(
-    tmp_path: Path, name: str, content: bytes | None, message: str
-) -> None:
-    path = tmp_path / name
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match=message) as raised:
-        read_table_file(path)
-    assert raised.value.where == str(path)[:200]
-
-
-def test_a_folder_is_no_table(tmp_path: Path) -> None:
-    folder = tmp_path / "rows.csv"
-    folder.mkdir()
-    with pytest.raises(InputError, match="no such file"):
-        read_table_file(folder)
 
 
 def test_tables_are_compared_by_key_and_column() -> None:

@@ -24,12 +24,13 @@ def main(given: str) -> None:
     """
     from mlops.adapters import tables
     from mlops.adapters.validation import page, suites
+    from mlops.pipelines.sources.table_files import read_local
 
     asked = json.loads(given)
     spec, source, target = pipeline("flights"), Path(asked["source"]), Path(asked["target"])
     reports = []
     for table, file in sorted(asked["tables"].items()):
-        frame = spec.parse(table, tables.read_table_file(Path(file)))
+        frame = spec.parse(table, read_local(Path(file)))
         suite = json.loads((source / names.suite_path(table)).read_bytes())
         reports.append(suites.validate(table, frame, suite, spec.table_keys.get(table, ())))
         _write(target / names.raw_path(table, Path(file).stem), tables.to_parquet(frame))

@@ -18,18 +18,51 @@ if TYPE_CHECKING:
 _HEADINGS = ("no.", "kind", "when", "metric", "gain", "commit")
 _BELOW = "     "
 
+Arrivals = Annotated[
+    bool, typer.Option("--arrivals", help="List arrivals instead, with where they came from.")
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="Show at most this many, newest first.")]
 
 
-def log(context: typer.Context, pipeline: Pipeline, limit: Limit = 20, json: Json = False) -> Result:
+def log(
+    context: typer.Context,
+    pipeline: Pipeline,
+    limit: Limit = 20,
+    arrivals: Arrivals = False,
+    json: Json = False,
+) -> Result:
     """List promotions and rollbacks with their gain."""
+    from mlops.runs import names
     from mlops.runs.main.event_log import read_event_log
+    from mlops.steps.origins import arrivals_on_main
 
     session: Session = context.obj
     workspace = session.workspace(pipeline)
     events, more = read_event_log(workspace.lake, limit)
     entries = [_entry(event, workspace.spec.unit) for event in events]
-    return Result({"pipeline": pipeline, "entries": entries, "more": more}, _lines(entries, more))
+    document: dict[str, Any] = {"pipeline": pipeline, "entries": entries, "more": more}
+    lines = _lines(entries, more)
+    if json or arrivals:
+        head = workspace.lake.head(names.MAIN)
+        found = [_arrival(row) for row in arrivals_on_main(workspace.lake, head, limit)]
+        document["arrivals"] = found
+        lines = _arrival_lines(found) if arrivals else lines
+    return Result(document, lines)
+
+
+def _arrival(row: dict[str, Any]) -> dict[str, Any]:
+    return {**{name: value for name, value in row.items() if name != "at_s"}, "at": at(row["at_s"])}
+
+
+def _arrival_lines(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return ["nothing has been ingested yet"]
+    heading, *lines = columns(
+        [("arrival", "when", "commit"), *((r["arrival"], r["at"], short(r["commit"])) for r in rows)],
+        indent="",
+    )
+    both = [(line, paragraph(row["source"], _BELOW)) for line, row in zip(lines, rows, strict=True)]
+    return [heading, *(text for line, below in both for text in (line, *below))]
 
 
 def _entry(event: Event, unit: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mlops.runs.errors import ConfigError, system_reason
 
@@ -50,6 +50,25 @@ def table(file: Path) -> Mapping[str, Entry]:
     Raises:
         ConfigError: The file cannot be read, or the table is none.
     """
+    found, text = settings(file, TABLE, "a table of name = 'package.module:SPEC'")
+    lines = text.splitlines()
+    return {
+        str(name): Entry(target if isinstance(target, str) else repr(target), _line(lines, str(name)))
+        for name, target in found.items()
+    }
+
+
+def settings(file: Path, key: str, form: str = "a table") -> tuple[dict[str, Any], str]:
+    """Return the table of a ``pyproject.toml`` at a dotted key (empty: none), and its text.
+
+    Args:
+        file: The file.
+        key: Dotted key of the table, e.g. ``tool.mlops.sources``.
+        form: Form of the table, for the error.
+
+    Raises:
+        ConfigError: The file cannot be read, or the table is none.
+    """
     try:
         if file.stat().st_size > _MAX_BYTES:
             raise ConfigError(f"is longer than {_MAX_BYTES:,} bytes", where=str(file))
@@ -59,15 +78,11 @@ def table(file: Path) -> Mapping[str, Entry]:
         raise ConfigError(f"cannot be read: {system_reason(error)}", where=str(file)) from error
     except (ValueError, RecursionError) as error:  # of TOML and of UTF-8
         raise ConfigError(f"cannot be read as TOML: {error}", where=str(file)) from error
-    for key in TABLE.split("."):
-        found = found.get(key, {}) if isinstance(found, dict) else found
+    for part in key.split("."):
+        found = found.get(part, {}) if isinstance(found, dict) else found
     if not isinstance(found, dict):
-        raise ConfigError(f"{TABLE} must be a table of name = 'package.module:SPEC'", where=str(file))
-    lines = text.splitlines()
-    return {
-        str(name): Entry(target if isinstance(target, str) else repr(target), _line(lines, str(name)))
-        for name, target in found.items()
-    }
+        raise ConfigError(f"{key} must be {form}", where=str(file))
+    return found, text
 
 
 def _line(lines: Sequence[str], name: str) -> int:

@@ -76,6 +76,11 @@ OPTIONS = (
     Option("user", "text", "User, for a database or `https://`"),
     Option("password", "text", "Password, for a database or `https://`", secret=True),
     Option("password_file", "text", "File with the password, readable by its owner alone (mode 600)"),
+    Option(
+        "cache",
+        "text",
+        "Folder where a pipeline's own source keeps what it makes; empty: `sources` in the state folder",
+    ),
     Option("timeout_s", "number", "Longest time for reading one arrival, in seconds", "300"),
 )
 _BY_NAME = {option.name: option for option in OPTIONS}

@@ -24,11 +24,13 @@ class Delivery:
         arrival: Its name, e.g. ``2013-07``.
         tables: Table to Parquet content.
         source: Where it came from, for the record.
+        origin: Where each table came from in full, as JSON, to be kept beside the validation; may be empty.
     """
 
     arrival: str
     tables: Mapping[str, bytes]
     source: str
+    origin: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,8 @@ def _judge(
 ) -> tuple[Validated, str]:
     """Run the suites of `main` on the committed tables and commit the results to the branch."""
     result = validate(state.head, data)
-    for path, content in result.reports.items():
+    origin = {names.ORIGIN: delivery.origin} if delivery.origin else {}
+    for path, content in {**result.reports, **origin}.items():
         ports.lake.write(branch, path, content)
     outcome = "passed" if result.passed else "failed"
     metadata = {
@@ -199,6 +202,7 @@ def _publish(
         "evidence_commit": evidence,
         "validation": result.summary,
         "replaced": " ".join(replaced),
+        **({"origin_sha256": sha256(delivery.origin)} if delivery.origin else {}),
     }
     message = f"{'Replace' if replaced else 'Ingest'} {delivery.arrival} from {delivery.source}"[:500]
     digests = {names.raw_path(t, delivery.arrival): sha256(content) for t, content in delivery.tables.items()}

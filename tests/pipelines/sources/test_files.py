@@ -19,6 +19,7 @@ import pytest
 from mlops.pipelines.sources import waiting
 from mlops.pipelines.sources.cells import MAX_CELL_BYTES
 from mlops.pipelines.sources.source import Extracted
+from mlops.pipelines.sources.table_files import read_local
 from mlops.runs.errors import ConfigError, InputError, SourceUnavailable
 from tests.pipelines.sources.points import ROWS, files, parse
 
@@ -152,7 +153,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "missing column": (b"n,x\n1,2\n", "columns missing: name"),
     "other column": (b"n,x,name,z\n1,2,a,3\n", "columns not expected: z"),
     "mixed types": (b"n,x,name\n1,2,a\n2,many,b\n", "column x must hold numbers"),
-    "wrong encoding": ("n,x,name\n1,2,é\n".encode("latin-1"), "is not utf-8: invalid"),
+    "wrong encoding": ("n,x,name\n1,2,é\n".encode("latin-1"), "is not utf-8: unexpected end of data"),
     "10 MB cell": (
         CSV.encode() + b'1,2,"' + b"a" * (10 << 20) + b'"\n',
         "row 0 of column name holds 10,485,760",
@@ -388,3 +389,26 @@ def test_json_lines_keep_text_that_looks_like_a_number(tmp_path: Path) -> None:
     line = json.dumps({"n": 1, "x": 2, "name": "007"})
     (tmp_path / "a.jsonl").write_text(line + "\n")
     assert source(tmp_path, "{arrival}.jsonl").extract("a")["points"]["name"].tolist() == ["007"]
+
+
+def test_csv_is_read_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("carrier,flight\n9E,0012\n,\n")
+    frame = read_local(path)
+    assert frame["flight"].iloc[0] == "0012"
+    assert frame.iloc[1].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("none.csv", "no such file"),
+        ("rows.xlsx", "accepted are .csv, .parquet"),
+        ("folder.csv", "no such file"),
+    ],
+)
+def test_a_users_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(InputError, match=message) as raised:
+        read_local(tmp_path / name)
+    assert raised.value.where == str(tmp_path / name)[:200]

@@ -177,9 +177,10 @@ class TestDuckDB:
         assert found.origins["points"].place == f"duckdb:///{duck}"
 
     def test_other_files_and_extensions_are_out_of_reach(self, duck: Path, tmp_path: Path) -> None:
-        ROWS.to_csv(tmp_path / "other.csv", index=False)
+        other = str(tmp_path / "other.csv")
+        ROWS.to_csv(other, index=False)
         with pytest.raises(InputError, match="the query fails"):
-            sql(self._options(duck, "SELECT * FROM '%s/other.csv'" % tmp_path))  # noqa: UP031.extract("2020")
+            sql(self._options(duck, "SELECT * FROM 'OTHER'".replace("OTHER", other))).extract("2020")
         with pytest.raises(InputError, match="the query fails"):
             sql(self._options(duck, "DELETE FROM points")).extract("2020")
         with pytest.raises(InputError, match="no such database file"):
