@@ -53,7 +53,7 @@ def films(seed: int = SEED, per_year: int = FILMS_PER_YEAR) -> pd.DataFrame:
     year = np.repeat(np.arange(FIRST_YEAR, LAST_YEAR + 1), per_year)
     day = rng.integers(0, 365, count)
     length = np.maximum(3, np.asarray(_MEDIAN_LENGTH_MIN)[genre] * rng.lognormal(0, 0.17, count)).round()
-    budget = np.asarray(_MEDIAN_BUDGET_USD)[genre] * rng.lognormal(0, 1.1, count)
+    budget = np.minimum(4e8, np.asarray(_MEDIAN_BUDGET_USD)[genre] * rng.lognormal(0, 1.1, count))
     skill = rng.normal(0, 0.55, _DIRECTORS)[director] + rng.normal(0, 0.25, _STUDIOS)[studio]
     shape = 0.9 * np.tanh((length - np.asarray(_MEDIAN_LENGTH_MIN)[genre]) / 25.0)
     money = 0.28 * np.tanh((np.log(budget) - 15.0) / 1.5)
