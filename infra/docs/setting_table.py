@@ -15,10 +15,41 @@ passwords are not settings. They come from the environment (`LAKECTL_CREDENTIALS
 
 """
 
+_SOURCES = """
+## Sources
+
+Settings of a pipeline's source stand in `[tool.mlops.sources.<pipeline>]` of the nearest `pyproject.toml`.
+Each that is no table can also be given by the variable `MLOPS_SOURCE_<PIPELINE>_<SETTING>`, which takes
+precedence; for the setting `url` of `movie-ratings` that is `MLOPS_SOURCE_MOVIE_RATINGS_URL`. See
+[how to read from files or a database](../how-to/read-from-files-or-a-database.md).
+
+"""
+
 
 def page() -> str:
     """Return the page."""
     from mlops import settings
 
     rows = [(code(r.variable), code(r.default), r.unit, r.help) for r in settings.describe()]
-    return _INTRODUCTION + table(("Variable", "Default", "Unit", "Meaning"), rows)
+    own = table(("Variable", "Default", "Unit", "Meaning"), rows)
+    return (
+        _INTRODUCTION
+        + own
+        + _SOURCES
+        + table(("Setting of a source", "Kind", "For", "Default", "Meaning"), _of_sources())
+    )
+
+
+def _of_sources() -> list[tuple[str, str, str, str, str]]:
+    from mlops.pipelines.sources.options import OPTIONS
+
+    return [
+        (
+            option.name,
+            f"{option.kind}, environment only" if option.secret else option.kind,
+            option.used_by,
+            code(option.default),
+            option.help,
+        )
+        for option in OPTIONS
+    ]

@@ -36,8 +36,8 @@ def conform(table: str, frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """Return the frame with the columns of ``schema``, in its order, and their canonical dtypes.
 
     Whole numbers become ``int64`` and may not be missing; numbers become ``float64``, text ``str`` and times
-    ``datetime64[us, UTC]``, days ``datetime64[us]`` at midnight, where missing values stay missing. Values are
-    not judged: a month 13 passes.
+    ``datetime64[us, UTC]``, days ``datetime64[us]`` at midnight, where missing values stay missing. Values
+    are not judged: a month 13 passes.
 
     Args:
         table: Name of the table, for the error.

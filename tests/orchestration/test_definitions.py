@@ -34,9 +34,9 @@ def test_every_pipeline_has_assets_job_and_sensor(everything: dg.Definitions) ->
     keys = {key.to_user_string() for key in everything.resolve_asset_graph().get_all_asset_keys()}
     steps = ("raw", "processed", "model", "evaluation", "promotion")
     assert keys == {f"{name}/{step}" for name in PIPELINES for step in steps}
-    for name in PIPELINES:
-        assert everything.resolve_job_def(f"{name}_run").name == f"{name}_run"
-        assert everything.resolve_sensor_def(f"{name}_arrivals").job_name == f"{name}_run"
+    for own in (name.replace("-", "_") for name in PIPELINES):
+        assert everything.resolve_job_def(f"{own}_run").name == f"{own}_run"
+        assert everything.resolve_sensor_def(f"{own}_arrivals").job_name == f"{own}_run"
 
 
 def test_pipelines_do_not_collide(everything: dg.Definitions, tiny: dg.Definitions) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,8 +80,9 @@ class _Temporary:
     """Synthetic films in a folder that goes with the source."""
 
     def __init__(self, own: Options) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="films-", ignore_cleanup_errors=True)
-        self._source = _synthetic(Path(self._folder.name), own)
+        folder = tempfile.mkdtemp(prefix="films-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        self._source = _synthetic(Path(folder), own)
 
     def source(self) -> Source:
         # The bound methods keep the folder for as long as the source lives.

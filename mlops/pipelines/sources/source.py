@@ -15,7 +15,9 @@ Options = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Origin:
-    """Where the rows of one table came from; no field holds a password, and addresses have no query part.
+    """Name the place that the rows of one table came from.
+
+    No field holds a password, and addresses have no query part.
 
     Attributes:
         kind: ``file``, ``sql`` or ``pipeline`` (made or shipped by the pipeline itself).
