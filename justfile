@@ -81,7 +81,7 @@ build TAG="": setup
 
 # Lock the newest versions that pyproject.toml allows (needs uv).
 lock:
-    @uv pip compile pyproject.toml --extra dev --extra postgres --universal --python-version 3.11 --upgrade \
+    @uv pip compile pyproject.toml --extra dev --extra postgres --extra duckdb --universal --python-version 3.11 --upgrade \
         --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
     @uv pip compile --group docs --constraint requirements.lock --universal --python-version 3.11 --upgrade \
         --generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements-docs.lock
