@@ -36,6 +36,10 @@ from mlops.lakeserver.hooks import globs
         ("{a,b", ["a", "b"], ["{a,b"]),
         ("rel-**", ["rel-", "rel-1"], ["rel"]),
         ("a*a", ["a", "aa", "aba"], ["ab"]),
+        ("{a*}a", ["a", "aa", "aba"], ["ab", "ba"]),
+        ("{{a}*}{a}", ["a", "aa", "aba"], ["ab"]),
+        ("{a*a}", ["a", "aa", "aba"], ["ab"]),
+        (r"\{a*a", ["{aa", "{aba"], ["a", "{a"]),
         ("*é?", ["éü", "aéb"], ["é"]),
     ],
 )

@@ -37,6 +37,7 @@ class Pattern:
 
 _ENDS = re.compile(r"((?:\\.|[^\\?*\[{])*)\*+((?:\\.|[^\\?*\[{])*)", re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_SINGLE_GROUP = re.compile(r"(\\.)|\{((?:\\.|[^\\{},])+)\}", re.DOTALL)
 
 
 def matches(pattern: str, name: str) -> bool:
@@ -57,9 +58,18 @@ def compiled(pattern: str) -> Pattern:
     """
     if len(pattern) > MAX_PATTERN_CHARS:
         raise BadPattern(f"pattern is longer than {MAX_PATTERN_CHARS} characters")
-    ends = _ENDS.fullmatch(pattern)
+    ends = _ENDS.fullmatch(_without_single_groups(pattern))
     texts = (_ESCAPED.sub(r"\1", ends[1]), _ESCAPED.sub(r"\1", ends[2])) if ends else None
     return Pattern(_Parser(pattern).parsed(), texts)
+
+
+def _without_single_groups(pattern: str) -> str:
+    """Return the pattern without the braces of groups that have one alternative, as lakeFS reads them."""
+    if "[" in pattern:
+        return pattern  # a brace in a class is a character; no pattern with a class is treated specially
+    while (found := _SINGLE_GROUP.sub(lambda match: match[1] or match[2], pattern)) != pattern:
+        pattern = found
+    return pattern
 
 
 class _Parser:
