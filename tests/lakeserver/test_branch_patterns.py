@@ -39,7 +39,7 @@ from mlops.lakeserver.hooks import globs
         ("{a*}a", ["a", "aa", "aba"], ["ab", "ba"]),
         ("{{a}*}{a}", ["a", "aa", "aba"], ["ab"]),
         ("{a*a}", ["a", "aa", "aba"], ["ab"]),
-        (r"\{a*a", ["{aa", "{aba"], ["a", "{a"]),
+        (r"\{a*a", ["{a", "{aa", "{aba"], ["a", "aa"]),
         ("*é?", ["éü", "aéb"], ["é"]),
     ],
 )
