@@ -146,12 +146,12 @@ def _exists(folder: Path) -> ConfigError:
 
 def _data(task: str, sample: Path | None) -> dict[str, pd.DataFrame]:
     """Return arrival to rows."""
-    from mlops.adapters.tables import read_table_file
+    from mlops.pipelines.sources.table_files import read_local
     from mlops.project_template import samples
 
     if sample is None:
         return {f"part-{part}": samples.sample(task, part) for part in (1, 2)}
-    frame = read_table_file(sample)
+    frame = read_local(sample)
     if frame.empty:
         raise InputError("holds no rows", where=str(sample))
     return {"sample": frame}
