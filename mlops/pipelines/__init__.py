@@ -15,6 +15,8 @@ __all__ = ["PIPELINES", "pipeline"]
 
 #: Name to module and attribute of the specification of each built-in pipeline; imported when it is asked for.
 PIPELINES: Mapping[str, str] = {
+    "bike-sharing": "mlops.pipelines.bike_sharing.pipeline:SPEC",
     "flights": "mlops.pipelines.flights.pipeline:SPEC",
     "movie-ratings": "mlops.pipelines.movie_ratings.pipeline:SPEC",
+    "spotify-genre": "mlops.pipelines.spotify_genre.pipeline:SPEC",
 }

@@ -68,6 +68,8 @@ class PipelineSpec:
             `baseline_reads`, and the rows to predict: an array in the form that the task asks for.
         baseline_reads: Columns of the training rows that the baseline reads; none where it needs none.
         task: What is predicted, and how a prediction is judged.
+        select: Returns the rows of a parsed file that belong to an arrival, from arrival, table and frame;
+            raises ``InputError`` where there are none. By default a file holds one arrival.
     """
 
     name: str
@@ -91,6 +93,7 @@ class PipelineSpec:
     baseline: Callable[[pd.DataFrame, pd.DataFrame], np.ndarray]
     baseline_reads: tuple[str, ...] = ()
     task: Task = field(default_factory=Regression)
+    select: Callable[[str, str, pd.DataFrame], pd.DataFrame] = lambda _arrival, _table, frame: frame
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the model parameters: the defaults, with ``values`` in their place.

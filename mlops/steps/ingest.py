@@ -41,18 +41,22 @@ def from_source(workspace: Workspace, arrival: str) -> tuple[str, Mapping[str, p
     return summary_of(found) if isinstance(found, Extracted) else own, found
 
 
-def from_files(workspace: Workspace, files: Mapping[str, Path]) -> tuple[str, Extracted]:
+def from_files(workspace: Workspace, arrival: str, files: Mapping[str, Path]) -> tuple[str, Extracted]:
     """Return the origin and the tables of an arrival from one file per table.
 
     Raises:
-        InputError: A table is not one of the pipeline's, or a file is missing or unreadable or has other
-            columns.
+        InputError: A table is not one of the pipeline's, or a file is missing or unreadable, has other
+            columns or no rows of the arrival.
     """
     unknown = sorted(set(files) - set(workspace.spec.tables))
     if unknown:
         known = ", ".join(workspace.spec.tables)
         raise InputError(f"the pipeline has no table {unknown[0]}", todo=f"its tables are {known}")
-    frames = {table: workspace.spec.parse(table, read_local(file)) for table, file in sorted(files.items())}
+    spec = workspace.spec
+    frames = {
+        table: spec.select(arrival, table, spec.parse(table, read_local(file)))
+        for table, file in sorted(files.items())
+    }
     origins = {table: file_origin(file) for table, file in files.items()}
     return ", ".join(f"file:{file.name}" for _, file in sorted(files.items())), Extracted(frames, origins)
 
@@ -68,7 +72,7 @@ def ingest_arrival(
         files: Table to a file; without any, the pipeline's source is read.
         again: Whether an arrival that a rollback dropped is ingested again.
     """
-    source, frames = from_files(workspace, files) if files else from_source(workspace, arrival)
+    source, frames = from_files(workspace, arrival, files) if files else from_source(workspace, arrival)
     return deliver(workspace, arrival, source, frames, again=again)
 
 

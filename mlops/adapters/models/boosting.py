@@ -23,6 +23,8 @@ _FITTED = frozenset(
         *("_is_categorical_remapped", "n_trees_per_iteration_", "_random_seed", "_feature_subsample_rng"),
         *("_n_features", "_loss", "do_early_stopping_", "_use_validation_data", "_bin_mapper", "_scorer"),
         *("_baseline_prediction", "_predictors", "train_score_", "validation_score_", "_metadata_request"),
+        # Whether rows had weights: only partial dependence asks.
+        "_fitted_with_sw",
         *("_sklearn_version", "_sklearn_output_config"),
     }
 )

@@ -1,0 +1,5 @@
+"""Hourly rentals of a city's bicycles, with the weather.
+
+Saved models refer to classes here by path, so modules stay where they are. The data that comes with this
+pipeline is synthetic (`synthetic`); the published file of the same form is read with ``mlops ingest --file``.
+"""

@@ -1,0 +1,66 @@
+"""Parameters of the model of rentals and the types that a saved one may contain; imports no library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlops.runs.errors import ConfigError
+from mlops.runs.saved_types import functions, losses, objects
+
+LOSSES = ("poisson", "absolute_error")
+
+_BOOSTING = "sklearn.ensemble._hist_gradient_boosting"
+
+#: All that a saved model may hold. Fixed here: a file never says what to trust.
+TRUSTED_TYPES = (
+    *objects(
+        "mlops.pipelines.bike_sharing.model.DemandRegressor",
+        "sklearn._loss.link.IdentityLink",
+        "sklearn._loss.link.Interval",
+        "sklearn._loss.link.LogLink",
+        "sklearn._loss.loss.AbsoluteError",
+        "sklearn._loss.loss.HalfPoissonLoss",
+        f"{_BOOSTING}.binning._BinMapper",
+        f"{_BOOSTING}.gradient_boosting.HistGradientBoostingRegressor",
+        f"{_BOOSTING}.predictor.TreePredictor",
+        "sklearn.pipeline.Pipeline",
+        "sklearn.preprocessing._function_transformer.FunctionTransformer",
+    ),
+    *functions("mlops.pipelines.bike_sharing.features.derive"),
+    *losses("sklearn._loss._loss.CyAbsoluteError", "sklearn._loss._loss.CyHalfPoissonLoss"),
+)
+
+
+@dataclass(frozen=True)
+class Params:
+    """Parameters of the trees.
+
+    Attributes:
+        max_iter: Trees, 1 to 1000.
+        learning_rate: Share of each tree that counts, in (0, 1].
+        max_leaf_nodes: Leaves per tree, 2 to 255.
+        min_samples_leaf: Rows per leaf, at least 1.
+        l2_regularization: Shrinkage of the leaves, at least 0.
+        loss: What the trees minimise, ``poisson`` or ``absolute_error``.
+    """
+
+    max_iter: int = 60
+    learning_rate: float = 0.1
+    max_leaf_nodes: int = 31
+    min_samples_leaf: int = 30
+    l2_regularization: float = 5.0
+    loss: str = "poisson"
+
+    def __post_init__(self) -> None:
+        """Raise `ConfigError` where a parameter is out of range."""
+        demands = {
+            "max_iter": (1 <= self.max_iter <= 1000, "1 to 1000"),
+            "learning_rate": (0 < self.learning_rate <= 1, "above 0 and at most 1"),
+            "max_leaf_nodes": (2 <= self.max_leaf_nodes <= 255, "2 to 255"),
+            "min_samples_leaf": (self.min_samples_leaf >= 1, "at least 1"),
+            "l2_regularization": (0 <= self.l2_regularization < float("inf"), "finite and at least 0"),
+            "loss": (self.loss in LOSSES, f"one of {', '.join(LOSSES)}"),
+        }
+        for name, (holds, demand) in demands.items():
+            if not holds:
+                raise ConfigError(f"must be {demand}, not {getattr(self, name)!r}", where=name)

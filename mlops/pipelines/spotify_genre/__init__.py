@@ -1,0 +1,5 @@
+"""Genre of tracks, from the audio features that a streaming service computes.
+
+Saved models refer to classes here by path, so modules stay where they are. The data that comes with this
+pipeline is synthetic (`synthetic`); the published file of the same form is read with ``mlops ingest --file``.
+"""
