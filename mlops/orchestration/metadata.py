@@ -62,7 +62,7 @@ def model(workspace: Workspace, run: Run) -> Metadata:
     return {
         "commit": commit.id,
         "train rows": int(commit.metadata.get("train_rows", "0")),
-        "trained until": commit.metadata.get("trained_until", ""),
+        **({"trained until": until} if (until := commit.metadata.get("trained_until", "")) else {}),
         "digest": _digest(workspace, commit.id, names.MODEL),
         "uri": model_uri(workspace.lake.repository, commit.id),
         **_links({"model": workspace.links.objects(commit.id, names.MODEL)}),

@@ -95,6 +95,11 @@ class PipelineSpec:
     task: Task = field(default_factory=Regression)
     select: Callable[[str, str, pd.DataFrame], pd.DataFrame] = lambda _arrival, _table, frame: frame
 
+    @property
+    def change_unit(self) -> str:
+        """Unit of a change of a prediction: that of the target, where it has one."""
+        return self.unit if isinstance(self.task, Regression) else ""
+
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the model parameters: the defaults, with ``values`` in their place.
 

@@ -23,7 +23,7 @@ def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
         f"**{word}.** {verdict.sentence}",
         "",
         f"Compared with {champion}, in evaluation {verdict.look} on this holdout "
-        f"(error level {verdict.level:.4g}). Errors are in {workspace.spec.unit}.",
+        f"(error level {verdict.level:.4g}). The metric that decides is in {workspace.spec.unit}.",
         "",
         *_intervals(verdict.intervals),
         "## Why",
@@ -42,7 +42,7 @@ def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
         "## Inputs",
         "",
         f"- raw data and gate: commit `{run.fork}`",
-        f"- trained until {decision.trained_until}",
+        *([f"- trained until {decision.trained_until}"] if decision.trained_until else []),
         *_rows(workspace, run),
         f"- inputs digest `{decision.inputs_digest}`",
         *(f"- {name} = {value}" for name, value in sorted(run.inputs.params.items())),

@@ -326,6 +326,80 @@ def test_a_boosted_model_that_would_leave_its_arrays_is_refused(boosted: bytes, 
     refused(edited(boosted, change), crafted.BOOSTED, match)
 
 
+def _state(schema: Schema) -> Schema:
+    return next(crafted.nodes(schema, "HistGradientBoostingClassifier"))
+
+
+def _fewer_trees(schema: Schema, _: Files) -> None:
+    for iteration in attributes(_state(schema))["_predictors"]["content"]:
+        iteration["content"].pop()
+        iteration.pop("__id__", None)
+    attributes(_state(schema))["_predictors"].pop("__id__", None)
+
+
+def _array_of(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Change:
+    def edit(schema: Schema, files: Files) -> None:
+        member = attributes(_state(schema))[name]["file"]
+        crafted.put(files, member, change(crafted.array(files, member)))
+
+    return edit
+
+
+def _one_class(schema: Schema, _: Files) -> None:
+    node = attributes(_state(schema))["classes_"]
+    give(
+        _state(schema), "classes_", {**node, "content": node["content"][:1], "shape": _shape(1), "__id__": 9}
+    )
+
+
+def _two_classes(schema: Schema, _: Files) -> None:
+    node = attributes(_state(schema))["classes_"]
+    give(
+        _state(schema), "classes_", {**node, "content": node["content"][:2], "shape": _shape(2), "__id__": 9}
+    )
+
+
+def _shape(count: int) -> Schema:
+    return sequence("tuple", plain(count))
+
+
+CLASSIFIER_ATTACKS: dict[str, tuple[Change, str]] = {
+    "children that are no nodes": (with_nodes(_far), "child that is no later node"),
+    "a circle": (with_nodes(_circle), "child that is no later node"),
+    "a column that there is not": (with_nodes(fill("feature_idx", 2**40)), "a column that there is not"),
+    "categories that there are not": (with_nodes(_categories), "categories that there are not|numbers for"),
+    "fewer trees than classes": (_fewer_trees, "trees for other classes"),
+    "more trees than it claims": (
+        lambda schema, _: give(_state(schema), "n_trees_per_iteration_", plain(2)),
+        "starts from another form|trees for other classes",
+    ),
+    "a start of another form": (
+        _array_of("_baseline_prediction", lambda found: found.ravel()),
+        "starts from another form",
+    ),
+    "a start for more classes": (
+        _array_of("_baseline_prediction", lambda found: np.zeros((1, 9))),
+        "starts from another form",
+    ),
+    "one class": (_one_class, "classes of another form"),
+    "two classes": (_two_classes, "trees for other classes"),
+}
+
+
+@pytest.mark.parametrize("attack", CLASSIFIER_ATTACKS)
+def test_a_classifier_that_would_leave_its_arrays_is_refused(attack: str) -> None:
+    change, match = CLASSIFIER_ATTACKS[attack]
+    refused(edited(crafted.classifier(), change), crafted.CLASSIFIER, match)
+
+
+def test_an_honest_classifier_is_opened_and_predicts_as_before() -> None:
+    content = crafted.classifier()
+    plain_skops = skops.io.loads(content, trusted=crafted.by_skops(crafted.CLASSIFIER))
+    rows = crafted.ROWS.to_numpy()
+    found = opening.opened(content, crafted.CLASSIFIER, "model.skops").predict_proba(rows)
+    assert found.tobytes() == plain_skops.predict_proba(rows).tobytes()
+
+
 CRASH = """
 import sys, faulthandler
 import numpy as np

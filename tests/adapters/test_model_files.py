@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from mlops.adapters.models import opening, saved_files
-from mlops.pipelines import pipeline
-from mlops.pipelines.flights.params import LOSSES
+from mlops.pipelines import PIPELINES, pipeline
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs.errors import ConfigError, Corrupt, InputError
 from mlops.runs.records import ObjectRecord
@@ -202,11 +203,6 @@ def test_recorded_bytes_that_are_no_model_are_named(folder: Path) -> None:
         saved_files.load(folder, records(folder), TRUSTED)
 
 
-@pytest.fixture(scope="module")
-def flights() -> PipelineSpec:
-    return pipeline("flights")
-
-
 def needed(content: bytes, spec: PipelineSpec) -> set[SavedType]:
     """Return the entries of a pipeline's list without which a file is refused."""
     found = set()
@@ -218,19 +214,27 @@ def needed(content: bytes, spec: PipelineSpec) -> set[SavedType]:
     return found
 
 
-def test_the_trusted_types_of_flights_are_exactly_those_its_model_needs(
-    flights: PipelineSpec, tmp_path: Path
-) -> None:
-    tables = {table: {"2013-03": frame} for table, frame in flights.source({}).extract("2013-03").items()}
-    rows = flights.join(tables).rows.head(4_000)
-    taken = rows[list(flights.model_input)]
+def losses_of(spec: PipelineSpec) -> list[dict[str, Any]]:
+    """Return parameters for every loss that a pipeline's model can be fitted with."""
+    package = PIPELINES[spec.name].rpartition(".")[0]
+    named = getattr(importlib.import_module(f"{package}.params"), "LOSSES", ())
+    return [{"loss": loss} for loss in named] or [{}]
+
+
+@pytest.mark.parametrize("name", sorted(PIPELINES))
+def test_the_trusted_types_of_a_pipeline_are_exactly_those_its_model_needs(name: str, tmp_path: Path) -> None:
+    spec = pipeline(name)
+    arrival = spec.source({}).arrivals()[2]
+    rows = spec.join({table: {arrival: f} for table, f in spec.source({}).extract(arrival).items()}).rows
+    rows = rows.head(4_000)
+    taken = rows[list(spec.model_input)]
     used: set[SavedType] = set()
-    for loss in LOSSES:
-        model = flights.model(flights.parameters({"max_iter": 3, "loss": loss}), 7)
-        content = skops.io.dumps(model.fit(taken, rows[flights.target]))
-        used |= needed(content, flights)
-    assert used == set(flights.trusted_types)
-    saved_files.save(model, tmp_path / "model", flights.trusted_types, example=taken)
-    again = saved_files.load(tmp_path / "model", records(tmp_path / "model"), flights.trusted_types)
-    assert again.predict(taken).tobytes() == model.predict(taken).tobytes()
-    assert tuple(again.feature_names_in_) == flights.model_input
+    for params in losses_of(spec):
+        model = spec.model(spec.parameters({"max_iter": 3, **params}), 7)
+        content = skops.io.dumps(model.fit(taken, rows[spec.target]))
+        used |= needed(content, spec)
+    assert used == set(spec.trusted_types)
+    saved_files.save(model, tmp_path / "model", spec.trusted_types, example=taken)
+    again = saved_files.load(tmp_path / "model", records(tmp_path / "model"), spec.trusted_types)
+    assert spec.task.predict(again, taken).equals(spec.task.predict(model, taken))
+    assert tuple(again.feature_names_in_) == spec.model_input

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from mlops.orchestration.building import build
+from mlops.orchestration.building import build, job_name
 from mlops.orchestration.workspaces import Workspaces
-from mlops.pipelines import PIPELINES
+from mlops.pipelines import PIPELINES, pipeline
 from tests.orchestration.tiny import SPEC
 
 CHECKS = {"train_rows_meet_expectations", "holdout_rows_meet_expectations"}
@@ -34,9 +34,12 @@ def test_every_pipeline_has_assets_job_and_sensor(everything: dg.Definitions) ->
     keys = {key.to_user_string() for key in everything.resolve_asset_graph().get_all_asset_keys()}
     steps = ("raw", "processed", "model", "evaluation", "promotion")
     assert keys == {f"{name}/{step}" for name in PIPELINES for step in steps}
-    for own in (name.replace("-", "_") for name in PIPELINES):
-        assert everything.resolve_job_def(f"{own}_run").name == f"{own}_run"
-        assert everything.resolve_sensor_def(f"{own}_arrivals").job_name == f"{own}_run"
+    for name in PIPELINES:
+        # Dagster's names have no hyphens.
+        plain = name.replace("-", "_")
+        assert job_name(pipeline(name)) == f"{plain}_run"
+        assert everything.resolve_job_def(f"{plain}_run").name == f"{plain}_run"
+        assert everything.resolve_sensor_def(f"{plain}_arrivals").job_name == f"{plain}_run"
 
 
 def test_pipelines_do_not_collide(everything: dg.Definitions, tiny: dg.Definitions) -> None:

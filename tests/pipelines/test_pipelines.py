@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from mlops.adapters import tables
 from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
+from mlops.adapters.validation.suites import validate
 from mlops.pipelines import PIPELINES, pipeline
+from mlops.pipelines.holdout import split
 from mlops.pipelines.registry import code_of
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names
-from mlops.runs.errors import ConfigError
+from mlops.runs.errors import ConfigError, InputError
+from mlops.steps.gate_agreement import check_holdout_rule, check_policy
+from mlops.steps.score import score
 from tests.pipelines.conftest import EXPECTATIONS, joined
+
+Rows = Callable[[str], pd.DataFrame]
 
 
 @pytest.fixture(params=sorted(PIPELINES))
@@ -25,7 +36,7 @@ def every(request: pytest.FixtureRequest) -> PipelineSpec:
 
 
 def test_an_unknown_pipeline_is_named_beside_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="there is flights") as raised:
+    with pytest.raises(ConfigError, match=f"there is {', '.join(sorted(PIPELINES))}") as raised:
         pipeline("trains")
     assert raised.value.where == "trains"
 
@@ -78,73 +89,111 @@ def test_its_parameters_are_a_frozen_dataclass_with_defaults(every: PipelineSpec
         every.parameters({"n_trees": 3})
 
 
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"max_iter": "10"}, "must be int"),
-        ({"max_iter": 1.5}, "must be int"),
-        ({"max_iter": True}, "must be int"),
-        ({"max_iter": 0}, "1 to 1000"),
-        ({"learning_rate": 0}, "above 0"),
-        ({"learning_rate": float("nan")}, "above 0"),
-        ({"max_leaf_nodes": 1}, "2 to 255"),
-        ({"min_samples_leaf": 0}, "at least 1"),
-        ({"l2_regularization": float("inf")}, "finite"),
-        ({"loss": "huber"}, "absolute_error, squared_error"),
-    ],
-)
-def test_a_wrong_parameter_is_named(spec: PipelineSpec, values: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message) as raised:
-        spec.parameters(values)
-    assert raised.value.where == next(iter(values))
-
-
-def test_a_whole_number_will_do_for_a_real_one(spec: PipelineSpec) -> None:
-    assert spec.parameters({"learning_rate": 1}).learning_rate == 1.0
-
-
 @pytest.fixture(scope="module")
-def rows(spec: PipelineSpec) -> pd.DataFrame:
-    return joined(spec, "2013-03").rows
+def rows() -> Rows:
+    """Return the joined rows of the first two arrivals by the name of a pipeline."""
+    return functools.cache(
+        lambda name: joined(pipeline(name), *pipeline(name).source({}).arrivals()[:2]).rows
+    )
 
 
-def _fitted(spec: PipelineSpec, rows: pd.DataFrame, **params: object):
+def _fitted(spec: PipelineSpec, rows: pd.DataFrame, **params: object) -> Any:
     model = spec.model(spec.parameters({"max_iter": 5, **params}), 7)
     return model.fit(rows[list(spec.model_input)], rows[spec.target])
 
 
-def test_a_fit_follows_from_rows_parameters_and_seed(spec: PipelineSpec, rows: pd.DataFrame) -> None:
-    first, again = (_fitted(spec, rows).predict(rows[list(spec.model_input)]) for _ in range(2))
-    assert first.tobytes() == again.tobytes()
+def test_joined_rows_are_unique_and_hold_what_is_declared(every: PipelineSpec, rows: Rows) -> None:
+    found = rows(every.name)
+    declared = {*every.key, every.cluster, every.target, *every.model_input, *every.slices}
+    assert declared | ({every.time} - {""}) <= set(found.columns)
+    assert not found.duplicated(list(every.key)).any()
+    assert found[[*every.key, every.cluster, every.target]].notna().all(axis=None)
+    order = list(dict.fromkeys([*([every.time] if every.time else []), *every.key]))
+    assert found[order].equals(found[order].sort_values(order, kind="stable", ignore_index=True))
 
 
-def test_a_model_takes_the_declared_input_and_nothing_else(spec: PipelineSpec, rows: pd.DataFrame) -> None:
-    model = _fitted(spec, rows)
-    assert tuple(model.feature_names_in_) == spec.model_input
-    assert np.isfinite(model.predict(rows[list(spec.model_input)])).all()
-    assert not {"arr_time", "air_time", "arr_delay"} & set(spec.model_input)
+def test_the_raw_tables_have_the_keys_that_identify_their_rows(every: PipelineSpec) -> None:
+    source = every.source({})
+    for table, frame in source.extract(source.arrivals()[0]).items():
+        assert not frame.duplicated(list(every.table_keys[table])).any(), table
 
 
-def test_a_model_beats_the_departure_delay(spec: PipelineSpec, rows: pd.DataFrame) -> None:
-    model = _fitted(spec, rows, max_iter=20)
-    error = (model.predict(rows[list(spec.model_input)]) - rows[spec.target]).abs().mean()
-    assert error < (spec.baseline(rows, rows) - rows[spec.target]).abs().mean()
+def test_an_arrival_is_the_same_whenever_it_is_extracted(every: PipelineSpec) -> None:
+    arrival = every.source({}).arrivals()[1]
+    first, again = (every.source({}).extract(arrival) for _ in range(2))
+    for table, frame in first.items():
+        assert tables.to_parquet(frame) == tables.to_parquet(again[table])
 
 
-def test_airports_and_carriers_that_training_never_saw_are_predicted(
-    spec: PipelineSpec, rows: pd.DataFrame
-) -> None:
-    model = _fitted(spec, rows)
-    strange = rows[list(spec.model_input)].head(3).assign(dest="XXX", carrier="ZZ")
-    assert np.isfinite(model.predict(strange)).all()
+def test_extracted_rows_pass_their_own_parser_after_a_file(every: PipelineSpec, tmp_path: Path) -> None:
+    for table, frame in every.source({}).extract(every.source({}).arrivals()[0]).items():
+        frame.head(200).to_csv(tmp_path / f"{table}.csv", index=False)
+        again = every.parse(table, tables.read_table_file(tmp_path / f"{table}.csv"))
+        assert tables.to_parquet(again) == tables.to_parquet(frame.head(200)), table
 
 
-def test_the_longest_delays_are_followed_beyond_the_training_rows(
-    spec: PipelineSpec, rows: pd.DataFrame
-) -> None:
-    model = _fitted(spec, rows)
-    late = rows[list(spec.model_input)].head(1).assign(dep_delay=2000.0)
-    assert model.predict(late)[0] > 1900
+def test_an_unknown_table_is_named(every: PipelineSpec) -> None:
+    with pytest.raises(InputError, match="no such table") as raised:
+        every.parse("airlines", pd.DataFrame())
+    assert raised.value.where == "airlines"
+
+
+def test_the_holdout_rule_leaves_rows_on_both_sides(every: PipelineSpec, rows: Rows) -> None:
+    rule = parse_holdout_rule((EXPECTATIONS / every.name / "holdout.yaml").read_bytes())
+    policy = parse_policy((EXPECTATIONS / every.name / "policy.yaml").read_bytes())
+    check_policy(every, policy, "policy.yaml")
+    check_holdout_rule(every, rule, "holdout.yaml")
+    parts = split(rows(every.name), rule, every)
+    assert parts.holdout[every.cluster].nunique() >= policy.min_clusters
+    key = list(rule.by or every.key)
+    assert parts.train.merge(parts.holdout, on=key).empty
+
+
+def test_the_suites_pass_what_the_source_delivers(every: PipelineSpec, rows: Rows) -> None:
+    frames = dict(every.source({}).extract(every.source({}).arrivals()[0]))
+    for table, frame in {**frames, "processed": rows(every.name)}.items():
+        suite = json.loads((EXPECTATIONS / every.name / f"{table}.json").read_text())
+        report = validate(table, frame, suite)
+        assert report.success, (table, report.failures)
+        assert report.run == report.listed
+
+
+def test_a_fit_follows_from_rows_parameters_and_seed(every: PipelineSpec, rows: Rows) -> None:
+    found = rows(every.name)
+    taken = found[list(every.model_input)]
+    first, again = (every.task.predict(_fitted(every, found), taken) for _ in range(2))
+    assert first.to_numpy().tobytes() == again.to_numpy().tobytes()
+
+
+def test_a_model_takes_the_declared_input_and_nothing_else(every: PipelineSpec, rows: Rows) -> None:
+    found = rows(every.name)
+    model = _fitted(every, found)
+    assert tuple(model.feature_names_in_) == every.model_input
+    assert np.isfinite(every.task.predict(model, found[list(every.model_input)]).to_numpy()).all()
+    assert not {*every.excluded} & set(every.model_input)
+
+
+def test_a_model_beats_the_baseline_on_its_holdout(every: PipelineSpec, rows: Rows) -> None:
+    rule = parse_holdout_rule((EXPECTATIONS / every.name / "holdout.yaml").read_bytes())
+    policy = parse_policy((EXPECTATIONS / every.name / "policy.yaml").read_bytes())
+    parts = split(rows(every.name), rule, every)
+    scored = score(
+        every,
+        parts.holdout,
+        candidate=_fitted(every, parts.train, max_iter=40),
+        candidate_train=parts.train,
+        timed=bool(every.time),
+        overlap_key=rule.by or every.key,
+    )
+    assert scored.metrics[policy.metric] < scored.metrics[f"baseline_{policy.metric}"]
+    assert scored.paired.train_overlap == 0
+
+
+def test_a_file_that_holds_other_arrivals_is_not_taken_for_one(every: PipelineSpec) -> None:
+    """Whatever a pipeline selects of its own arrival is all of it."""
+    arrival = every.source({}).arrivals()[0]
+    for table, frame in every.source({}).extract(arrival).items():
+        assert every.select(arrival, table, frame).equals(frame)
 
 
 def test_errors_of_a_pipeline_survive_pickling() -> None:

@@ -11,7 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import skops.io
-from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 
@@ -47,6 +51,19 @@ BOOSTED = (
     *partials("sklearn.utils.validation.check_array"),
     *losses("sklearn._loss._loss.CyHalfSquaredError"),
 )
+CLASSIFIER = (
+    *objects(
+        "sklearn._loss.link.Interval",
+        "sklearn._loss.link.MultinomialLogit",
+        "sklearn._loss.loss.HalfMultinomialLoss",
+        f"{_BOOSTING}.binning._BinMapper",
+        f"{_BOOSTING}.gradient_boosting.HistGradientBoostingClassifier",
+        f"{_BOOSTING}.predictor.TreePredictor",
+        "sklearn.pipeline.Pipeline",
+        "sklearn.preprocessing._label.LabelEncoder",
+    ),
+    *losses("sklearn._loss._loss.CyHalfMultinomialLoss"),
+)
 FOREST = (
     *objects("sklearn.ensemble._forest.RandomForestRegressor", "sklearn.tree._classes.DecisionTreeRegressor"),
     TREE,
@@ -67,6 +84,15 @@ def boosted() -> bytes:
         max_iter=3, min_samples_leaf=3, categorical_features=[0], early_stopping=False, random_state=1
     )
     return skops.io.dumps(Pipeline([("trees", trees)]).fit(ROWS.to_numpy(), TARGET))
+
+
+def classifier() -> bytes:
+    """Return saved boosted trees for three classes."""
+    trees = HistGradientBoostingClassifier(
+        max_iter=3, min_samples_leaf=3, early_stopping=False, random_state=1
+    )
+    classes = np.array(["edm", "pop", "rock"], dtype=object)[[n % 3 for n in range(60)]]
+    return skops.io.dumps(Pipeline([("trees", trees)]).fit(ROWS.to_numpy(), classes))
 
 
 def forest() -> bytes:

@@ -25,6 +25,8 @@ _FITTED = frozenset(
         *("_baseline_prediction", "_predictors", "train_score_", "validation_score_", "_metadata_request"),
         # Whether rows had weights: only partial dependence asks.
         "_fitted_with_sw",
+        # How a classifier numbered its classes: only fitting asks.
+        "_label_encoder",
         *("_sklearn_version", "_sklearn_output_config"),
     }
 )
@@ -58,12 +60,31 @@ def check(model: Any, where: str) -> Iterator[object]:
     trees = model.n_trees_per_iteration_
     if type(trees) is not int or not 0 < trees <= _MAX_CLASSES or type(model._predictors) is not list:
         raise refused("holds a boosted model of another form", where)
+    _check_outputs(model, trees, where)
     for iteration in model._predictors:
         if type(iteration) is not list or len(iteration) != trees:
             raise refused("holds a boosted model with trees for other classes", where)
         for predictor in iteration:
             _check_predictor(predictor, categorical, where)
             yield predictor
+
+
+def _check_outputs(model: Any, trees: int, where: str) -> None:
+    """Raise unless there is one tree for a number or two classes, or one for each of more classes."""
+    import numpy as np
+
+    start = model._baseline_prediction
+    if not isinstance(start, np.ndarray) or start.dtype.kind != "f" or start.shape != (1, trees):
+        raise refused("holds a boosted model that starts from another form", where)
+    classes = getattr(model, "classes_", None)
+    if classes is None:
+        expected = 1
+    elif isinstance(classes, np.ndarray) and classes.ndim == 1 and len(classes) >= 2:
+        expected = 1 if len(classes) == 2 else len(classes)
+    else:
+        raise refused("holds a boosted model with classes of another form", where)
+    if trees != expected:
+        raise refused("holds a boosted model with trees for other classes", where)
 
 
 def _check_names(model: Any, columns: int, where: str) -> None:

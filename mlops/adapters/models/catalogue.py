@@ -57,6 +57,7 @@ _IN_PYTHON = frozenset(
         "sklearn.preprocessing._data.MinMaxScaler",
         "sklearn.preprocessing._data.RobustScaler",
         "sklearn.preprocessing._data.StandardScaler",
+        "sklearn.preprocessing._label.LabelEncoder",
         *(
             f"sklearn._loss.link.{name}"
             for name in ("HalfLogitLink", "IdentityLink", "Interval", "LogitLink")

@@ -70,7 +70,8 @@ def _planned(workspace: Workspace, reason: str, to: int | None, *, forward: bool
     impact = rollback_impacts.document_of(impact_of(workspace, plan), workspace.lake.repository)
     objects = [{"type": change.type, "path": change.path} for change in plan.changes]
     document |= {**_fields(plan.record), "objects": objects, **impact}
-    return Result(document, [*_plan_lines(plan), *rollback_impacts.lines_of(impact, workspace.spec.unit)])
+    changed = rollback_impacts.lines_of(impact, workspace.spec.change_unit)
+    return Result(document, [*_plan_lines(plan), *changed])
 
 
 def _plan_lines(plan: RollbackPlan) -> list[str]:

@@ -142,10 +142,10 @@ def _lines(entry: dict[str, Any]) -> list[str]:
     if champion is None:
         lines.append("  champion  none yet")
     else:
-        lines.append(
-            f"  champion  promotion {champion['number']}, run {champion['run_id']}, "
-            f"trained until {champion['trained_until'].replace('+00:00', 'Z')}"
-        )
+        # Rows of some pipelines have no time, so their training has no end in time.
+        until = champion["trained_until"].replace("+00:00", "Z")
+        trained = f", trained until {until}" if until else ""
+        lines.append(f"  champion  promotion {champion['number']}, run {champion['run_id']}{trained}")
         lines.append(f"            {metrics(champion['metrics'])} ({champion['unit']})")
     if entry["frozen"]:
         lines.append(f"  frozen    a rollback is under way; `mlops reconcile {name}` finishes it")

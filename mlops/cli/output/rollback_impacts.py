@@ -31,7 +31,7 @@ def document_of(impact: RollbackImpact, model: str) -> dict[str, Any]:
 
 
 def lines_of(document: dict[str, Any], unit: str) -> list[str]:
-    """Return the lines for people, from the plain values and the unit of the predictions."""
+    """Return the lines for people, from the plain values and the unit of a changed prediction."""
     lines = [
         f"run {run['run_id']} at step {run['step']} could no longer be promoted"
         for run in document["invalid_runs"]
@@ -40,9 +40,10 @@ def lines_of(document: dict[str, Any], unit: str) -> list[str]:
     if "unknown" in predictions:
         lines.append(f"how predictions would change is unknown: {predictions['unknown']}")
     else:
+        mean_change = f"{predictions['mean_change']:.4g} {unit}".rstrip()
         lines.append(
             f"{predictions['changed']:,} of {count(predictions['rows'], 'row')} of the holdout would get "
-            f"a different prediction, by {predictions['mean_change']:.4g} {unit} on average"
+            f"a different prediction, by {mean_change} on average"
         )
     if "unknown" in version:
         lines.append(f"which model version the alias would move to is unknown: {version['unknown']}")

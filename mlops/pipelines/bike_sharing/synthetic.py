@@ -52,7 +52,7 @@ def _calendar(days: pd.DatetimeIndex) -> dict[str, np.ndarray]:
 
     holidays = USFederalHolidayCalendar().holidays(FIRST, LAST)
     holiday = days.isin(holidays).astype("int64")
-    weekday = ((days.dayofweek + 1) % 7).to_numpy("int64")
+    weekday = ((days.day_of_week + 1) % 7).to_numpy("int64")
     on_weekdays = ((weekday > 0) & (weekday < 6)).astype("int64")
     return {
         "season": (days.month % 12 // 3 + 1).to_numpy("int64"),
@@ -66,7 +66,7 @@ def _weather(rng: np.random.Generator, days: pd.DatetimeIndex, hour: np.ndarray)
     """Return the weather of each hour; numbers are shares of a range, as published."""
     import numpy as np
 
-    of_year = -np.cos(2 * np.pi * (days.dayofyear.to_numpy() - 20) / 365.25)
+    of_year = -np.cos(2 * np.pi * (days.day_of_year.to_numpy() - 20) / 365.25)
     of_day = np.sin(2 * np.pi * (hour - 9) / HOURS)
     fronts = _wandering(rng, len(days), 0.75, 0.05)
     wet = np.repeat(_wandering(rng, len(days), 0.45, 0.65), HOURS) + _wandering(rng, len(hour), 0.9, 0.25)

@@ -20,6 +20,7 @@ TRUSTED_TYPES = (
         f"{_BOOSTING}.predictor.TreePredictor",
         "sklearn.pipeline.Pipeline",
         "sklearn.preprocessing._function_transformer.FunctionTransformer",
+        "sklearn.preprocessing._label.LabelEncoder",
     ),
     *functions("mlops.pipelines.spotify_genre.features.derive"),
     *losses("sklearn._loss._loss.CyHalfMultinomialLoss"),

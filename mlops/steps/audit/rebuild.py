@@ -214,7 +214,7 @@ class Rebuilder:
             only_by_this_code(
                 self._workspace.spec, run.inputs.code_digest, run.inputs.lock_digest, "its predictions"
             )
-            yield f"its model is not what training on its rows gives: {off} {spec.unit}"
+            yield f"its model is not what training on its rows gives: {off} {spec.change_unit}".rstrip()
 
     def _checksum(self, ref: str, path: str) -> str:
         try:
