@@ -1,5 +1,5 @@
 # pandas ships no precise types: what an expression gives is guessed, often wrongly.
-# pyright: reportArgumentType=false, reportReturnType=false
+# pyright: reportArgumentType=false, reportReturnType=false, reportGeneralTypeIssues=false
 
 """The raw table of rentals: its columns, its arrivals, and files of the published form."""
 

@@ -1,5 +1,5 @@
 # pandas and scikit-learn ship no precise types: what an expression gives is guessed, often wrongly.
-# pyright: reportArgumentType=false, reportAttributeAccessIssue=false
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportReturnType=false
 
 """The model of hourly rentals: gradient-boosted trees over rentals as a multiple of their recent level."""
 

@@ -1,5 +1,6 @@
 # pandas ships no precise types: what an expression gives is guessed, often wrongly.
-# pyright: reportArgumentType=false, reportReturnType=false
+# pyright: reportArgumentType=false, reportReturnType=false, reportCallIssue=false
+# pyright: reportAttributeAccessIssue=false
 
 """Tracks, once for each genre in whose playlists they are."""
 

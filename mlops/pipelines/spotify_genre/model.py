@@ -1,3 +1,6 @@
+# scikit-learn ships no precise types: what an expression gives is guessed, often wrongly.
+# pyright: reportArgumentType=false
+
 """The model of genres: gradient-boosted trees, one of each iteration per genre."""
 
 from __future__ import annotations

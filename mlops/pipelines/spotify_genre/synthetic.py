@@ -1,5 +1,5 @@
 # pandas ships no precise types: what an expression gives is guessed, often wrongly.
-# pyright: reportArgumentType=false, reportCallIssue=false
+# pyright: reportArgumentType=false, reportCallIssue=false, reportAttributeAccessIssue=false
 
 """Synthetic tracks: invented artists, titles and audio features, the same from every call.
 
