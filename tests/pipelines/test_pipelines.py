@@ -20,6 +20,7 @@ from mlops.adapters.validation.suites import validate
 from mlops.pipelines import PIPELINES, pipeline
 from mlops.pipelines.holdout import split
 from mlops.pipelines.registry import code_of
+from mlops.pipelines.sources.table_files import read_local
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names
 from mlops.runs.errors import ConfigError, InputError
@@ -128,8 +129,9 @@ def test_an_arrival_is_the_same_whenever_it_is_extracted(every: PipelineSpec) ->
 def test_extracted_rows_pass_their_own_parser_after_a_file(every: PipelineSpec, tmp_path: Path) -> None:
     for table, frame in every.source({}).extract(every.source({}).arrivals()[0]).items():
         frame.head(200).to_csv(tmp_path / f"{table}.csv", index=False)
-        again = every.parse(table, tables.read_table_file(tmp_path / f"{table}.csv"))
-        assert tables.to_parquet(again) == tables.to_parquet(frame.head(200)), table
+        again = every.parse(table, read_local(tmp_path / f"{table}.csv"))
+        # CSV cannot tell an empty text from a missing one.
+        assert tables.to_parquet(again) == tables.to_parquet(frame.head(200).replace("", None)), table
 
 
 def test_an_unknown_table_is_named(every: PipelineSpec) -> None:

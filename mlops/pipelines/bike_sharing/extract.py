@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mlops.pipelines.schema import Kind, Schema, conform
 from mlops.pipelines.sources import FunctionSource, Options
-from mlops.runs.errors import ConfigError, InputError, bounded
+from mlops.pipelines.sources.periods import bounds_of, declared
+from mlops.runs.errors import InputError, bounded
 
 if TYPE_CHECKING:
     import pandas as pd
 
 TABLE = "rentals"
-YEARS = (2011, 2012)
+#: Arrivals of the synthetic rentals, where the settings name no others.
+MONTHS = "2011-01..2012-12"
 
 #: One row per hour of local time. Season 1 is winter, weekday 0 Sunday, weather 1 clear to 4 heavy rain or
 #: snow; temperatures are shares of 41 and 50 degrees Celsius, humidity of 100 %, wind of 67 km/h.
@@ -58,43 +59,23 @@ PUBLISHED: Mapping[str, str] = {
 #: Published columns that the day says too.
 PUBLISHED_TWICE = ("instant", "yr", "mnth")
 
-_FORMS: Mapping[str, re.Pattern[str]] = {
-    "month": re.compile(r"(?P<year>\d{4})-(?P<part>0[1-9]|1[0-2])"),
-    "quarter": re.compile(r"(?P<year>\d{4})-Q(?P<part>[1-4])"),
-    "year": re.compile(r"(?P<year>\d{4})"),
-}
-
 
 def source(options: Options) -> FunctionSource:
     """Open the synthetic rentals.
 
     Args:
-        options: ``period``: how much one arrival holds, a ``month`` (the default), ``quarter`` or ``year``.
+        options: Settings of the source; ``arrivals`` may name other periods than months, e.g.
+            ``2011-Q1..2012-Q4`` or ``2011..2012``.
 
     Raises:
-        ConfigError: There is no such option or period.
+        ConfigError: ``arrivals`` is no list or range.
     """
-    unknown = sorted(set(options) - {"period"})
-    if unknown:
-        raise ConfigError("the source of rentals has no such option; there is period", where=unknown[0])
-    period = options.get("period", "month")
-    if period not in _FORMS:
-        raise ConfigError(f"no such period; there are {', '.join(_FORMS)}", where=bounded(period, 40))
-    return FunctionSource(lambda: arrivals(period), extract)
-
-
-def arrivals(period: str = "month") -> tuple[str, ...]:
-    """Return the arrivals of the source, e.g. ``2011-01`` to ``2012-12``."""
-    parts = {
-        "month": [f"-{month:02d}" for month in range(1, 13)],
-        "quarter": [f"-Q{quarter}" for quarter in range(1, 5)],
-        "year": [""],
-    }
-    return tuple(f"{year}{part}" for year in YEARS for part in parts[period])
+    arrivals = declared(options.get("arrivals") or MONTHS)
+    return FunctionSource(lambda: arrivals, extract)
 
 
 def extract(arrival: str) -> dict[str, pd.DataFrame]:
-    """Return the synthetic rentals of a month, quarter or year.
+    """Return the synthetic rentals of a year, quarter, month or day.
 
     Raises:
         InputError: The arrival is none of these, or of another time than the data.
@@ -119,39 +100,30 @@ def parse(table: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def select(arrival: str, table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the month, quarter or year that an arrival is named after.
+    """Return the rows of the period that an arrival is named after.
 
     Args:
-        arrival: Such as ``2011-07``, ``2011-Q3`` or ``2011``.
+        arrival: A year, quarter, month or day: ``2011``, ``2011-Q3``, ``2011-07`` or ``2011-07-04``.
         table: Name of the table, for the error.
         frame: Rows with canonical dtypes, of any time.
 
     Raises:
         InputError: The name is no period, or no row belongs to it.
     """
-    year, months = _period(arrival)
-    days = frame["date"].dt
-    found = frame[(days.year == year) & days.month.isin(months)]
+    bounds = bounds_of(arrival)
+    if bounds is None:
+        raise InputError(
+            "the arrival is no year, quarter, month or day",
+            where=bounded(arrival, 40),
+            todo="write 2011, 2011-Q3 or 2011-07",
+        )
+    begin, end = (frame["date"].dtype.type(day.isoformat(), "us") for day in bounds)
+    found = frame[(frame["date"] >= begin) & (frame["date"] < end)]
     if found.empty:
         raise InputError(
             f"there are no rows of {arrival}", where=f"table {table}", todo=_what_there_is(frame)
         )
     return found.reset_index(drop=True)
-
-
-def _period(arrival: str) -> tuple[int, list[int]]:
-    found = {name: match for name, form in _FORMS.items() if (match := form.fullmatch(arrival))}
-    if not found:
-        raise InputError(
-            "the arrival is no month, quarter or year",
-            where=bounded(arrival, 40),
-            todo="write 2011-07, 2011-Q3 or 2011",
-        )
-    ((name, match),) = found.items()
-    if name == "year":
-        return int(match["year"]), list(range(1, 13))
-    part = int(match["part"])
-    return int(match["year"]), [part] if name == "month" else list(range(3 * part - 2, 3 * part + 1))
 
 
 def _what_there_is(frame: pd.DataFrame) -> str:
