@@ -57,6 +57,8 @@ OTHERS = {
     "signing",
     "export-record",
     "verify",
+    "new",
+    "check",
 }
 
 

@@ -28,8 +28,8 @@ def test_a_line_that_only_another_process_runs_is_counted(tmp_path: Path) -> Non
 
     found = CoverageData(str(data))
     found.read()
-    (measured,) = [name for name in found.measured_files() if name.endswith("mlops/runs/names.py")]
-    source = (ROOT / "mlops/runs/names.py").read_text(encoding="utf-8").splitlines()
+    (measured,) = [name for name in found.measured_files() if name.endswith("mlops/runs/names/tags.py")]
+    source = (ROOT / "mlops/runs/names/tags.py").read_text(encoding="utf-8").splitlines()
     line = next(i for i, text in enumerate(source, 1) if text.startswith("def promotion_tag")) + 2
     arcs = found.arcs(measured) or []
     assert any(line in arc for arc in arcs)
