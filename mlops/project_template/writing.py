@@ -18,7 +18,7 @@ from mlops import __version__
 from mlops.pipelines.schema import Kind
 from mlops.project_template.profile import Profile, profile, suite
 from mlops.runs import names
-from mlops.runs.errors import ConfigError, InputError, MlopsError
+from mlops.runs.errors import ConfigError, MlopsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -151,10 +151,7 @@ def _data(task: str, sample: Path | None) -> dict[str, pd.DataFrame]:
 
     if sample is None:
         return {f"part-{part}": samples.sample(task, part) for part in (1, 2)}
-    frame = read_local(sample)
-    if frame.empty:
-        raise InputError("holds no rows", where=str(sample))
-    return {"sample": frame}
+    return {"sample": read_local(sample)}
 
 
 def _write_data(folder: Path, data: Mapping[str, pd.DataFrame], sample: Path | None) -> None:

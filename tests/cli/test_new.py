@@ -103,7 +103,7 @@ def test_nothing_that_exists_is_overwritten(kind: str, real: Mlops) -> None:
 
 SAMPLES = {
     "empty": ("", "regression", 3, "cannot be read as CSV"),
-    "no rows": ("a,b\n", "regression", 3, "holds no rows"),
+    "no rows": ("a,b\n", "regression", 3, "the table has no rows"),
     "one column": ("a\n1\n2\n", "regression", 3, "two columns"),
     "no number": ("id,a\nq,x\nr,y\n", "regression", 3, "no column suits regression"),
     "one class": ("id,x,kind\n1,2,a\n2,3,a\n", "classification", 3, "no column suits classification"),
