@@ -98,7 +98,7 @@ class PipelineSpec:
     @property
     def change_unit(self) -> str:
         """Unit of a change of a prediction: that of the target, where it has one."""
-        return self.unit if isinstance(self.task, Regression) else ""
+        return self.unit if self.task.changes_in_units_of_target else ""
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the model parameters: the defaults, with ``values`` in their place.

@@ -12,7 +12,7 @@ from mlops.pipelines import pipeline
 from mlops.runs.errors import ConfigError
 from mlops.runs.ports import Ports
 from mlops.steps.run_inputs import author
-from mlops.steps.source_options import lake_storage, source_options
+from mlops.steps.source_options import lake_storage, options_of
 from mlops.steps.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def open_workspace(
         ports,
         links,
         promote_rounds=settings.promote_rounds,
-        options={"cache": str(settings.state_dir / "sources"), **source_options(spec.name)},
+        options=options_of(spec.name, settings.state_dir),
         storage=lake_storage(credentials),
     )
 

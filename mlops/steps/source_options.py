@@ -24,6 +24,15 @@ def variable(pipeline: str, option: str) -> str:
     return f"{PREFIX}{pipeline.replace('-', '_').upper()}_{option.upper()}"
 
 
+def options_of(pipeline: str, state_dir: Path) -> Options:
+    """Return the settings of a pipeline's source, with a folder below the state folder for what it keeps.
+
+    Raises:
+        ConfigError: As `source_options`.
+    """
+    return {"cache": str(state_dir / "sources"), **source_options(pipeline)}
+
+
 def source_options(
     pipeline: str, environ: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> Options:

@@ -17,7 +17,16 @@ from mlops.runs.promotion.step_statements import Written
 from mlops.runs.records import Run, Step
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlops.pipelines.spec import PipelineSpec
     from mlops.steps.workspace import Workspace
+
+
+def example_input(spec: PipelineSpec, train: pd.DataFrame) -> pd.DataFrame:
+    """Return a few rows of what a pipeline's model predicts from; their columns become its signature."""
+    units = spec.task.units(spec, train.head(2), train)
+    return units.loc[:, list(spec.task.unit_input(spec))]
 
 
 def train(workspace: Workspace, run: Run) -> Run:
@@ -30,11 +39,10 @@ def train(workspace: Workspace, run: Run) -> Run:
     workspace.ports.tell(f"fitting on {len(rows):,} rows")
     model = spec.model(params, run.inputs.seed)
     spec.task.fit(spec, model, rows)
-    example = spec.task.units(spec, rows.head(2), rows)[list(spec.task.unit_input(spec))].head(2)
     objects: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "model"
-        saved_files.save(model, saved, spec.trusted_types, example=example)
+        saved_files.save(model, saved, spec.trusted_types, example=example_input(spec, rows))
         for file in sorted(path for path in saved.rglob("*") if path.is_file()):
             path = names.MODEL + file.relative_to(saved).as_posix()
             objects[path] = sha256(file.read_bytes())

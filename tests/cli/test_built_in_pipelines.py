@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @dataclass(frozen=True)
 class Story:
-    """What arrives, and parameters for models of three qualities.
+    """Arrivals of a pipeline, and parameters for models of three qualities.
 
     Attributes:
         pipeline: The pipeline.

@@ -116,3 +116,14 @@ def test_a_source_without_arrivals_and_one_with_too_few_rows_are_named(project: 
         path.unlink()
     code, problems = check(project)
     assert (code, "no arrivals" in problems[0]["what"]) == (3, True)
+
+
+def test_the_source_that_settings_describe_is_the_one_that_is_tried(project: Path) -> None:
+    settings = project / "pyproject.toml"
+    text = settings.read_text(encoding="utf-8")
+    lines = [f"[tool.mlops.sources.{NAME}]", 'kind = "files"', 'arrivals = ["a"]']
+    table = "\n".join(["", *lines, 'tables = {rows = "no/{arrival}.csv"}', ""])
+    settings.write_text(text + table, encoding="utf-8")
+    code, problems = check(project)
+    assert code == 3
+    assert "no/a.csv: there is no such file" in problems[0]["what"]

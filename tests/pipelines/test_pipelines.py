@@ -37,7 +37,7 @@ def every(request: pytest.FixtureRequest) -> PipelineSpec:
 
 
 def test_an_unknown_pipeline_is_named_beside_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=f"there is {', '.join(sorted(PIPELINES))}") as raised:
+    with pytest.raises(ConfigError, match=f"there are {', '.join(sorted(PIPELINES))}") as raised:
         pipeline("trains")
     assert raised.value.where == "trains"
 

@@ -24,9 +24,10 @@ def check(context: typer.Context, pipeline: Pipeline, json: Json = False) -> Res
     and line where they are known. The exit code is that of the first problem's kind.
     """
     from mlops.steps.checks.check import check_pipeline
+    from mlops.steps.source_options import options_of
 
     session: Session = context.obj
-    checked = check_pipeline(pipeline, session.report)
+    checked = check_pipeline(pipeline, session.report, options_of(pipeline, session.settings.state_dir))
     document = {
         "pipeline": pipeline,
         "declared": checked.place,

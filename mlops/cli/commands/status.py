@@ -15,7 +15,7 @@ from mlops.runs import names
 from mlops.runs.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mlops.runs.main.state import MainState
     from mlops.runs.ports import Ports
@@ -133,6 +133,15 @@ def _dropped(workspace: Workspace, state: MainState) -> list[dict[str, Any]]:
     return [{"path": d.path, "rollback": d.number} for d in outstanding]
 
 
+def _unit(champion: Mapping[str, Any]) -> str:
+    """Return the unit in words; losses of a classification have none in common."""
+    from mlops.runs.evidence import Metric
+
+    errors = {str(metric) for metric in Metric}
+    of_all = all(name.rpartition("_")[2] in errors or name.endswith("_rows") for name in champion["metrics"])
+    return champion["unit"] if of_all else f"the metric that decides in {champion['unit']}"
+
+
 def _lines(entry: dict[str, Any]) -> list[str]:
     name, head, champion = entry["pipeline"], entry["head"], entry["champion"]
     lines = [
@@ -146,7 +155,7 @@ def _lines(entry: dict[str, Any]) -> list[str]:
         until = champion["trained_until"].replace("+00:00", "Z")
         trained = f", trained until {until}" if until else ""
         lines.append(f"  champion  promotion {champion['number']}, run {champion['run_id']}{trained}")
-        lines.append(f"            {metrics(champion['metrics'])} ({champion['unit']})")
+        lines.append(f"            {metrics(champion['metrics'])} ({_unit(champion)})")
     if entry["frozen"]:
         lines.append(f"  frozen    a rollback is under way; `mlops reconcile {name}` finishes it")
     if entry["on_hold"]:

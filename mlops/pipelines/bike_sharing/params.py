@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlops.runs.errors import ConfigError
+from mlops.pipelines.tree_parameters import check_ranges
 from mlops.runs.saved_types import functions, losses, objects
 
 LOSSES = ("poisson", "absolute_error")
@@ -53,14 +53,4 @@ class Params:
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` where a parameter is out of range."""
-        demands = {
-            "max_iter": (1 <= self.max_iter <= 1000, "1 to 1000"),
-            "learning_rate": (0 < self.learning_rate <= 1, "above 0 and at most 1"),
-            "max_leaf_nodes": (2 <= self.max_leaf_nodes <= 255, "2 to 255"),
-            "min_samples_leaf": (self.min_samples_leaf >= 1, "at least 1"),
-            "l2_regularization": (0 <= self.l2_regularization < float("inf"), "finite and at least 0"),
-            "loss": (self.loss in LOSSES, f"one of {', '.join(LOSSES)}"),
-        }
-        for name, (holds, demand) in demands.items():
-            if not holds:
-                raise ConfigError(f"must be {demand}, not {getattr(self, name)!r}", where=name)
+        check_ranges(self, loss=LOSSES)

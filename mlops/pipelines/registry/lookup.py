@@ -129,7 +129,7 @@ def _here() -> Path | None:
 def _unknown(name: str) -> ConfigError:
     problem = project_problem(_here())
     return ConfigError(
-        f"no such pipeline; there is {', '.join(pipeline_names())}",
+        f"no such pipeline; there are {', '.join(pipeline_names())}",
         where=name,
         todo=f"the project's file cannot be used: {problem}" if problem is not None else "",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,7 @@ def open_source(spec: PipelineSpec, options: Options, storage: Storage | None = 
     settings.checked(options, f"source of {spec.name}")
     kind = settings.text(options, "kind")
     if kind == "files":
-        return file_source(options, spec.tables, spec.parse, storage)
+        return dataclasses.replace(file_source(options, spec.tables, spec.parse, storage), select=spec.select)
     if kind == "sql":
         return sql_source(options, spec.tables, spec.parse)
     if kind:

@@ -32,6 +32,7 @@ class FileSource:
         tables: Table to the pattern of its file, with ``{arrival}`` in it; a table without is delivered whole
             with every arrival.
         parse: Returns a frame of a table with canonical dtypes; raises `InputError` on a wrong schema.
+        select: Returns the rows of a parsed file that belong to an arrival, from arrival, table and frame.
         folder: Folder or address that patterns are relative to.
         declared: Arrivals that there are; empty where files are listed.
         sha256: Path, as the pattern gives it, to the SHA-256 that the file must have.
@@ -42,6 +43,7 @@ class FileSource:
 
     tables: Mapping[str, str]
     parse: Callable[[str, pd.DataFrame], pd.DataFrame]
+    select: Callable[[str, str, pd.DataFrame], pd.DataFrame] = lambda _arrival, _table, frame: frame
     folder: str = ""
     declared: tuple[str, ...] = ()
     sha256: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -95,7 +97,7 @@ class FileSource:
                 if wanted:
                     checksums.check(got.sha256, wanted, redacted(address))
                 frame = read_table(got.file, redacted(address), self.reading)
-            tables[table] = self.parse(table, frame)
+            tables[table] = self.select(arrival, table, self.parse(table, frame))
             origins[table] = Origin("file", redacted(address), sha256=got.sha256, size_bytes=got.size_bytes)
         return Extracted(tables, origins)
 

@@ -55,6 +55,11 @@ class Classification(RowTask):
         return "classification"
 
     @property
+    def changes_in_units_of_target(self) -> bool:
+        """Return false: a change of a prediction has no unit."""
+        return False
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The classes."""
         return self.classes

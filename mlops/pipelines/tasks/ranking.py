@@ -55,6 +55,11 @@ class Ranking:
         return "ranking"
 
     @property
+    def changes_in_units_of_target(self) -> bool:
+        """Return false: a change of a prediction has no unit."""
+        return False
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """One column: a JSON list of at most k items as texts, the best first."""
         return ("",)

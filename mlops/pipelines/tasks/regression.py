@@ -51,6 +51,11 @@ class Regression(RowTask):
         return "regression"
 
     @property
+    def changes_in_units_of_target(self) -> bool:
+        """Return true: a change of a prediction has the target's unit."""
+        return True
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """One column without a name, or ``q10`` and so on."""
         return tuple(f"q{_percent(q)}" for q in self.quantiles) or ("",)

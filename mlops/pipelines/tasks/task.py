@@ -36,6 +36,11 @@ class Task(Protocol):
         """Names of the losses that are recorded, in their order."""
         ...
 
+    @property
+    def changes_in_units_of_target(self) -> bool:
+        """Return whether `change` is in units of the target; else it has no unit."""
+        ...
+
     def unit_key(self, spec: PipelineSpec) -> tuple[str, ...]:
         """Return the columns that identify a unit."""
         ...

@@ -46,7 +46,9 @@ class Problems:
             yield
         except MlopsError as error:
             named = error.where if ":" in error.where or not where else where
-            self.found.append(type(error)(f"{doing}: {error.what}", where=named, todo=error.todo))
+            # A file or column that the error names is part of the sentence where the place is a line of code.
+            thing = f"{error.where}: " if error.where and error.where != named else ""
+            self.found.append(type(error)(f"{doing}: {thing}{error.what}", where=named, todo=error.todo))
         # A pipeline's functions are its author's, and may fail in any way.
         except Exception as error:
             what = f"{doing}: {type(error).__name__}: {bounded(str(error), 300)}"

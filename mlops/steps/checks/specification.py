@@ -56,7 +56,7 @@ def _check_input(spec: PipelineSpec, where: str, problems: Problems) -> None:
     both = sorted((set(spec.model_input) & set(spec.excluded)) - {spec.target})
     if both:
         problems.add(f"in model_input and excluded: {', '.join(both)}", where)
-    if spec.target in spec.model_input:
+    if spec.target in spec.task.unit_input(spec):
         problems.add(f"the target {spec.target} is in model_input, so the model would be told it", where)
     silent = sorted(column for column, reason in spec.excluded.items() if not reason)
     if silent:

@@ -16,6 +16,7 @@ from mlops.adapters import tables
 from mlops.adapters.models import saved_files
 from mlops.adapters.validation import suites
 from mlops.pipelines.holdout import NotEnoughData, overlap_key, split
+from mlops.pipelines.sources.configured import open_source
 from mlops.runs.errors import InputError, ValidationFailed
 from mlops.runs.records import ObjectRecord
 from mlops.steps.checks.problems import line_of
@@ -24,6 +25,7 @@ from mlops.steps.init_repository import place_of
 from mlops.steps.prepare import PROCESSED_SUITE, summary
 from mlops.steps.run_inputs import SEED
 from mlops.steps.score import score
+from mlops.steps.train import example_input
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +97,7 @@ class Trier:
         deliveries: dict[str, dict[str, pd.DataFrame]] = {table: {} for table in self.spec.tables}
         source, arrivals = None, []
         with self.problems.collected("source", line_of(self.spec.source)):
-            source = self.spec.source(self.options)
+            source = open_source(self.spec, self.options)
             arrivals = list(source.arrivals())
             if not arrivals:
                 raise InputError("the source has no arrivals")
@@ -175,12 +177,11 @@ class Trier:
         spec = self.spec
         self.report(f"fitting on {len(parts.train):,} rows")
         with self.problems.collected("model", line_of(spec.model)):
-            rows = parts.train.loc[:, list(spec.model_input)]
             model = spec.model(spec.params(), SEED)
             spec.task.fit(spec, model, parts.train)
             with tempfile.TemporaryDirectory() as scratch:
                 folder = Path(scratch) / "model"
-                saved_files.save(model, folder, spec.trusted_types, example=rows.head(2))
+                saved_files.save(model, folder, spec.trusted_types, example=example_input(spec, parts.train))
                 loaded = saved_files.load(folder, recorded_files(folder), spec.trusted_types)
             units = spec.task.units(spec, parts.holdout, parts.train)
             taken = units.loc[:, list(spec.task.unit_input(spec))]

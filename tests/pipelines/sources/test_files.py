@@ -16,8 +16,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from mlops.pipelines.bike_sharing.pipeline import SPEC as BIKES
 from mlops.pipelines.sources import waiting
 from mlops.pipelines.sources.cells import MAX_CELL_BYTES
+from mlops.pipelines.sources.configured import open_source
 from mlops.pipelines.sources.source import Extracted
 from mlops.pipelines.sources.table_files import read_local
 from mlops.runs.errors import ConfigError, InputError, SourceUnavailable
@@ -412,3 +414,18 @@ def test_a_users_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, me
     with pytest.raises(InputError, match=message) as raised:
         read_local(tmp_path / name)
     assert raised.value.where == str(tmp_path / name)[:200]
+
+
+def test_a_file_with_several_arrivals_gives_each_its_rows(tmp_path: Path) -> None:
+    both = pd.concat([BIKES.source({}).extract(month)["rentals"] for month in ("2011-01", "2011-02")])
+    both.to_parquet(tmp_path / "hours.parquet", index=False)
+    options = {
+        "kind": "files",
+        "folder": str(tmp_path),
+        "tables": {"rentals": "hours.parquet"},
+        "arrivals": "2011-01..2011-03",
+    }
+    found = open_source(BIKES, options)
+    assert set(found.extract("2011-02")["rentals"]["date"].dt.month) == {2}
+    with pytest.raises(InputError):
+        found.extract("2011-03")
