@@ -102,7 +102,7 @@ def fabricated(found: Evaluation) -> Evaluation:
     from mlops.adapters import tables
     from mlops.pipelines.tasks import Regression
     from mlops.runs.evidence import Contender
-    from mlops.steps.paired_losses import TARGET, metrics, series
+    from mlops.steps.evaluation.paired_losses import TARGET, metrics, series
 
     frame = tables.read_parquet(found.predictions, where=names.PREDICTIONS)
     missed = frame[Contender.CANDIDATE] - frame[TARGET]
@@ -130,7 +130,7 @@ def worse_champion(found: Evaluation) -> Evaluation:
     from mlops.adapters import tables
     from mlops.pipelines.tasks import Regression
     from mlops.runs.evidence import Contender
-    from mlops.steps.paired_losses import TARGET, metrics, series
+    from mlops.steps.evaluation.paired_losses import TARGET, metrics, series
 
     frame = tables.read_parquet(found.predictions, where=names.PREDICTIONS)
     missed = frame[Contender.CHAMPION] - frame[TARGET]

@@ -15,8 +15,9 @@ from mlops.runs.errors import ProtocolMisuse, ValidationFailed
 from mlops.runs.main.state import read_json, read_optional
 from mlops.runs.promotion.attempts import attempts_of, finish_step, load_run
 from mlops.runs.records import Step
-from mlops.steps import ingest, train
 from mlops.steps import run as running
+from mlops.steps import train
+from mlops.steps.arrivals import ingest
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene

@@ -16,8 +16,8 @@ from mlops.runs.promotion.decision import decide
 from mlops.runs.promotion.promote import Promotion, promote
 from mlops.runs.rollback.rollback import resume, rollback
 from mlops.runs.upkeep.reconcile import reconcile
-from mlops.steps import ingest
 from mlops.steps import run as running
+from mlops.steps.arrivals import ingest
 
 if TYPE_CHECKING:
     from mlops.adapters.lake.lake import LakeFSLake
@@ -56,7 +56,7 @@ class Scene:
     judge: Judge = field(init=False)
 
     def __post_init__(self) -> None:
-        from mlops.steps.judge import CommittedJudge
+        from mlops.steps.evaluation.judge import CommittedJudge
 
         ports, judge = self.workspace.ports, CommittedJudge(self.workspace)
         object.__setattr__(self, "ports", self.guard.ports(ports) if self.disabled else ports)

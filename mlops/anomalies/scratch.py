@@ -18,7 +18,7 @@ from mlops.anomalies.scene import Scene
 from mlops.runs.main.setup import set_up
 from mlops.runs.ports import Ports
 from mlops.settings import LakeMode
-from mlops.steps import init_repository
+from mlops.steps.repository import init_repository
 from mlops.steps.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -71,7 +71,7 @@ def _trusting(scene: Scene) -> Judge:
     """Return a judge that opens a model file by skops alone, and trusts whatever the file asks for."""
     import skops.io
 
-    from mlops.steps.judge import CommittedJudge
+    from mlops.steps.evaluation.judge import CommittedJudge
 
     class TrustingJudge(CommittedJudge):
         def _model(self, commit: str, objects: object) -> Any:

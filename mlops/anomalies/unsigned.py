@@ -13,7 +13,7 @@ from mlops.runs import names
 from mlops.runs.main.policy import apply_policy
 from mlops.runs.main.state import read_main
 from mlops.runs.rollback.rollback import rollback
-from mlops.steps import ingest
+from mlops.steps.arrivals import ingest
 
 if TYPE_CHECKING:
     from mlops.anomalies.scene import Scene

@@ -17,9 +17,9 @@ _AUDIT = ("mlops.steps.audit.audit", "pandas", "mlflow")
 #: Command to the modules that it imports besides those of every command that asks the lake.
 BY_COMMAND: dict[str, tuple[str, ...]] = {
     "run": _RUNS,
-    "ingest": ("mlops.steps.ingest", *_SUITES),
-    "restore": (*_RUNS, "mlops.steps.restore"),
-    "rehearse": ("mlops.steps.rehearse", *_SUITES),
+    "ingest": ("mlops.steps.arrivals.ingest", *_SUITES),
+    "restore": (*_RUNS, "mlops.steps.rollback.restore"),
+    "rehearse": ("mlops.steps.rollback.rehearse", *_SUITES),
     "audit": _AUDIT,
 }
 

@@ -50,7 +50,7 @@ def _open_workspace(settings: Settings, pipeline: str, report: Report) -> Worksp
 
 def _create_repository(settings: Settings, credentials: Credentials, name: str) -> bool:
     from mlops.adapters.lake.connection import connect
-    from mlops.steps.init_repository import create_repository
+    from mlops.steps.repository.init_repository import create_repository
 
     storage = f"{settings.lake_storage.rstrip('/')}/{name}" if settings.lake_storage else ""
     return create_repository(connect(credentials, timeout_s=settings.lake_timeout_s), name, storage)

@@ -47,8 +47,8 @@ def _alias(workspace: Workspace, commit: str) -> bool:
 def _predicts(settings: Settings, workspace: Workspace, head: str) -> bool:
     """Load the model as any user would, and compare its predictions with the recorded ones."""
     from mlops.runs.evidence import Contender
-    from mlops.steps.paired_losses import predicted_by
-    from mlops.steps.score import predict
+    from mlops.steps.evaluation.paired_losses import predicted_by
+    from mlops.steps.evaluation.score import predict
 
     spec = workspace.spec
     holdout = workspace.frames.read(head, names.HOLDOUT)

@@ -20,8 +20,9 @@ from mlops.runs import names
 from mlops.runs.errors import MlopsError, NotPromoted, ProtocolMisuse, ValidationFailed
 from mlops.runs.main.state import promotions, read_main
 from mlops.runs.promotion.promote import Promotion
-from mlops.steps import ingest, init_repository
-from mlops.steps.roll_back import roll_back
+from mlops.steps.arrivals import ingest
+from mlops.steps.repository import init_repository
+from mlops.steps.rollback.roll_back import roll_back
 
 if TYPE_CHECKING:
     from mlops.settings import Settings

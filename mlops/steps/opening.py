@@ -11,8 +11,8 @@ from mlops.adapters.system import SystemClock, SystemProcesses, nonce
 from mlops.pipelines import pipeline
 from mlops.runs.errors import ConfigError
 from mlops.runs.ports import Ports
+from mlops.steps.arrivals.source_options import lake_storage, options_of
 from mlops.steps.run_inputs import author
-from mlops.steps.source_options import lake_storage, options_of
 from mlops.steps.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from mlops.runs.records import Run, RunInputs, Step
 from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from mlops.steps import prepare
 from mlops.steps import train as training
-from mlops.steps.judge import CommittedJudge
+from mlops.steps.evaluation.judge import CommittedJudge
 from mlops.steps.run_inputs import git_state, inputs_of
 
 if TYPE_CHECKING:

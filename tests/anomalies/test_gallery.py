@@ -19,7 +19,7 @@ from mlops.cli import run
 from mlops.runs import names
 from mlops.runs.errors import AuditFailed, ConfigError, InputError, ProtocolMisuse
 from mlops.settings import LakeMode
-from mlops.steps.init_repository import gate_files
+from mlops.steps.repository.init_repository import gate_files
 
 #: What happens without each guard, and who stops or finds it; the documentation shows the same.
 OUTCOMES = outcomes()

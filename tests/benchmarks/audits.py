@@ -52,7 +52,7 @@ def _many_small(server: ScratchServer, folder: Path, scale: Scale, tell: Callabl
 
 def _large(server: ScratchServer, folder: Path, scale: Scale, tell: Callable[[str], None]) -> list[Row]:
     from mlops.pipelines import pipeline
-    from mlops.steps.init_repository import gate_files
+    from mlops.steps.repository.init_repository import gate_files
 
     spec = pipeline("flights")
     arrivals = spec.source({}).arrivals()[:MONTHS]

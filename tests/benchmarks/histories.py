@@ -30,9 +30,9 @@ from mlops.runs.promotion.promote import Promotion, promote
 from mlops.runs.promotion.step_statements import Written
 from mlops.runs.records import Champion, Run, RunInputs, Step
 from mlops.runs.upkeep.reconcile import reconcile, record_promotion
-from mlops.steps import ingest
+from mlops.steps.arrivals import ingest
+from mlops.steps.evaluation.score import score
 from mlops.steps.run_inputs import code_digest, lock_digest
-from mlops.steps.score import score
 from mlops.steps.workspace import Workspace
 from tests.support.keys import signer_and_trust
 

@@ -112,7 +112,7 @@ def _score(
     from mlops.adapters.policy import files as policy_files
     from mlops.runs.gate import verdict as gate
     from mlops.runs.gate.holdouts import identity_of
-    from mlops.steps.score import score
+    from mlops.steps.evaluation.score import score
 
     result = score(
         spec,

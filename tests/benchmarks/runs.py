@@ -111,7 +111,7 @@ class Compared:
         from mlops import settings
         from mlops.adapters.lake.lake import connect
         from mlops.runs.main.setup import set_up
-        from mlops.steps.init_repository import create_repository, gate_files
+        from mlops.steps.repository.init_repository import create_repository, gate_files
 
         database = f"sqlite:///{(state_dir / 'mlflow.db').absolute()}"
         self._settings: Settings = settings.load(
@@ -206,7 +206,7 @@ def _params(repetition: int) -> dict[str, float]:
 
 
 def _ingest(workspace: Workspace, arrival: str) -> None:
-    from mlops.steps.ingest import deliver, from_source
+    from mlops.steps.arrivals.ingest import deliver, from_source
 
     source, frames = from_source(workspace, arrival)
     deliver(workspace, arrival, source, frames)
@@ -217,7 +217,7 @@ def _promoting() -> dict[str, list[tuple[Any, str]]]:
     from mlops.adapters.tracking.tracker import MLflowTracker
     from mlops.runs.promotion import promote
     from mlops.steps import run
-    from mlops.steps.judge import CommittedJudge
+    from mlops.steps.evaluation.judge import CommittedJudge
 
     tracker = ("begin", "record", "finish", "find", "register", "version_of", "alias", "set_alias")
     return {

@@ -15,7 +15,7 @@ from mlops.adapters.lake.lake import LakeFSLake, connect
 from mlops.cli import run
 from mlops.pipelines import PIPELINES
 from mlops.runs import names
-from mlops.steps import init_repository
+from mlops.steps.repository import init_repository
 from tests.orchestration import tiny
 from tests.support.fakes import MemoryTracker
 from tests.support.protocol import GATE_FILES

@@ -8,7 +8,7 @@ from mlops.runs import names
 from mlops.runs.errors import TrackerUnavailable
 from mlops.runs.main.state import read_main
 from mlops.runs.rollback.rollback import freeze, plan_rollback
-from mlops.steps import init_repository
+from mlops.steps.repository import init_repository
 from tests.cli.conftest import NOWHERE, PIPELINE, Desk
 from tests.orchestration import tiny
 

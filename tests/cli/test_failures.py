@@ -149,7 +149,7 @@ class TestInterrupted:
 
     def test_keeps_what_was_done_before(self, mlops: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         from mlops.runs.arrivals.ingest import Ingested
-        from mlops.steps import ingest
+        from mlops.steps.arrivals import ingest
 
         answers = iter([Ingested("2020-05", "c" * 64, summary="points 1 of 1")])
 

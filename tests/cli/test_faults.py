@@ -25,8 +25,8 @@ from mlops.runs.errors import MainMoved
 from mlops.runs.main.setup import set_up
 from mlops.runs.promotion import opening
 from mlops.settings import load
-from mlops.steps import init_repository
 from mlops.steps.opening import open_workspace
+from mlops.steps.repository import init_repository
 from mlops.steps.run_inputs import inputs_of
 from tests.cli.conftest import NOWHERE, PIPELINE, Mlops
 from tests.cli.served import Served, gate_files

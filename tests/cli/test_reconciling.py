@@ -10,7 +10,7 @@ from mlops.cli.app import app
 from mlops.runs import names
 from mlops.runs.main.state import read_main
 from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS
-from mlops.steps import init_repository
+from mlops.steps.repository import init_repository
 from tests.cli.conftest import PIPELINE, Desk
 from tests.orchestration import tiny
 

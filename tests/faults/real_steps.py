@@ -41,7 +41,7 @@ def _ingest(workspace: Workspace, _address: Address) -> None:
 
 def deliver(workspace: Workspace, arrival: str) -> dict[str, Any]:
     """Bring a month to `main`, and return what was committed where."""
-    from mlops.steps import ingest
+    from mlops.steps.arrivals import ingest
 
     ended = ingest.deliver(workspace, arrival, *ingest.from_source(workspace, arrival))
     return {"commit": ended.commit, "arrival": arrival}
@@ -64,7 +64,7 @@ def _decided_but_overtaken(workspace: Workspace, address: Address) -> None:
 
 
 def _promote(workspace: Workspace, _address: Address) -> None:
-    from mlops.steps import restore
+    from mlops.steps.rollback import restore
     from mlops.steps.run_inputs import inputs_of
 
     params = workspace.spec.parameters({"shrinkage": 200.0})
@@ -80,7 +80,7 @@ def _rolled_back_and_resumed(workspace: Workspace, address: Address) -> None:
 
 
 def _restore(workspace: Workspace, _address: Address) -> None:
-    from mlops.steps import restore
+    from mlops.steps.rollback import restore
 
     restore.restore(workspace, 2, "it was right")
 
@@ -176,15 +176,15 @@ def check_clean(address: Address) -> None:
 
 def finish(address: Address, run: Run) -> Promotion:
     """Bring a run to its end whose process has ended after deciding."""
-    from mlops.steps import restore
+    from mlops.steps.rollback import restore
 
     return restore.promote(workspace_of(address), run.run_id)
 
 
 def promoter(address: Address, turnstile: Turnstile, shrinkage: float) -> tuple[Promotion, int]:
     """Race: do all steps up to the decision, wait for the others, promote; count scorings since then."""
-    from mlops.steps import judge
     from mlops.steps import run as running
+    from mlops.steps.evaluation import judge
 
     workspace = workspace_of(address, turnstile, clock=TurnstileClock(turnstile))
     run = running.open_(workspace, workspace.spec.parameters({"shrinkage": shrinkage}))

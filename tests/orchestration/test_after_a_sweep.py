@@ -14,8 +14,8 @@ from mlops.runs.promotion import attempts
 from mlops.runs.rollback.rollback import resume, rollback
 from mlops.runs.upkeep.forget import forget
 from mlops.runs.upkeep.sweep import sweep
-from mlops.steps import restore
 from mlops.steps import run as running
+from mlops.steps.rollback import restore
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, arrive, elsewhere, tiny_workspace
 

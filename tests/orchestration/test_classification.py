@@ -13,10 +13,10 @@ from mlops.runs.decisions import Reason
 from mlops.runs.errors import ConfigError, InputError
 from mlops.runs.evidence import Paired
 from mlops.runs.main.state import read_json, read_main
-from mlops.steps import rehearse, roll_back
 from mlops.steps import run as running
 from mlops.steps.audit.audit import Depth, audit_pipeline
-from mlops.steps.gate_agreement import check_policy
+from mlops.steps.repository.gate_agreement import check_policy
+from mlops.steps.rollback import rehearse, roll_back
 from mlops.steps.workspace import Workspace
 from tests.orchestration.genres import CLASSES, POLICY, SPEC, genre_workspace, tracks
 from tests.support.auditing import MemoryWitness, texts

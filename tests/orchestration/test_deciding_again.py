@@ -12,8 +12,8 @@ from mlops.adapters.models import saved_files
 from mlops.runs import names
 from mlops.runs.records import Run
 from mlops.steps import run as running
-from mlops.steps.cached_predictions import recorded_predictions
-from mlops.steps.score import RecordedPredictions
+from mlops.steps.evaluation.cached_predictions import recorded_predictions
+from mlops.steps.evaluation.score import RecordedPredictions
 from mlops.steps.workspace import Workspace
 from tests.orchestration.conftest import Loads
 from tests.orchestration.tiny import SPEC, arrive

@@ -10,8 +10,8 @@ from mlops.runs import names
 from mlops.runs.digest import sha256
 from mlops.runs.errors import InputError
 from mlops.runs.main.state import read_json
-from mlops.steps.ingest import ingest_arrival
-from mlops.steps.origins import arrivals_on_main
+from mlops.steps.arrivals.ingest import ingest_arrival
+from mlops.steps.arrivals.origins import arrivals_on_main
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, tiny_workspace
 

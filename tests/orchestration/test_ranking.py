@@ -9,9 +9,9 @@ from pathlib import Path
 from mlops.runs import names
 from mlops.runs.evidence import Paired
 from mlops.runs.main.state import read_json
-from mlops.steps import rehearse, roll_back
 from mlops.steps import run as running
 from mlops.steps.audit.audit import Depth, audit_pipeline
+from mlops.steps.rollback import rehearse, roll_back
 from mlops.steps.workspace import Workspace
 from tests.orchestration.playlists import SPEC, playlist_workspace
 from tests.orchestration.test_classification import _Seeing

@@ -10,7 +10,7 @@ from mlops.runs.errors import InputError
 from mlops.runs.main.state import read_main
 from mlops.runs.rollback.rollback import plan_rollback
 from mlops.steps import run
-from mlops.steps.rehearse import changed_predictions, rehearse
+from mlops.steps.rollback.rehearse import changed_predictions, rehearse
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, arrive, tiny_workspace
 
@@ -46,7 +46,7 @@ class TestChangedPredictions:
         plan = plan_rollback(workspace.ports, "look", 2)
         assert plan is not None
         read = changed_predictions(workspace, plan)
-        monkeypatch.setattr("mlops.steps.rehearse.read_json", lambda *_: _not_compared(workspace))
+        monkeypatch.setattr("mlops.steps.rollback.rehearse.read_json", lambda *_: _not_compared(workspace))
         assert changed_predictions(workspace, plan) == read
 
     def test_none_where_only_data_goes(self, workspace: Workspace) -> None:
@@ -83,7 +83,7 @@ class TestRehearse:
     def test_removes_its_branch_where_it_fails(
         self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("mlops.steps.rehearse._scored", lambda *_: 1 / 0)
+        monkeypatch.setattr("mlops.steps.rollback.rehearse._scored", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             rehearse(workspace, 1)
         assert not workspace.lake.branches("rehearsal-")

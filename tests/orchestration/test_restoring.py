@@ -16,7 +16,8 @@ from mlops.runs.main.policy import apply_policy
 from mlops.runs.main.state import read_main
 from mlops.runs.records import ObjectRecord
 from mlops.runs.rollback.rollback import resume, rollback
-from mlops.steps import restore, run
+from mlops.steps import run
+from mlops.steps.rollback import restore
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, SUITE, arrive, tiny_workspace
 

@@ -184,7 +184,7 @@ def test_predictions_are_taken_again_only_for_the_same_model_rows_and_code(
     winner, loser = decided(workspace, shrinkage=300.0), decided(workspace)
     running.promote(workspace, winner)
     loads.clear()
-    monkeypatch.setattr("mlops.steps.cached_predictions.code_digest", lambda _spec: "other code")
+    monkeypatch.setattr("mlops.steps.evaluation.cached_predictions.code_digest", lambda _spec: "other code")
     again = running.promote(workspace, loser)
     assert (again.number, again.decided_again, len(loads)) == (2, 1, 2)
     table = predictions(workspace, again.evidence_commit)

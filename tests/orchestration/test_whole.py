@@ -29,8 +29,10 @@ from mlops.runs.promotion.attempts import attempts_of, load_run
 from mlops.runs.promotion.promote import Promotion
 from mlops.runs.records import Step
 from mlops.settings import Settings
-from mlops.steps import ingest, init_repository, train
+from mlops.steps import train
+from mlops.steps.arrivals import ingest
 from mlops.steps.opening import open_workspace
+from mlops.steps.repository import init_repository
 from mlops.steps.workspace import Workspace
 
 pytestmark = pytest.mark.slow

@@ -20,7 +20,7 @@ from mlops.runs.main.setup import set_up
 from mlops.runs.ports import ObjectStat
 from mlops.runs.records import RunInputs
 from mlops.runs.saved_types import objects
-from mlops.steps import ingest
+from mlops.steps.arrivals import ingest
 from mlops.steps.workspace import Workspace
 from tests.support.enforcer import enforce
 from tests.support.fakes import fake_ports

@@ -24,8 +24,8 @@ from mlops.pipelines.sources.table_files import read_local
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names
 from mlops.runs.errors import ConfigError, InputError
-from mlops.steps.gate_agreement import check_holdout_rule, check_policy
-from mlops.steps.score import score
+from mlops.steps.evaluation.score import score
+from mlops.steps.repository.gate_agreement import check_holdout_rule, check_policy
 from tests.pipelines.conftest import EXPECTATIONS, joined
 
 Rows = Callable[[str], pd.DataFrame]

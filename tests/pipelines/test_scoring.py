@@ -18,7 +18,7 @@ from mlops.runs.digest import document
 from mlops.runs.errors import InputError, NotPromoted
 from mlops.runs.evidence import ALL_ROWS, Contender, Loss, Metric, Paired
 from mlops.runs.gate import verdict as gate
-from mlops.steps.score import ChampionUnscorable, Scored, score
+from mlops.steps.evaluation.score import ChampionUnscorable, Scored, score
 
 SPEC = dataclasses.replace(
     pipeline("flights"),

@@ -34,9 +34,9 @@ from mlops.orchestration.runner import Executed
 from mlops.pipelines import PIPELINES
 from mlops.runs import names
 from mlops.runs.digest import canonical, sha256
-from mlops.steps import init_repository as repository
 from mlops.steps import run as running
-from mlops.steps.judge import CommittedJudge
+from mlops.steps.evaluation.judge import CommittedJudge
+from mlops.steps.repository import init_repository as repository
 from mlops.steps.workspace import Workspace
 from tests.orchestration import tiny
 from tests.support.auditing import MemoryWitness
@@ -197,7 +197,7 @@ class Play:
         )
 
     def _create(self) -> bool:
-        from mlops.steps.init_repository import create_repository
+        from mlops.steps.repository.init_repository import create_repository
 
         return create_repository(self.shop.connection, self.repository)
 

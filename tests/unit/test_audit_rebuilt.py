@@ -28,8 +28,8 @@ from mlops.steps import prepare
 from mlops.steps import run as running
 from mlops.steps import train as training
 from mlops.steps.audit.audit import Depth, audit_pipeline
-from mlops.steps.judge import CommittedJudge
-from mlops.steps.paired_losses import metrics, series
+from mlops.steps.evaluation.judge import CommittedJudge
+from mlops.steps.evaluation.paired_losses import metrics, series
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, tiny_workspace
 from tests.support.auditing import MemoryWitness, texts
@@ -259,7 +259,7 @@ def test_what_other_code_made_is_not_called_wrong(
 
 def test_a_restored_promotion_holds_too(workspace: Workspace, tmp_path: Path) -> None:
     from mlops.runs.rollback.rollback import resume, rollback
-    from mlops.steps.restore import restore
+    from mlops.steps.rollback.restore import restore
 
     running.run_all(workspace, SPEC.parameters({}))
     rollback(workspace.ports, "it was wrong", 1)

@@ -178,7 +178,7 @@ def test_a_rule_of_other_code_cannot_be_proved(
 def test_a_model_that_predicts_otherwise_is_found_by_scoring_again(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from mlops.steps import judge
+    from mlops.steps.evaluation import judge
 
     honest = judge.score
     monkeypatch.setattr(

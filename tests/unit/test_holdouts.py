@@ -16,8 +16,8 @@ from mlops.runs.main.policy import apply_policy
 from mlops.runs.main.state import read_json
 from mlops.runs.promotion.promote import Promotion
 from mlops.runs.records import HoldoutRule
-from mlops.steps import ingest
 from mlops.steps import run as running
+from mlops.steps.arrivals import ingest
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, arrive, tiny_workspace
 from tests.support.auditing import findings, texts
@@ -104,8 +104,8 @@ def identity(workspace: Workspace, ended: Promotion) -> str:
 
 
 def test_an_evaluation_that_was_counted_for_another_holdout_is_found(tmp_path: Any) -> None:
-    from mlops.steps import judge
     from mlops.steps.audit.audit import audit_pipeline
+    from mlops.steps.evaluation import judge
 
     workspace = tiny_workspace("2020-01", "2020-02", "2020-03")
     with pytest.MonkeyPatch.context() as patched:

@@ -14,7 +14,7 @@ from mlops.pipelines.tasks import Regression
 from mlops.runs.evidence import ALL_ROWS, Contender, Paired, Series
 from mlops.steps.audit import loss_sums
 from mlops.steps.audit.loss_sums import groups_of, unproved_sums
-from mlops.steps.paired_losses import CLUSTER, TARGET, series
+from mlops.steps.evaluation.paired_losses import CLUSTER, TARGET, series
 
 
 def made(rows: int, seed: int, *, champion: bool = True) -> tuple[pd.DataFrame, dict[str, list[str]], Paired]:

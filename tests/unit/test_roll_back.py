@@ -9,7 +9,7 @@ from mlops.runs.errors import TrackerUnavailable
 from mlops.runs.rollback.plan import plan_rollback
 from mlops.runs.rollback.rollback import freeze
 from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri
-from mlops.steps.roll_back import roll_back, unfinished_rollback
+from mlops.steps.rollback.roll_back import roll_back, unfinished_rollback
 from tests.support.protocol import World, new_world
 
 

@@ -23,8 +23,8 @@ def check(context: typer.Context, pipeline: Pipeline, json: Json = False) -> Res
     and scores as many arrivals as are needed for training and holdout rows. Lists every problem, with file
     and line where they are known. The exit code is that of the first problem's kind.
     """
+    from mlops.steps.arrivals.source_options import options_of
     from mlops.steps.checks.check import check_pipeline
-    from mlops.steps.source_options import options_of
 
     session: Session = context.obj
     checked = check_pipeline(pipeline, session.report, options_of(pipeline, session.settings.state_dir))

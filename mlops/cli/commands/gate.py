@@ -32,7 +32,7 @@ def gate(
 
     The answer is computed from the evidence on record; nothing is promoted.
     """
-    from mlops.steps.what_if import ask_policy, policy_of_file, policy_on_main
+    from mlops.steps.evaluation.what_if import ask_policy, policy_of_file, policy_on_main
 
     session: Session = context.obj
     given = policy_of_file(policy) if policy is not None else None

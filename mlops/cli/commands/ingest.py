@@ -68,7 +68,7 @@ def _ingest_each(
     session: Session, workspace: Workspace, arrivals: Sequence[str], files: dict[str, Path], *, again: bool
 ) -> Result:
     """Ingest one arrival after the other; the first that fails stops the rest, those before stay on main."""
-    from mlops.steps.ingest import ingest_arrival
+    from mlops.steps.arrivals.ingest import ingest_arrival
 
     done: list[Ingested] = []
     for position, arrival in enumerate(arrivals, 1):

@@ -13,7 +13,7 @@ from mlops.runs import names
 
 def init(context: typer.Context, pipeline: Pipeline, json: Json = False) -> Result:
     """Create a repository with the gate configuration on main."""
-    from mlops.steps.init_repository import checked_gate_files, initialise
+    from mlops.steps.repository.init_repository import checked_gate_files, initialise
 
     session: Session = context.obj
     check_pipeline(pipeline)

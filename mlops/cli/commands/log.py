@@ -34,7 +34,7 @@ def log(
     """List promotions and rollbacks with their gain."""
     from mlops.runs import names
     from mlops.runs.main.event_log import read_event_log
-    from mlops.steps.origins import arrivals_on_main
+    from mlops.steps.arrivals.origins import arrivals_on_main
 
     session: Session = context.obj
     workspace = session.workspace(pipeline)

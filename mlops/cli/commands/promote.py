@@ -39,7 +39,7 @@ def promote(
         raise InputError("only --replace-unscorable takes a reason", where="--reason")
     reason = checked_reason(reason) if replace_unscorable else ""
     workspace = session.workspace_for(f"promoting run {run}", pipeline)
-    from mlops.steps.restore import promote as promote_run
+    from mlops.steps.rollback.restore import promote as promote_run
 
     ended = promote_run(workspace, run, replace_unscorable=reason, take_over=take_over)
     result = ended_result(workspace, ended)

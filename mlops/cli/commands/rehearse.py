@@ -12,7 +12,7 @@ from mlops.cli.output.text import columns, count, short
 from mlops.cli.session import Session
 
 if TYPE_CHECKING:
-    from mlops.steps.rehearse import Rehearsal
+    from mlops.steps.rollback.rehearse import Rehearsal
     from mlops.steps.workspace import Workspace
 
 
@@ -26,7 +26,7 @@ def rehearse(context: typer.Context, pipeline: Pipeline, to: Target = "", json: 
     session: Session = context.obj
     workspace = session.workspace(pipeline)
     session.report("loading libraries")
-    from mlops.steps.rehearse import rehearse as rehearse_rollback
+    from mlops.steps.rollback.rehearse import rehearse as rehearse_rollback
 
     number = target_number(workspace.lake, to) if to else None
     return _result(workspace, rehearse_rollback(workspace, number))

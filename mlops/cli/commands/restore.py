@@ -34,7 +34,7 @@ def restore(
     session: Session = context.obj
     reason = checked_reason(reason)
     workspace = session.workspace_for(f"restoring promotion {number}", pipeline)
-    from mlops.steps.restore import restore as restore_promotion
+    from mlops.steps.rollback.restore import restore as restore_promotion
 
     ended = restore_promotion(workspace, number, reason, again=again, take_over=take_over)
     result = ended_result(workspace, ended)

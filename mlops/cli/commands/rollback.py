@@ -15,7 +15,7 @@ from mlops.runs.errors import TrackerUnavailable
 if TYPE_CHECKING:
     from mlops.runs.records import RollbackRecord
     from mlops.runs.rollback.plan import RollbackPlan
-    from mlops.steps.roll_back import RolledBack
+    from mlops.steps.rollback.roll_back import RolledBack
     from mlops.steps.workspace import Workspace
 
 Forward = Annotated[
@@ -39,7 +39,7 @@ def rollback(
     until `mlops resume`.
     """
     from mlops.runs.rollback.target import target_number
-    from mlops.steps.roll_back import roll_back
+    from mlops.steps.rollback.roll_back import roll_back
 
     session: Session = context.obj
     reason = reason if dry_run else checked_reason(reason)
@@ -56,8 +56,8 @@ def rollback(
 def _planned(workspace: Workspace, reason: str, to: int | None, *, forward: bool) -> Result:
     from mlops.cli.output import rollback_impacts
     from mlops.runs.rollback.plan import plan_rollback
-    from mlops.steps.roll_back import unfinished_rollback
-    from mlops.steps.rollback_impact import impact_of
+    from mlops.steps.rollback.roll_back import unfinished_rollback
+    from mlops.steps.rollback.rollback_impact import impact_of
 
     document = {**place_of(workspace), "dry_run": True, "changed": False}
     begun = unfinished_rollback(workspace.lake)

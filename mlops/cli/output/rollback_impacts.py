@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 from mlops.cli.output.text import count
 
 if TYPE_CHECKING:
-    from mlops.steps.rollback_impact import RollbackImpact
+    from mlops.steps.rollback.rollback_impact import RollbackImpact
 
 
 def document_of(impact: RollbackImpact, model: str) -> dict[str, Any]:
     """Return an impact as plain values; ``model`` is the name of the registered model."""
-    from mlops.steps.rollback_impact import Unknown
+    from mlops.steps.rollback.rollback_impact import Unknown
 
     predictions, version = impact.predictions, impact.model_version
     return {

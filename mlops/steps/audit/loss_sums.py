@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mlops.runs.audit.promotions import TOLERANCE, agree
 from mlops.runs.evidence import ALL_ROWS, Contender, Paired, Series
-from mlops.steps.paired_losses import TARGET, predicted_by, series
+from mlops.steps.evaluation.paired_losses import TARGET, predicted_by, series
 
 if TYPE_CHECKING:
     import numpy as np

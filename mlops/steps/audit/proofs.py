@@ -27,9 +27,9 @@ from mlops.runs.records import Run
 from mlops.steps.audit.loss_sums import Groups, groups_of, unproved_sums
 from mlops.steps.audit.rebuild import Rebuilder, only_by_this_code
 from mlops.steps.audit.scored_again import scored_otherwise
-from mlops.steps.judge import CommittedJudge
-from mlops.steps.paired_losses import CLUSTER, TARGET, metrics, predicted_by
-from mlops.steps.score import baseline, texts
+from mlops.steps.evaluation.judge import CommittedJudge
+from mlops.steps.evaluation.paired_losses import CLUSTER, TARGET, metrics, predicted_by
+from mlops.steps.evaluation.score import baseline, texts
 
 if TYPE_CHECKING:
     import pandas as pd

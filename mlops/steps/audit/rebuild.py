@@ -21,11 +21,11 @@ from mlops.runs.evidence import Contender
 from mlops.runs.main.state import read_optional
 from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import Run, Step
-from mlops.steps.paired_losses import predicted_by
+from mlops.steps.evaluation.paired_losses import predicted_by
+from mlops.steps.evaluation.score import predict
 from mlops.steps.prepare import PROCESSED_SUITE, PROCESSED_TABLES, suite_of, summary
 from mlops.steps.run import record_of
 from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
-from mlops.steps.score import predict
 
 if TYPE_CHECKING:
     import pandas as pd

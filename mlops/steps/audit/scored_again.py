@@ -14,7 +14,7 @@ from mlops.runs.audit.promotions import TOLERANCE
 from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.evidence import Contender
 from mlops.steps.audit.loss_sums import differences
-from mlops.steps.paired_losses import predicted_by
+from mlops.steps.evaluation.paired_losses import predicted_by
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from mlops.adapters.policy import yaml_subset
 from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
 from mlops.runs.errors import ConfigError
-from mlops.steps.gate_agreement import holdout_rule_problems, policy_problems
-from mlops.steps.init_repository import place_of
 from mlops.steps.prepare import PROCESSED_SUITE
-from mlops.steps.shipped_files import expectations
+from mlops.steps.repository.gate_agreement import holdout_rule_problems, policy_problems
+from mlops.steps.repository.init_repository import place_of
+from mlops.steps.repository.shipped_files import expectations
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -20,11 +20,11 @@ from mlops.pipelines.sources.configured import open_source
 from mlops.runs.errors import InputError, ValidationFailed
 from mlops.runs.records import ObjectRecord
 from mlops.steps.checks.problems import line_of
-from mlops.steps.gate_agreement import column_problems
-from mlops.steps.init_repository import place_of
+from mlops.steps.evaluation.score import score
 from mlops.steps.prepare import PROCESSED_SUITE, summary
+from mlops.steps.repository.gate_agreement import column_problems
+from mlops.steps.repository.init_repository import place_of
 from mlops.steps.run_inputs import SEED
-from mlops.steps.score import score
 from mlops.steps.train import example_input
 
 if TYPE_CHECKING:

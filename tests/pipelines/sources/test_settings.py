@@ -10,7 +10,7 @@ from mlops.pipelines.sources.configured import open_source
 from mlops.pipelines.sources.files import FileSource
 from mlops.pipelines.sources.options import checked
 from mlops.runs.errors import ConfigError
-from mlops.steps.source_options import source_options, variable
+from mlops.steps.arrivals.source_options import source_options, variable
 
 SECRET = "secret-nobody-may-see"
 

@@ -33,7 +33,7 @@ def apply(
     """
     from mlops.runs.main.policy import apply_policy, differing_files
     from mlops.runs.upkeep.reconcile import reconcile
-    from mlops.steps.init_repository import checked_gate_files
+    from mlops.steps.repository.init_repository import checked_gate_files
 
     session: Session = context.obj
     text = "" if dry_run else checked_reason(reason)

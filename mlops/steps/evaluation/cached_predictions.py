@@ -13,9 +13,9 @@ from mlops.runs.errors import Corrupt, InputError, NotFound
 from mlops.runs.evidence import Contender, Paired
 from mlops.runs.main.state import parse_json
 from mlops.runs.promotion.step_statements import check_own, step_statement, written_by
-from mlops.steps.paired_losses import predicted_by
+from mlops.steps.evaluation.paired_losses import predicted_by
+from mlops.steps.evaluation.score import RecordedPredictions, unit_digest
 from mlops.steps.run_inputs import code_digest, lock_digest
-from mlops.steps.score import RecordedPredictions, unit_digest
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,8 +17,8 @@ from mlops.runs.promotion import restore as restoring
 from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from mlops.steps import prepare
 from mlops.steps import run as running
-from mlops.steps.judge import CommittedJudge
-from mlops.steps.score import overlap
+from mlops.steps.evaluation.judge import CommittedJudge
+from mlops.steps.evaluation.score import overlap
 
 if TYPE_CHECKING:
     from mlops.runs.promotion.promote import Promotion

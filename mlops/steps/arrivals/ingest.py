@@ -13,7 +13,7 @@ from mlops.runs import names
 from mlops.runs.arrivals.ingest import Delivery, Ingested, Validated, ingest
 from mlops.runs.errors import InputError
 from mlops.runs.upkeep.reconcile import reconcile
-from mlops.steps.origins import file_origin, origin_json, summary_of
+from mlops.steps.arrivals.origins import file_origin, origin_json, summary_of
 from mlops.steps.prepare import report_files, summary, validate_frames
 from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mlops.pipelines.holdout import row_digest
 from mlops.runs.errors import InputError, NotPromoted
 from mlops.runs.evidence import Contender, Paired
-from mlops.steps.paired_losses import CLUSTER, TARGET, metrics, prediction_column, series
+from mlops.steps.evaluation.paired_losses import CLUSTER, TARGET, metrics, prediction_column, series
 
 if TYPE_CHECKING:
     import pandas as pd

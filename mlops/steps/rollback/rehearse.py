@@ -19,9 +19,9 @@ from mlops.runs.evidence import Contender, loss_of
 from mlops.runs.gate.intervals import metric_of_mean
 from mlops.runs.main.state import champion_of, promotions, read_json, read_main
 from mlops.runs.rollback.plan import plan_rollback
-from mlops.steps.judge import CommittedJudge
-from mlops.steps.paired_losses import predicted_by
-from mlops.steps.score import predict
+from mlops.steps.evaluation.judge import CommittedJudge
+from mlops.steps.evaluation.paired_losses import predicted_by
+from mlops.steps.evaluation.score import predict
 
 if TYPE_CHECKING:
     import pandas as pd

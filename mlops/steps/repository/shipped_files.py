@@ -34,4 +34,4 @@ def enforcer() -> Traversable:
 
 def _root() -> Traversable:
     packaged = resources.files("mlops").joinpath(_FOLDER)
-    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[2]
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[3]

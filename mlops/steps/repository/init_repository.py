@@ -11,8 +11,8 @@ from mlops.runs import names
 from mlops.runs.errors import ConfigError, Conflict
 from mlops.runs.main.setup import is_set_up, set_up
 from mlops.runs.upkeep.reconcile import reconcile
-from mlops.steps.gate_agreement import check_holdout_rule, check_policy
-from mlops.steps.shipped_files import enforcer, expectations
+from mlops.steps.repository.gate_agreement import check_holdout_rule, check_policy
+from mlops.steps.repository.shipped_files import enforcer, expectations
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

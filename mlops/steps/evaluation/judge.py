@@ -19,9 +19,9 @@ from mlops.runs.ports import Evaluation
 from mlops.runs.promotion.promote import records
 from mlops.runs.records import Champion, ObjectRecord, Run, Step
 from mlops.steps import run_report
-from mlops.steps.cached_predictions import ROWS, recorded_predictions
 from mlops.steps.champion import model_at
-from mlops.steps.score import ChampionUnscorable, RecordedPredictions, score, unit_digest
+from mlops.steps.evaluation.cached_predictions import ROWS, recorded_predictions
+from mlops.steps.evaluation.score import ChampionUnscorable, RecordedPredictions, score, unit_digest
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace

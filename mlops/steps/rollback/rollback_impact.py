@@ -12,7 +12,7 @@ from mlops.runs.upkeep.reconcile import model_uri
 if TYPE_CHECKING:
     from mlops.runs.records import Run
     from mlops.runs.rollback.plan import RollbackPlan
-    from mlops.steps.rehearse import ChangedPredictions
+    from mlops.steps.rollback.rehearse import ChangedPredictions
     from mlops.steps.workspace import Workspace
 
 
@@ -46,7 +46,7 @@ def impact_of(workspace: Workspace, plan: RollbackPlan) -> RollbackImpact:
 
 def _predictions(workspace: Workspace, plan: RollbackPlan) -> ChangedPredictions | Unknown:
     workspace.ports.tell("comparing predictions")
-    from mlops.steps.rehearse import changed_predictions
+    from mlops.steps.rollback.rehearse import changed_predictions
 
     try:
         return changed_predictions(workspace, plan)
