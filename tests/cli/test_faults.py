@@ -220,7 +220,7 @@ FAULTS = {
         Fault(no_key, 2, "ConfigError", "LAKECTL_SERVER_ENDPOINT_URL", "set LAKECTL_SERVER_ENDPOINT_URL"),
         Fault(key_for_all_to_read, 2, "ConfigError", "lakectl.yaml", "chmod 600"),
         Fault(unknown_repository, 13, "NotFound", "flights", "mlops init"),
-        Fault(unknown_pipeline, 2, "ConfigError", "nonsense", "there is"),
+        Fault(unknown_pipeline, 2, "ConfigError", "nonsense", "there are"),
         Fault(unknown_arrival, 3, "InputError", "2031-01", "choose from 2020-01 to 2020-12"),
         Fault(missing_file, 3, "InputError", "missing.csv", "check --file points="),
         Fault(unreadable_file, 3, "InputError", "folder.csv", "check --file points="),
