@@ -30,6 +30,14 @@ def files(options: Mapping[str, Any], **arguments: Any) -> FileSource:
     return file_source(options, TABLES, parse, **arguments)
 
 
+PATTERN = "data/{arrival}/points.csv"
+
+
+def source(folder: Path, pattern: str = PATTERN, **options: Any) -> FileSource:
+    """Return a source of files below a folder."""
+    return files({"folder": str(folder), "tables": {"points": pattern}, **options})
+
+
 def sql(options: Mapping[str, Any]) -> SqlSource:
     """Return a source of a query for the one table."""
     return sql_source(options, TABLES, parse)

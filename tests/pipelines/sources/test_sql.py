@@ -21,11 +21,6 @@ from tests.pipelines.sources.points import QUERY, ROWS, parse, sql, write_sqlite
 PASSWORD = "p@ss/w:rd-nobody-may-see"
 
 
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "PAUSES_S", (0.0, 0.0))
-
-
 @pytest.fixture
 def database(tmp_path: Path) -> Path:
     return write_sqlite(tmp_path / "points.db")
