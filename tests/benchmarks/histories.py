@@ -153,7 +153,9 @@ class History:
             model_bytes: Size of each promotion's model.
         """
         # A baseline that is worse than every model.
-        spec = dataclasses.replace(spec, baseline=lambda rows: rows[column].to_numpy(dtype="float64") + 1e6)
+        spec = dataclasses.replace(
+            spec, baseline=lambda _train, rows: rows[column].to_numpy(dtype="float64") + 1e6
+        )
         server.repository(spec.name)
         lake = OneWriter(server.connection, spec.name)
         tracker = MLflowTracker(f"sqlite:///{database}", spec.name)
