@@ -18,5 +18,6 @@ PIPELINES: Mapping[str, str] = {
     "bike-sharing": "mlops.pipelines.bike_sharing.pipeline:SPEC",
     "flights": "mlops.pipelines.flights.pipeline:SPEC",
     "movie-ratings": "mlops.pipelines.movie_ratings.pipeline:SPEC",
+    "songs": "mlops.pipelines.songs.pipeline:SPEC",
     "spotify-genre": "mlops.pipelines.spotify_genre.pipeline:SPEC",
 }

@@ -70,6 +70,8 @@ class PipelineSpec:
         task: What is predicted, and how a prediction is judged.
         select: Returns the rows of a parsed file that belong to an arrival, from arrival, table and frame;
             raises ``InputError`` where there are none. By default a file holds one arrival.
+        measures: Returns further metrics of the training rows, from them and the model's parameters. They
+            are recorded with a decision, and no policy can name them.
     """
 
     name: str
@@ -94,6 +96,7 @@ class PipelineSpec:
     baseline_reads: tuple[str, ...] = ()
     task: Task = field(default_factory=Regression)
     select: Callable[[str, str, pd.DataFrame], pd.DataFrame] = lambda _arrival, _table, frame: frame
+    measures: Callable[[pd.DataFrame, Any], Mapping[str, float]] | None = None
 
     @property
     def change_unit(self) -> str:

@@ -25,6 +25,7 @@ class Story:
         later: Arrivals before the second.
         poor: Parameters of a first model that is easily beaten.
         metric: The metric that decides.
+        worse: Parameters of a last model that is refused.
     """
 
     pipeline: str
@@ -32,11 +33,13 @@ class Story:
     later: str
     poor: str
     metric: str
+    worse: str = "max_iter=1"
 
 
 STORIES = (
     Story("bike-sharing", "2011-01..2011-02", "2011-03", "max_iter=20", "mae"),
     Story("spotify-genre", "part-1", "part-2", "max_iter=5", "log_loss"),
+    Story("songs", "part-1", "part-2", "artist=0.0", "one_minus_ndcg_at_10", "shrinkage=0.01"),
 )
 
 
@@ -65,14 +68,14 @@ def test_models_compete_and_main_goes_back(story: Story, real: Mlops) -> None:
     assert decided["name"] == story.metric
     assert decided["lower"] > 0
 
-    refused = real("run", name, "--param", "max_iter=1", "--json")
+    refused = real("run", name, "--param", story.worse, "--json")
     assert refused.code == 5
     assert refused.document["verdict"]["findings"]
 
     shown = real("status", name)
     assert shown.code == 0
-    # Tracks have no time, so nothing is said of one.
-    assert ("trained until" in shown.out) == (name != "spotify-genre")
+    # Tracks and playlists have no time, so nothing is said of one.
+    assert ("trained until" in shown.out) == (name == "bike-sharing")
     assert "trained until \n" not in shown.out
     changed = {e["path"]: e for e in real("diff", name, "1", "2", "--json").document["objects"]}
     assert names.PREDICTIONS in changed

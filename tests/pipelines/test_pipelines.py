@@ -22,6 +22,7 @@ from mlops.pipelines.holdout import split
 from mlops.pipelines.registry import code_of
 from mlops.pipelines.sources.table_files import read_local
 from mlops.pipelines.spec import PipelineSpec
+from mlops.pipelines.tasks import Ranking
 from mlops.runs import names
 from mlops.runs.errors import ConfigError, InputError
 from mlops.steps.evaluation.score import score
@@ -74,7 +75,7 @@ def test_every_raw_column_is_taken_identifies_or_is_excluded_for_a_reason(every:
         for column in frame.columns
     }
     taken = {*every.model_input, *(column.split("_", 1)[-1] for column in every.model_input)}
-    assert not set(every.model_input) & set(every.excluded)
+    assert not set(every.model_input) & set(every.excluded) - {every.target}
     assert raw - taken <= set(every.excluded)
     assert all(every.excluded.values())
     assert every.target in every.excluded
@@ -98,9 +99,16 @@ def rows() -> Rows:
     )
 
 
-def _fitted(spec: PipelineSpec, rows: pd.DataFrame, **params: object) -> Any:
-    model = spec.model(spec.parameters({"max_iter": 5, **params}), 7)
-    return model.fit(rows[list(spec.model_input)], rows[spec.target])
+def _fitted(spec: PipelineSpec, rows: pd.DataFrame, trees: int = 5) -> Any:
+    boosted = any(field.name == "max_iter" for field in dataclasses.fields(spec.params))
+    model = spec.model(spec.parameters({"max_iter": trees} if boosted else {}), 7)
+    spec.task.fit(spec, model, rows)
+    return model
+
+
+def _predicted(spec: PipelineSpec, model: Any, rows: pd.DataFrame) -> pd.DataFrame:
+    units = spec.task.units(spec, rows, rows)
+    return spec.task.predict(model, units[list(spec.task.unit_input(spec))])
 
 
 def test_joined_rows_are_unique_and_hold_what_is_declared(every: PipelineSpec, rows: Rows) -> None:
@@ -162,17 +170,21 @@ def test_the_suites_pass_what_the_source_delivers(every: PipelineSpec, rows: Row
 
 def test_a_fit_follows_from_rows_parameters_and_seed(every: PipelineSpec, rows: Rows) -> None:
     found = rows(every.name)
-    taken = found[list(every.model_input)]
-    first, again = (every.task.predict(_fitted(every, found), taken) for _ in range(2))
-    assert first.to_numpy().tobytes() == again.to_numpy().tobytes()
+    first, again = (_predicted(every, _fitted(every, found), found) for _ in range(2))
+    pd.testing.assert_frame_equal(first, again, check_exact=True)
 
 
 def test_a_model_takes_the_declared_input_and_nothing_else(every: PipelineSpec, rows: Rows) -> None:
     found = rows(every.name)
-    model = _fitted(every, found)
-    assert tuple(model.feature_names_in_) == every.model_input
-    assert np.isfinite(every.task.predict(model, found[list(every.model_input)]).to_numpy()).all()
-    assert not {*every.excluded} & set(every.model_input)
+    given = found[[*every.key, every.cluster, every.target, *every.model_input, *every.slices]]
+    given = given.loc[:, ~given.columns.duplicated()]
+    model = _fitted(every, given)
+    if isinstance(every.task, Ranking):
+        assert not hasattr(model, "feature_names_in_")
+    else:
+        assert tuple(model.feature_names_in_) == every.model_input
+        assert np.isfinite(_predicted(every, model, given).to_numpy()).all()
+    assert not {*every.excluded} & set(every.model_input) - {every.target}
 
 
 def test_a_model_beats_the_baseline_on_its_holdout(every: PipelineSpec, rows: Rows) -> None:
@@ -182,7 +194,7 @@ def test_a_model_beats_the_baseline_on_its_holdout(every: PipelineSpec, rows: Ro
     scored = score(
         every,
         parts.holdout,
-        candidate=_fitted(every, parts.train, max_iter=40),
+        candidate=_fitted(every, parts.train, trees=40),
         candidate_train=parts.train,
         timed=bool(every.time),
         overlap_key=rule.by or every.key,

@@ -67,8 +67,12 @@ def _cell(text: str, width: int, right: bool) -> str:
 
 
 def metrics(values: Mapping[str, float]) -> str:
-    """Return the model's own metrics in one line, without those of baseline and champion."""
-    own = {name: value for name, value in sorted(values.items()) if not name.startswith(_OTHERS)}
+    """Return the model's own metrics in one line, without those of others and of parts (``part/name``)."""
+    own = {
+        name: value
+        for name, value in sorted(values.items())
+        if not name.startswith(_OTHERS) and "/" not in name
+    }
     return ", ".join(f"{name} {value:.4g}" for name, value in own.items() if not name.endswith("_rows"))
 
 

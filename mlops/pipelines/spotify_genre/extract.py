@@ -7,35 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from mlops.pipelines import track_files
 from mlops.pipelines.schema import Kind, Schema, conform
+from mlops.pipelines.track_files import AUDIO, GENRES
 from mlops.runs.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+__all__ = ["AUDIO", "GENRES", "SCHEMA", "TABLE", "arrivals", "extract", "parse", "select"]
+
 TABLE = "tracks"
 PARTS = 4
-GENRES = ("edm", "latin", "pop", "r&b", "rap", "rock")
-
-#: Numbers that describe how a track sounds, in the order of the columns.
-AUDIO = (
-    "danceability",
-    "energy",
-    "key",
-    "loudness",
-    "mode",
-    "speechiness",
-    "acousticness",
-    "instrumentalness",
-    "liveness",
-    "valence",
-    "tempo",
-    "duration_ms",
-)
-
 #: One row per track and playlist; genre and subgenre are those of the playlist.
 SCHEMA: Schema = {
     "track_id": Kind.TEXT,
@@ -50,19 +35,8 @@ SCHEMA: Schema = {
     **{name: Kind.INTEGER if name in ("key", "mode") else Kind.NUMBER for name in AUDIO},
 }
 
-#: Columns of the published ``spotify_songs.csv`` to those of the table; audio features keep their names.
-PUBLISHED: Mapping[str, str] = {
-    "track_name": "track_name",
-    "track_artist": "artist",
-    "track_popularity": "popularity",
-    "track_album_name": "album",
-    "track_album_release_date": "release_date",
-    "playlist_name": "playlist",
-    "playlist_genre": "genre",
-    "playlist_subgenre": "subgenre",
-}
-#: Published columns that name what another one names.
-PUBLISHED_TWICE = ("track_album_id", "playlist_id")
+#: Published column that names what another one names.
+PUBLISHED_TWICE = "playlist_id"
 
 _PART = re.compile(r"part-(?P<number>\d+)")
 
@@ -97,7 +71,7 @@ def parse(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """
     if table != TABLE:
         raise InputError(f"no such table; there is {TABLE}", where=table)
-    return conform(table, _from_published(frame) if "track_artist" in frame.columns else frame, SCHEMA)
+    return conform(table, _from_published(frame) if track_files.is_published(frame) else frame, SCHEMA)
 
 
 def select(arrival: str, table: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -135,19 +109,4 @@ def part_of(track_id: object) -> int:
 
 
 def _from_published(frame: pd.DataFrame) -> pd.DataFrame:
-    lacking = [name for name in (*PUBLISHED, *AUDIO) if name not in frame.columns]
-    if lacking:
-        raise InputError(
-            f"columns missing: {', '.join(lacking)}",
-            where=f"table {TABLE}",
-            todo="take the file as published",
-        )
-    found = frame.drop(columns=[*PUBLISHED_TWICE], errors="ignore").rename(columns=dict(PUBLISHED))
-    if "track_id" in found.columns:
-        return found
-    titles = zip(found["track_name"], found["artist"], strict=True)
-    return found.assign(track_id=[_made_id(name, artist) for name, artist in titles])
-
-
-def _made_id(name: object, artist: object) -> str:
-    return hashlib.sha256(f"{name}\0{artist}".encode()).hexdigest()[:22]
+    return track_files.from_published(TABLE, frame).drop(columns=PUBLISHED_TWICE, errors="ignore")

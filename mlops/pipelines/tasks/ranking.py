@@ -38,11 +38,13 @@ class Ranking:
         query: Column of the query.
         item: Column of the item.
         k: Items that count, 1 to 1,000.
+        titles: Columns of the joined rows that name an item for people, the one that names it best first.
     """
 
     query: str
     item: str
     k: int = 10
+    titles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` where k is out of range."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ from mlops.steps.audit.rebuild import Rebuilder, only_by_this_code
 from mlops.steps.audit.scored_again import scored_otherwise
 from mlops.steps.evaluation.judge import CommittedJudge
 from mlops.steps.evaluation.paired_losses import CLUSTER, TARGET, metrics, predicted_by
-from mlops.steps.evaluation.score import baseline, texts
+from mlops.steps.evaluation.score import baseline, measures, texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,13 +102,26 @@ class FrameProver:
         if recorded.has_champion == bool(champions.isna().all(axis=None)):
             yield "predictions and evidence differ in whether a champion was scored"
         yield from unproved_sums(task, predictions, rows.groups, rows.slices, recorded)
-        stated = {name: value for name, value in subject.decision.metrics.items() if math.isfinite(value)}
-        again = metrics(recorded)
-        if again.keys() != stated.keys() or not all(agree(again[name], stated[name]) for name in again):
-            yield "the metrics do not follow from the paired losses"
+        yield from self._metrics(subject, metrics(recorded))
         if not rows.baseline.equals(predicted_by(task, predictions, Contender.BASELINE)):
             self._only_by_this_code(subject, "the baseline's predictions")
             yield "the baseline's predictions are not those of the declared baseline"
+
+    def _metrics(self, subject: PromotionSubject, derived: Mapping[str, float]) -> Iterator[str]:
+        """Derive the metrics from the losses, and the pipeline's own measures from the training rows."""
+        spec = self._workspace.spec
+        stated = {name: value for name, value in subject.decision.metrics.items() if math.isfinite(value)}
+        further: dict[str, float] = {}
+        if spec.measures is not None:
+            further = {name: stated.pop(name) for name in stated.keys() - derived.keys()}
+        if not _same(derived, stated):
+            yield "the metrics do not follow from the paired losses"
+        if spec.measures is None:
+            return
+        train = tables.read_parquet(subject.read(names.TRAIN), where=names.TRAIN)
+        if not _same(measures(spec, train, self._run(subject).inputs.params), further):
+            self._only_by_this_code(subject, "the measures of its training rows")
+            yield "the measures of its training rows do not follow from them"
 
     def _identity(self, subject: PromotionSubject, rows: _Rows) -> Iterator[str]:
         """Yield how the identity by which evaluations are counted does not follow from the rows."""
@@ -257,6 +270,10 @@ def _rows_of(spec: PipelineSpec, holdout: pd.DataFrame, train: pd.DataFrame) -> 
         groups=groups_of(clusters, slices),
         baseline=baseline(spec, train, units),
     )
+
+
+def _same(found: Mapping[str, float], stated: Mapping[str, float]) -> bool:
+    return found.keys() == stated.keys() and all(agree(found[name], stated[name]) for name in found)
 
 
 def _same_rows(rows: _Rows, predictions: pd.DataFrame) -> Iterator[str]:

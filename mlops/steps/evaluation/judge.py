@@ -21,7 +21,13 @@ from mlops.runs.records import Champion, ObjectRecord, Run, Step
 from mlops.steps import run_report
 from mlops.steps.champion import model_at
 from mlops.steps.evaluation.cached_predictions import ROWS, recorded_predictions
-from mlops.steps.evaluation.score import ChampionUnscorable, RecordedPredictions, score, unit_digest
+from mlops.steps.evaluation.score import (
+    ChampionUnscorable,
+    RecordedPredictions,
+    measures,
+    score,
+    unit_digest,
+)
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
@@ -95,7 +101,7 @@ class CommittedJudge:
         return Evaluation(
             paired=paired,
             predictions=tables.to_parquet(result.predictions),
-            metrics=result.metrics,
+            metrics={**measures(spec, train, run.inputs.params), **result.metrics},
             holdout_source=source,
             read={**_digests(objects), ROWS: unit_digest(spec, units)},
         )

@@ -10,6 +10,7 @@ The same models and rows give the same numbers, in whatever order the rows come.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -133,6 +134,20 @@ def baseline(spec: PipelineSpec, train: pd.DataFrame, rows: pd.DataFrame) -> pd.
     """
     read = train[list(spec.baseline_reads)]
     return spec.task.baseline(spec.baseline(read, rows), len(rows))
+
+
+def measures(spec: PipelineSpec, train: pd.DataFrame, params: Mapping[str, Any]) -> dict[str, float]:
+    """Return the further metrics that a pipeline declares, ascending by name; what is not finite is left out.
+
+    Args:
+        spec: The pipeline.
+        train: Training rows.
+        params: Parameters of the model.
+    """
+    if spec.measures is None:
+        return {}
+    found = spec.measures(train, spec.parameters(params))
+    return {name: float(value) for name, value in sorted(found.items()) if math.isfinite(value)}
 
 
 def unit_digest(spec: PipelineSpec, units: pd.DataFrame) -> str:
