@@ -20,6 +20,7 @@ BY_COMMAND: dict[str, tuple[str, ...]] = {
     "ingest": ("mlops.steps.arrivals.ingest", *_SUITES),
     "restore": (*_RUNS, "mlops.steps.rollback.restore"),
     "rehearse": ("mlops.steps.rollback.rehearse", *_SUITES),
+    "recommend": ("mlops.steps.recommend", "pandas", "skops.io", "mlops.adapters.models.saved_files"),
     "audit": _AUDIT,
 }
 

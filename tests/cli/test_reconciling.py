@@ -59,6 +59,7 @@ OTHERS = {
     "verify",
     "new",
     "check",
+    "recommend",
 }
 
 
