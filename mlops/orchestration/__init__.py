@@ -1,9 +1,5 @@
 """Dagster: the run protocol as assets, checks, jobs and sensors.
 
 The command line imports `runner` to execute a run; Dagster itself imports `definitions`. Start with
-`assets`.
+`assets`; nothing is imported here, so that `home` can be used without Dagster.
 """
-
-from mlops.orchestration.building import build
-
-__all__ = ["build"]

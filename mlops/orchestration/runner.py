@@ -12,7 +12,8 @@ import dagster as dg
 
 from mlops.orchestration.assets import key
 from mlops.orchestration.building import build, job_name
-from mlops.orchestration.home import execute_here, open_instance
+from mlops.orchestration.execution import execute_here
+from mlops.orchestration.home import open_instance
 from mlops.orchestration.workspaces import AGAIN_TAG, TAKE_OVER_TAG, Workspaces
 from mlops.runs.errors import ProtocolMisuse
 

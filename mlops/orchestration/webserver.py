@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from mlops.orchestration.home import CODE_LOCATION
+from mlops.orchestration.home import CODE_LOCATION, instance_of
 
 _STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_OVERFLOW = 15_000, 3600, 20
 _POLL_MS = 2000
@@ -24,7 +25,6 @@ def serve(path: str, prefix: str) -> None:
         path: Where the socket is made.
         prefix: The path below which the pages are seen, e.g. ``/dagster``.
     """
-    import dagster as dg
     import uvicorn
     from dagster._core.workspace.context import WorkspaceProcessContext
     from dagster._core.workspace.load_target import ModuleTarget
@@ -32,7 +32,7 @@ def serve(path: str, prefix: str) -> None:
     from dagster_webserver.version import __version__
 
     target = ModuleTarget(CODE_LOCATION, None, str(Path.cwd()), None)
-    with dg.DagsterInstance.get() as instance:
+    with instance_of(Path(os.environ["DAGSTER_HOME"])) as instance:
         instance.optimize_for_webserver(_STATEMENT_TIMEOUT_MS, _POOL_RECYCLE_S, _POOL_OVERFLOW)
         with WorkspaceProcessContext(instance, target, version=__version__) as context:
             app = create_app_from_workspace_process_context(context, prefix, _POLL_MS, lifespan=_lifespan)

@@ -7,7 +7,6 @@ door, which asks for the lake's key, has a port.
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -31,27 +30,31 @@ def _nothing() -> None:
     """Do nothing while a server starts."""
 
 
-def start_all(settings: Settings, lake: Credentials, report: Callable[[str], None]) -> ServerProcess:
-    """Start MLflow, Dagster with its daemon, and the front door, all at the same time; return the front door.
+def start_all(
+    settings: Settings, lake: Callable[[], Credentials], report: Callable[[str], None]
+) -> ServerProcess:
+    """Start lake, MLflow, Dagster and the front door, all at the same time; return the front door.
+
+    Dagster's daemon is started last and not waited for: it shows nothing, and takes the processors that the
+    pages need.
 
     Args:
         settings: Where everything is.
-        lake: The lake whose key the front door asks for.
+        lake: Starts the lake where it has to be started, and returns the key that the front door asks for.
         report: Receives one line of progress at a time.
 
     Raises:
         ConfigError: Dagster or the front door ended, or did not answer in time.
+        LakeUnavailable: The lake did.
         TrackerUnavailable: MLflow did.
     """
     doors: list[ServerProcess] = []
-    report("starting the front door, the Dagster pages and its daemon, and the MLflow pages (some 15 s)")
-    start_mlflow(
+    report("starting the front door, the Dagster pages and the MLflow pages (some 10 s)")
+    start_dagster(
         settings,
-        lambda: start_dagster(
-            settings,
-            lambda: start_daemon(settings, lambda: doors.append(start_door(settings, lake))),
-        ),
+        lambda: start_mlflow(settings, lambda: doors.append(start_door(settings, lake()))),
     )
+    start_daemon(settings)
     return doors[0]
 
 
@@ -78,9 +81,8 @@ def start_mlflow(settings: Settings, meanwhile: Callable[[], object] = _nothing)
     }
     environment.pop("MLFLOW_STATIC_PREFIX", None)  # the front door takes /mlflow off
     socket = _socket(settings, MLFLOW)
-    command = [sys.executable, "-m", "mlflow", "server", "--uvicorn-opts", f"--uds {shlex.quote(socket)}"]
     return server_process.start(
-        [*command, "--workers", "1"],
+        [sys.executable, "-P", "-m", "mlops.adapters.tracking.webserver", socket],
         name=MLFLOW,
         state_dir=settings.state_dir,
         address=_listening_at(settings, MLFLOW, socket),
@@ -100,10 +102,9 @@ def start_dagster(settings: Settings, meanwhile: Callable[[], object] = _nothing
         settings: Where everything is.
         meanwhile: Done while they start.
     """
-    from mlops.orchestration.home import home_of, open_instance
+    from mlops.orchestration.home import configure
 
-    with open_instance(settings.state_dir):
-        pass  # its configuration and its tables are there before the pages look for them
+    home = configure(settings.state_dir)
     socket = _socket(settings, DAGSTER)
     return server_process.start(
         [sys.executable, "-P", "-m", "mlops.orchestration.webserver", socket, f"/{DAGSTER}"],
@@ -111,7 +112,7 @@ def start_dagster(settings: Settings, meanwhile: Callable[[], object] = _nothing
         state_dir=settings.state_dir,
         address=_listening_at(settings, DAGSTER, socket),
         ready_path=f"/{DAGSTER}/server_info",
-        env={**_environment(settings), "DAGSTER_HOME": str(home_of(settings.state_dir))},
+        env={**_environment(settings), "DAGSTER_HOME": str(home)},
         private=True,
         timeout_s=settings.server_start_timeout_s,
         failure=ConfigError,
@@ -119,14 +120,15 @@ def start_dagster(settings: Settings, meanwhile: Callable[[], object] = _nothing
     )
 
 
-def start_daemon(settings: Settings, meanwhile: Callable[[], object] = _nothing) -> ServerProcess:
+def start_daemon(settings: Settings) -> ServerProcess:
     """Start Dagster's daemon, or find it running; it evaluates the sensors that are on.
+
+    It is not waited for. Some seconds later the pages of Dagster show whether it is at work.
 
     Args:
         settings: Where everything is.
-        meanwhile: Done while it starts.
     """
-    from mlops.orchestration.home import CODE_LOCATION, daemon_has_reported, home_of
+    from mlops.orchestration.home import CODE_LOCATION, configure
 
     command = [sys.executable, "-P", "-m", "dagster._daemon", "run", "-m", CODE_LOCATION]
     return server_process.start(
@@ -134,12 +136,11 @@ def start_daemon(settings: Settings, meanwhile: Callable[[], object] = _nothing)
         name=DAEMON,
         state_dir=settings.state_dir,
         address="",
-        ready=lambda: daemon_has_reported(settings.state_dir),
-        env={**_environment(settings), "DAGSTER_HOME": str(home_of(settings.state_dir))},
+        ready=lambda: True,
+        env={**_environment(settings), "DAGSTER_HOME": str(configure(settings.state_dir))},
         private=True,
         timeout_s=settings.server_start_timeout_s,
         failure=ConfigError,
-        meanwhile=meanwhile,
     )
 
 

@@ -156,7 +156,10 @@ class TestUp:
         answer = real("up")
 
         assert answer.code == 0, answer.err
-        mlflow, dagster, daemon, door = started
+        assert [server["name"] for server in started][-1] == "dagster-daemon", "after the pages"
+        mlflow, dagster, daemon, door = (
+            _named(started, name) for name in ("mlflow", "dagster", "dagster-daemon", "front-door")
+        )
         assert mlflow["env"]["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
         assert mlflow["env"]["MLFLOW_DISABLE_TELEMETRY"] == "true"
         for server in (mlflow, dagster):
@@ -176,7 +179,7 @@ class TestUp:
     ) -> None:
         answer = real("up", "--json")
 
-        door = started[-1]
+        door = _named(started, "front-door")
         options = (state_dir / "front-door.json").read_text()
         assert "the secret" not in options + str(door["command"]) + answer.out
         assert stat.S_IMODE((state_dir / "front-door.json").stat().st_mode) == 0o600
@@ -230,7 +233,8 @@ class TestUp:
         answer = real("up")
 
         assert "hidden" not in answer.out + answer.err + str([server["command"] for server in started])
-        assert started[0]["env"]["MLFLOW_BACKEND_STORE_URI"] == "postgresql://me:hidden@db/mlflow"
+        mlflow = _named(started, "mlflow")
+        assert mlflow["env"]["MLFLOW_BACKEND_STORE_URI"] == "postgresql://me:hidden@db/mlflow"
 
     def test_leaves_a_teams_mlflow_alone(
         self,
@@ -244,9 +248,13 @@ class TestUp:
 
         answer = real("up")
 
-        assert [server["name"] for server in started] == ["dagster", "dagster-daemon", "front-door"]
+        assert {server["name"] for server in started} == {"dagster", "dagster-daemon", "front-door"}
         assert "leads to MLflow, http://mlflow.example" in answer.out
         assert "hidden" not in answer.out + (state_dir / "front-door.json").read_text()
+
+
+def _named(started: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(server for server in started if server["name"] == name)
 
 
 class TestCopiedStateFolder:

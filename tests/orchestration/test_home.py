@@ -9,7 +9,8 @@ import dagster as dg
 import pytest
 import sqlalchemy
 
-from mlops.orchestration.home import execute_here, home_of, open_instance
+from mlops.orchestration.execution import execute_here
+from mlops.orchestration.home import home_of, open_instance
 
 #: SQLite's numbers for whether a commit waits for the disk.
 NORMAL, FULL = 1, 2

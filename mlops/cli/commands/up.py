@@ -21,7 +21,7 @@ def up(context: typer.Context, json: Json = False) -> Result:
 
     session: Session = context.obj
     settings = session.settings
-    door = start_all(settings, session.credentials(), session.report)
+    door = start_all(settings, session.credentials, session.report)
     return Result({"address": door.address, "servers": listing(settings)}, _lines(settings, door.address))
 
 
