@@ -195,12 +195,29 @@ class Sequences(RuleBasedStateMachine):
             self.say(self.do("sweep", PIPELINE, "--yes").code == DONE, "sweep fails")
         self.run(level, kill=None, between="")
 
-    @rule(level=levels)
-    def run_again(self, level: int) -> None:
+    @rule(level=levels, kill=kills)
+    def run_again(self, level: int, kill: Kill) -> None:
         level = self.level(level)
-        answer = self.do("run", PIPELINE, "--param", f"shrinkage={SHRINKAGE[level]}", "--again")
-        again = str(answer.document.get("run_id", "")).partition("n")[2]
-        self.ended(answer, level, int(again or 0), unasked=False)
+        answer = self.do("run", PIPELINE, "--param", f"shrinkage={SHRINKAGE[level]}", "--again", kill=kill)
+        run_id = str(answer.document.get("run_id", ""))
+        if kill is not None and run_id:
+            self.take_over_unheard(run_id, level)
+        self.ended(answer, level, _repetition(run_id), unasked=False)
+
+    def take_over_unheard(self, answered: str, level: int) -> None:
+        """Take over a repetition that had ended when it was killed: the next one was asked for then."""
+        lake, model = self.play.lake, self.model
+        decided = {lake.commit_of(c).metadata.get("run_id", "") for c in lake.tags("decision-").values()}
+        numbers = {
+            lake.commit_of(commit).metadata["run_id"]: names.event_number(tag)
+            for tag, commit in lake.tags("promotion-").items()
+        }
+        for run_id in decided - {"", answered, *model.runs}:  # a forgotten one has no run id
+            number = numbers.get(run_id)
+            unheard = Answer(DONE if number else REFUSED, {"number": number}, "", 0, ())
+            self.take_over(unheard, run_id, None)
+            self.levels[run_id] = level
+            self.keys[(*sorted(model.tree.items()), level, _repetition(run_id))] = run_id
 
     def level(self, asked: int) -> int:
         champion = self.model.champion
@@ -393,6 +410,11 @@ class Sequences(RuleBasedStateMachine):
 
 
 UNLAWFUL = 16
+
+
+def _repetition(run_id: str) -> int:
+    """Return the number of a repetition; 0 of a first run."""
+    return int(run_id.partition("n")[2] or 0)
 
 
 def _frame(arrival: str, content: str) -> Any:
