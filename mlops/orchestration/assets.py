@@ -17,7 +17,7 @@ from mlops.orchestration.workspaces import Workspaces, find_run, open_run
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs.errors import ValidationFailed
 from mlops.steps import run as running
-from mlops.steps.prepare import PROCESSED_TABLES
+from mlops.steps.prepare import processed_tables
 
 
 def key(spec: PipelineSpec, name: str) -> dg.AssetKey:
@@ -71,7 +71,7 @@ def expectations(spec: PipelineSpec) -> dg.AssetChecksDefinition:
             blocking=True,
             description=f"Every expectation of gate/suites/processed.json on {path}",
         )
-        for table, path in PROCESSED_TABLES.items()
+        for table, path in processed_tables(spec).items()
     ]
 
     @dg.multi_asset_check(name=f"{identifier(spec)}__expectations", specs=specs)
@@ -112,7 +112,10 @@ def evaluation(spec: PipelineSpec) -> dg.AssetsDefinition:
     """Return the asset that scores candidate and champion and puts the verdict on record."""
 
     @dg.asset(
-        key=key(spec, "evaluation"), deps=[key(spec, "model")], group_name=identifier(spec), kinds={"python"}
+        key=key(spec, "evaluation"),
+        deps=[key(spec, "model" if spec.has_model else "processed")],
+        group_name=identifier(spec),
+        kinds={"python"},
     )
     def evaluate(
         context: dg.AssetExecutionContext, workspaces: dg.ResourceParam[Workspaces]

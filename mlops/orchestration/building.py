@@ -32,7 +32,7 @@ def build(spec: PipelineSpec, workspaces: Workspaces | None = None) -> dg.Defini
         assets=[
             assets.raw(spec),
             assets.processed(spec),
-            assets.model(spec),
+            *([assets.model(spec)] if spec.has_model else []),
             assets.evaluation(spec),
             assets.promotion(spec),
         ],

@@ -13,7 +13,7 @@ from mlops.runs.main.state import read_json
 from mlops.runs.promotion.decision import current
 from mlops.runs.records import Run, Step
 from mlops.runs.upkeep.reconcile import model_uri
-from mlops.steps.prepare import PROCESSED_TABLES
+from mlops.steps.prepare import processed_tables
 from mlops.steps.run import record_of
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def processed(workspace: Workspace, run: Run) -> Metadata:
         "commit": commit.id,
         **counts,
         **{f"left out: {reason}": rows for reason, rows in dropped.items()},
-        "dagster/row_count": counts.get("train rows", 0) + counts.get("holdout rows", 0),
+        "dagster/row_count": sum(counts.get(name, 0) for name in ("train rows", "holdout rows", "data rows")),
         "digest": _digest(workspace, commit.id, names.PROCESSED),
         **_links({"rows": workspace.links.objects(commit.id, names.PROCESSED)}),
     }
@@ -92,13 +92,12 @@ def promotion(workspace: Workspace, ended: Promotion) -> Metadata:
         found |= {
             "number": ended.number,
             "commit": ended.merge_commit,
+            **_links({"on main": workspace.links.commit(ended.merge_commit)}),
+        }
+    if ended.merge_commit and workspace.spec.has_model:
+        found |= {
             "uri": model_uri(workspace.lake.repository, ended.merge_commit),
-            **_links(
-                {
-                    "on main": workspace.links.commit(ended.merge_commit),
-                    "registered model": workspace.links.mlflow_model(workspace.lake.repository),
-                }
-            ),
+            **_links({"registered model": workspace.links.mlflow_model(workspace.lake.repository)}),
         }
     return found
 
@@ -110,14 +109,15 @@ def check_results(workspace: Workspace, run: Run, asset: dg.AssetKey) -> list[dg
     """
     return [
         _check_result(read_json(workspace.lake, run.head, names.validation_path(table)), table, asset)
-        for table in PROCESSED_TABLES
+        for table in processed_tables(workspace.spec)
         if _exists(workspace, run.head, names.validation_path(table))
     ]
 
 
 def check_name(table: str) -> str:
     """Return the name of the check that holds a table of processed rows against its suite."""
-    return f"{table.removeprefix('processed_')}_rows_meet_expectations"
+    rows = table.removeprefix("processed_")
+    return "rows_meet_expectations" if rows == table else f"{rows}_rows_meet_expectations"
 
 
 def _check_result(report: Mapping[str, Any], table: str, asset: dg.AssetKey) -> dg.AssetCheckResult:

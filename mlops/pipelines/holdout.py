@@ -95,6 +95,8 @@ def _judges(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> pd.Ser
         return _in_fraction(rows, rule, overlap_key(spec, rule))
     if rule.kind == "keys":
         return _among_values(rows, rule)
+    if rule.kind == "none":
+        raise ConfigError("a model needs rows that are held out of its training", where=names.HOLDOUT_RULE)
     raise ConfigError("no such kind of holdout; there are newest_period, hash, keys", where=str(rule.kind))
 
 

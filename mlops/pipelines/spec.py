@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from mlops.pipelines.tasks import Regression, Task
+from mlops.pipelines.tasks import DataOnly, Regression, Task
+from mlops.pipelines.tasks.data_only import no_model
 from mlops.runs.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -99,6 +100,15 @@ class PipelineSpec:
     measures: Callable[[pd.DataFrame, Any], Mapping[str, float]] | None = None
 
     @property
+    def has_model(self) -> bool:
+        """Return whether runs train a model; else a promotion is a version of the data."""
+        return not isinstance(self.task, DataOnly)
+
+    def rows(self, tables: Mapping[str, Deliveries], params: Any) -> Joined:
+        """Return the rows of a run with these parameters; those of a model's training change no rows."""
+        return self.task.rows(tables, params) if isinstance(self.task, DataOnly) else self.join(tables)
+
+    @property
     def change_unit(self) -> str:
         """Unit of a change of a prediction: that of the target, where it has one."""
         return self.unit if self.task.changes_in_units_of_target else ""
@@ -119,6 +129,63 @@ class PipelineSpec:
                 raise ConfigError(f"must be {types[name].__name__}, not {value!r}", where=name)
         typed = {name: types[name](value) for name, value in values.items()}
         return self.params(**typed)
+
+
+def data_only(
+    *,
+    name: str,
+    title: str,
+    tables: tuple[str, ...],
+    key: tuple[str, ...],
+    table_keys: Mapping[str, tuple[str, ...]],
+    params: type,
+    source: Callable[[Options], Source],
+    parse: Callable[[str, pd.DataFrame], pd.DataFrame],
+    rows: Callable[[Mapping[str, Deliveries], Any], Joined],
+    time: str = "",
+    excluded: Mapping[str, str] | None = None,
+    select: Callable[[str, str, pd.DataFrame], pd.DataFrame] = lambda _arrival, _table, frame: frame,
+) -> PipelineSpec:
+    """Return the specification of a pipeline that makes rows and no model.
+
+    Args:
+        name: As in `PipelineSpec`, like all arguments that are not described here.
+        title: What the data is, for people.
+        tables: Raw tables of one arrival.
+        key: Columns that identify a row.
+        table_keys: Table to the columns that identify its rows.
+        params: Frozen dataclass of the parameters of the rows, all with defaults.
+        source: Opens the source of arrivals.
+        parse: Returns a frame of a table read from a user's file.
+        rows: Returns the rows from table to deliveries and the run's parameters. The same deliveries and
+            parameters must give the same rows.
+        time: Column with the time a row is about; empty where rows have none.
+        excluded: Raw column to the reason why it is in no row.
+        select: Returns the rows of a parsed file that belong to an arrival.
+    """
+    return PipelineSpec(
+        name=name,
+        title=title,
+        tables=tables,
+        key=key,
+        table_keys=table_keys,
+        time=time,
+        cluster="",
+        target="",
+        unit="",
+        model_input=(),
+        excluded=excluded or {},
+        slices=(),
+        params=params,
+        trusted_types=(),
+        source=source,
+        parse=parse,
+        join=lambda tables: rows(tables, params()),
+        model=no_model,
+        baseline=no_model,
+        task=DataOnly(rows),
+        select=select,
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from mlops.runs import names
 from mlops.runs.errors import Corrupt
-from mlops.runs.evidence import Metric
+from mlops.runs.evidence import NO_METRIC, Metric
 from mlops.runs.json_values import nulled, number, text
 from mlops.runs.records import ComparedTo
 
@@ -38,7 +38,7 @@ class Policy:
     """``gate/policy.yaml``: when a candidate is promoted.
 
     Attributes:
-        metric: Name of the metric that decides.
+        metric: Name of the metric that decides; ``none`` for data without a model, where the suites decide.
         min_gain: The point gain over the champion must exceed this, in units of the metric, >= 0.
         alpha: Error level shared by all evaluations on one holdout, in (0, 0.5].
         min_clusters: With fewer clusters the gate cannot tell, >= 2.
@@ -56,6 +56,11 @@ class Policy:
     guards: tuple[Guard, ...] = ()
     signatures: str = "optional"
 
+    @property
+    def has_model(self) -> bool:
+        """Return whether it judges a model; else the suites decide on data alone."""
+        return self.metric != NO_METRIC
+
 
 class Outcome(StrEnum):
     """Promotion or refusal: the consequence of a verdict."""
@@ -69,6 +74,7 @@ class Reason(StrEnum):
 
     BEATS_CHAMPION = "beats_champion"
     BEATS_BASELINE = "beats_baseline"
+    SUITES_HOLD = "suites_hold"
     NO_GAIN = "no_gain"
     GAIN_TOO_SMALL = "gain_too_small"
     NOT_SIGNIFICANT = "not_significant"
@@ -171,7 +177,7 @@ class Decision:
         inputs_digest: Digest of the candidate's inputs.
         compared_to: The champion it was compared to.
         paired_sha256: SHA-256 of ``reports/paired.json``.
-        predictions_sha256: SHA-256 of ``reports/predictions.parquet``.
+        predictions_sha256: SHA-256 of ``reports/predictions.parquet``; empty where there is no model.
         policy_sha256: SHA-256 of ``gate/policy.yaml`` at ``compared_to.commit``.
         candidate_commit: Commit whose model and training rows were judged.
         trained_until: Largest time in the candidate's training rows, ISO 8601.

@@ -17,6 +17,8 @@ from mlops.runs.errors import Corrupt
 from mlops.runs.json_values import flag, items, nulled, number, text, whole
 
 ALL_ROWS = "all"
+#: The metric of a policy about data without a model: nothing is compared, the suites decide.
+NO_METRIC = "none"
 
 
 class Loss(StrEnum):

@@ -80,7 +80,8 @@ class HoldoutRule:
 
     Attributes:
         kind: ``newest_period``: all rows of the newest period of a time column; ``hash``: a stable share
-            of the keys; ``keys``: the rows with listed values of a column.
+            of the keys; ``keys``: the rows with listed values of a column; ``none``: no rows, for a
+            pipeline without a model.
         column: Column of ``newest_period`` (times) or ``keys``; else empty.
         period: Length of the period, ``day``, ``week``, ``month``, ``quarter`` or ``year``; else empty.
         fraction: Share of the keys that ``hash`` holds out, in (0, 0.5]; else 0.
@@ -89,7 +90,7 @@ class HoldoutRule:
         values: Values of the column that ``keys`` holds out.
     """
 
-    kind: Literal["newest_period", "hash", "keys"]
+    kind: Literal["newest_period", "hash", "keys", "none"]
     column: str = ""
     period: str = ""
     fraction: float = 0.0
@@ -203,6 +204,11 @@ class Champion:
     objects: tuple[ObjectRecord, ...]
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     restores: int = 0
+
+    @property
+    def has_model(self) -> bool:
+        """Return whether the promotion brought a model; a version of data alone has none."""
+        return any(record.path.startswith(names.MODEL) for record in self.objects)
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types."""

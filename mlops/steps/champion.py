@@ -65,6 +65,10 @@ def open_champion(
     from mlops.adapters.record import signing
 
     spec, chosen = pipeline(name), settings or _settings()
+    if not spec.has_model:
+        raise ConfigError(
+            "the pipeline holds data alone and has no model", where=name, todo=f"mlops.load({name!r})"
+        )
     connection = connect(_credentials(chosen), timeout_s=chosen.lake_timeout_s)
     lake = LakeFSLake(connection, spec.name)
     verify = verify or signed_by(signing.load_trusted(chosen.trusted_folder))

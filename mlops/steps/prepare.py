@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from mlops.adapters import tables
 from mlops.adapters.policy import files as policy_files
 from mlops.adapters.validation import page, suites
 from mlops.pipelines.holdout import NotEnoughData, split
 from mlops.runs import names
 from mlops.runs.decisions import Reason
-from mlops.runs.digest import sha256
+from mlops.runs.digest import document, sha256
 from mlops.runs.errors import NotFound, NotPromoted, ValidationFailed
 from mlops.runs.main.state import read_json
 from mlops.runs.promotion.attempts import fail, finish_step
@@ -18,9 +19,13 @@ from mlops.runs.promotion.step_statements import Written
 from mlops.runs.records import Run, Step
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from mlops.adapters.validation.suites import ValidationReport
+    from mlops.pipelines.spec import PipelineSpec
+    from mlops.runs.records import HoldoutRule
     from mlops.steps.workspace import Workspace
 
 #: The table name under which joined rows are validated.
@@ -29,10 +34,19 @@ PROCESSED_SUITE = "processed"
 VALIDATION_FAILED = "validation_failed"
 #: What the results are called, and the rows they are about.
 PROCESSED_TABLES = {"processed_train": names.TRAIN, "processed_holdout": names.HOLDOUT}
+#: The same of a pipeline without a model.
+_ROWS_TABLES = {PROCESSED_SUITE: names.ROWS}
+
+
+def processed_tables(spec: PipelineSpec) -> dict[str, str]:
+    """Return the name of each validation result of processed rows, and the path of the rows."""
+    return PROCESSED_TABLES if spec.has_model else _ROWS_TABLES
 
 
 def process(workspace: Workspace, run: Run) -> Run:
     """Write ``processed/train.parquet`` and ``processed/holdout.parquet`` from ``raw/`` at the run's fork.
+
+    A pipeline without a model writes all its rows to ``processed/rows.parquet``.
 
     Raises:
         NotPromoted: There is not enough data to train on some and judge by the rest; on record as
@@ -47,25 +61,50 @@ def process(workspace: Workspace, run: Run) -> Run:
         deliveries = {table: workspace.frames.deliveries(run.fork, table) for table in spec.tables}
         if not any(deliveries.values()):
             raise NotEnoughData("main holds no arrival", where=spec.name, todo="ingest arrivals first")
-        joined = spec.join(deliveries)
-        parts = split(joined.rows, rule, spec)
+        joined = spec.rows(deliveries, spec.params(**run.inputs.params))
+        frames = processed_frames(spec, joined.rows, rule)
     except NotEnoughData as error:
         fail(workspace.ports, run, Reason.NOT_ENOUGH_DATA, error.what)
         raise NotPromoted(
             f"{Reason.NOT_ENOUGH_DATA}: {error.what}", where=run.branch, todo=error.todo
         ) from error
-    frames = {names.TRAIN: parts.train, names.HOLDOUT: parts.holdout}
     objects = {path: workspace.frames.write(run.branch, path, frame) for path, frame in frames.items()}
     read = {names.RAW: run.inputs.raw_digest, names.HOLDOUT_RULE: sha256(rule_data)}
-    counts = {**joined.counts, "train rows": len(parts.train), "holdout rows": len(parts.holdout)}
-    extra = {"rows": json.dumps(counts), "dropped": json.dumps(dict(joined.dropped))}
-    message = f"Process {len(parts.train)} training and {len(parts.holdout)} holdout rows"
+    counts = {_COUNTED[path]: len(frame) for path, frame in frames.items()}
+    extra = {"rows": json.dumps({**joined.counts, **counts}), "dropped": json.dumps(dict(joined.dropped))}
+    message = f"Process {_told(frames)}"
     written = Written(objects, read=read)
     return finish_step(workspace.ports, run, Step.PROCESSED, message, extra, written=written)
 
 
+def _told(frames: Mapping[str, pd.DataFrame]) -> str:
+    if names.ROWS in frames:
+        return f"{len(frames[names.ROWS])} rows"
+    return f"{len(frames[names.TRAIN])} training and {len(frames[names.HOLDOUT])} holdout rows"
+
+
+#: What the rows of each table are called where they are counted.
+_COUNTED = {names.TRAIN: "train rows", names.HOLDOUT: "holdout rows", names.ROWS: "data rows"}
+
+
+def processed_frames(spec: PipelineSpec, rows: pd.DataFrame, rule: HoldoutRule) -> dict[str, pd.DataFrame]:
+    """Return path to the rows that a run writes there.
+
+    Raises:
+        NotEnoughData: There are no rows, or none on one side of the split.
+    """
+    if spec.has_model:
+        parts = split(rows, rule, spec)
+        return {names.TRAIN: parts.train, names.HOLDOUT: parts.holdout}
+    if rows.empty:
+        raise NotEnoughData("the arrivals give no rows", where=spec.name, todo="ingest another arrival")
+    return {names.ROWS: rows.reset_index(drop=True)}
+
+
 def validate(workspace: Workspace, run: Run) -> Run:
     """Run the suite of the processed rows as it is on `main`, and keep the results on the branch.
+
+    For a pipeline without a model, the profile of the rows is kept beside them.
 
     Raises:
         ValidationFailed: An expectation of severity error does not hold, or the suite cannot judge; on record
@@ -78,7 +117,7 @@ def validate(workspace: Workspace, run: Run) -> Run:
     except ValidationFailed as error:
         fail(workspace.ports, run, VALIDATION_FAILED, error.what)
         raise
-    files = report_files(reports)
+    files = {**report_files(reports), **profile_files(workspace, run.head)}
     for path, content in files.items():
         workspace.lake.write(run.branch, path, content)
     failed = [report for report in reports if not report.success]
@@ -93,10 +132,27 @@ def validate(workspace: Workspace, run: Run) -> Run:
     return finish_step(workspace.ports, run, Step.VALIDATED, message, extra, written=written)
 
 
+def profile_files(workspace: Workspace, ref: str) -> dict[str, bytes]:
+    """Return path to content of the profile of all rows, and of its page; nothing where there is a model."""
+    from mlops.steps.profiles.page import profile_page
+    from mlops.steps.profiles.profile import profile
+
+    spec = workspace.spec
+    if spec.has_model:
+        return {}
+    # From the stored bytes: a frame in memory may have other types than the one that is read back.
+    found = profile(spec.name, tables.read_parquet(workspace.lake.read(ref, names.ROWS), where=names.ROWS))
+    return {
+        names.PROFILE: document(found.to_json()),
+        names.PROFILE_PAGE: profile_page(found, f"{spec.title}: profile"),
+    }
+
+
 def _judged_by(workspace: Workspace, run: Run) -> dict[str, str]:
     """Return the digests of the rows that were validated, and of the suite."""
     suite = names.suite_path(PROCESSED_SUITE)
-    rows = {path: run.outputs[path] for path in PROCESSED_TABLES.values() if path in run.outputs}
+    paths = processed_tables(workspace.spec).values()
+    rows = {path: run.outputs[path] for path in paths if path in run.outputs}
     return {**rows, suite: sha256(workspace.lake.read(run.fork, suite))}
 
 
@@ -104,7 +160,7 @@ def _judged(workspace: Workspace, run: Run) -> list[ValidationReport]:
     suite = suite_of(workspace, run.fork, PROCESSED_SUITE)
     return [
         suites.validate(name, workspace.frames.read(run.head, path), suite, workspace.spec.key)
-        for name, path in PROCESSED_TABLES.items()
+        for name, path in processed_tables(workspace.spec).items()
     ]
 
 

@@ -26,9 +26,42 @@ def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
         f"(error level {verdict.level:.4g}). The metric that decides is in {workspace.spec.unit}.",
         "",
         *_intervals(verdict.intervals),
+        *_reasons_and_numbers(decision),
+        *_inputs(workspace, run, decision),
+        "",
+        "## What the model may not take",
+        "",
+        *(f"- `{column}`: {reason}" for column, reason in workspace.spec.excluded.items()),
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def data_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
+    """Return ``reports/run.md`` of data without a model: the decision, its reasons and the inputs."""
+    verdict, against = decision.verdict, decision.compared_to
+    word = "Promote" if verdict.outcome is Outcome.PROMOTE else "Refuse"
+    before = f"promotion {against.number} (run `{against.run_id}`)" if against.number else "nothing before it"
+    lines = [
+        f"# {workspace.spec.title}: {word.lower()} run `{run.run_id}`",
+        "",
+        f"**{word}.** {verdict.sentence}",
+        "",
+        f"A version of the data without a model; it replaces {before}. The profile of its rows is in "
+        "[profile.md](profile.md), the results of the suite in [validation](validation/README.md).",
+        "",
+        *_reasons_and_numbers(decision),
+        *_inputs(workspace, run, decision),
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def _reasons_and_numbers(decision: Decision) -> list[str]:
+    return [
         "## Why",
         "",
-        *(f"- `{finding.reason}`: {finding.sentence}" for finding in verdict.findings),
+        *(f"- `{finding.reason}`: {finding.sentence}" for finding in decision.verdict.findings),
         "",
         "## Metrics",
         "",
@@ -39,6 +72,11 @@ def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
             for name, value in sorted(decision.metrics.items())
         ),
         "",
+    ]
+
+
+def _inputs(workspace: Workspace, run: Run, decision: Decision) -> list[str]:
+    return [
         "## Inputs",
         "",
         f"- raw data and gate: commit `{run.fork}`",
@@ -46,13 +84,7 @@ def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
         *_rows(workspace, run),
         f"- inputs digest `{decision.inputs_digest}`",
         *(f"- {name} = {value}" for name, value in sorted(run.inputs.params.items())),
-        "",
-        "## What the model may not take",
-        "",
-        *(f"- `{column}`: {reason}" for column, reason in workspace.spec.excluded.items()),
-        "",
     ]
-    return "\n".join(lines).encode()
 
 
 def _rows(workspace: Workspace, run: Run) -> list[str]:

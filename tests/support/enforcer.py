@@ -20,7 +20,7 @@ from mlops.runs.records import Kind, lawful
 from mlops.runs.statements import open_envelope
 from tests.support.enforcer_direct import refuse_direct
 from tests.support.enforcer_merge import Guard, Merge, is_ancestor, read_json, read_optional
-from tests.support.enforcer_promotion import RECORD, read_policy, verdict
+from tests.support.enforcer_promotion import RECORD, read_policy, same_kind, verdict
 from tests.support.memory_lake import MemoryLake
 
 __all__ = ["Enforcer", "enforce", "refuse_direct"]
@@ -217,7 +217,7 @@ class Enforcer:
             self._ask(RECORD, attempt)
             self._ask({"verdict": verdict}, attempt)
         elif attempt.kind in {Kind.POLICY, Kind.SETUP} and "verdict" not in self.off:
-            read_policy(lake.read(merge.id, names.POLICY))
+            same_kind(attempt, read_policy(lake.read(merge.id, names.POLICY)))
 
     def _ask(self, guards: Mapping[str, Guard], attempt: Merge) -> None:
         for name, guard in guards.items():

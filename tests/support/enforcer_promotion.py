@@ -133,6 +133,44 @@ def _decision_on_record(m: Merge) -> None:
         m.refuse_unless(_outputs(m.lake, ref) == promoted, f"is not what is on record at {ref}")
 
 
+def _holds(m: Merge, ref: str, prefix: str = names.MODEL) -> bool:
+    return bool(m.lake.list(ref, prefix))
+
+
+def same_kind(m: Merge, policy: Policy) -> None:
+    """Refuse what would turn a repository of models into one of data alone, or the other way round."""
+    if read_optional(m.lake, m.head, names.CHAMPION) is not None:
+        same = policy.has_model == _holds(m, m.head)
+        m.refuse_unless(same, f"main holds {'data without a model' if policy.has_model else 'a model'}")
+
+
+def _kind_of_pipeline(m: Merge) -> None:
+    policy = read_policy(m.lake.read(m.head, names.POLICY))
+    same_kind(m, policy)
+    brings = "brings none" if policy.has_model else "brings one"
+    m.refuse_unless(policy.has_model == _holds(m, m.commit.id), f"the promotion {brings}")
+    if not policy.has_model:
+        _suites_hold(m)
+
+
+def _suites_hold(m: Merge) -> None:
+    fork = m.after(names.CHAMPION)["raw_commit"]
+    suite, then = (read_optional(m.lake, ref, names.PROCESSED_SUITE) for ref in (m.head, fork))
+    m.refuse_unless(suite is not None, f"{names.PROCESSED_SUITE} is missing")
+    m.refuse_unless(suite == then, "the rows were validated by another suite than the one on main")
+    for path in (names.ROWS, names.PROFILE):
+        m.refuse_unless(_holds(m, m.commit.id, path), f"a version of the data needs {path}")
+    report, listed = m.after(names.validation_path("processed")), len(json.loads(suite or "")["expectations"])
+    m.refuse_unless(report, f"{names.validation_path('processed')} is missing")
+    counts = {report["listed"], report["run"], len(report["checks"])}
+    m.refuse_unless(listed and counts == {listed}, "not every expectation of the suite was asked")
+    m.refuse_unless(report["rows"] == m.after(names.PAIRED)["rows"], "the suite was asked about other rows")
+    for check in report["checks"]:
+        fine = check["severity"] == "warning" or check["success"] is True
+        m.refuse_unless(fine, f"the suite does not hold: {check['name']}")
+    m.refuse_unless(report["success"] is True, "the suite does not hold")
+
+
 RECORD: dict[str, Guard] = {
     "not_on_hold": _not_on_hold,
     "not_revoked": _not_revoked,
@@ -144,6 +182,7 @@ RECORD: dict[str, Guard] = {
     "fork_on_main": _fork_on_main,
     "objects": _objects,
     "decision_on_record": _decision_on_record,
+    "kind_of_pipeline": _kind_of_pipeline,
 }
 
 
@@ -176,7 +215,8 @@ def verdict(m: Merge) -> None:
         raise Unlawful(f"the evidence: {error}") from error
     stated = m.after(names.DECISION)["verdict"]
     champion = m.before(names.CHAMPION)
-    _same_champion(m, paired, champion)
+    if policy.has_model:
+        _same_champion(m, paired, champion)
     derived = gate.decide(paired, policy, look=stated["look"])
     level = math.isclose(derived.level, stated["level"], rel_tol=1e-9)
     m.refuse_unless(level, f"look {stated['look']} has the level {derived.level}, not {stated['level']}")

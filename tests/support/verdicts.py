@@ -40,6 +40,7 @@ class Case:
         return {
             names.PAIRED: document(self.paired.to_json()),
             names.DECISION: document(decision),
+            f"{names.MODEL}model.skops": b"candidate",
         }
 
     def files_before(self) -> dict[str, bytes]:
@@ -47,6 +48,7 @@ class Case:
         champion = document({"trained_until": self.paired.champion_trained_until})
         return {
             names.POLICY: policy_file(self.policy),
+            f"{names.MODEL}model.skops": b"champion",
             **({names.CHAMPION: champion} if self.paired.has_champion else {}),
         }
 

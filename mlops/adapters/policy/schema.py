@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from mlops.runs.decisions import Guard, Policy
 from mlops.runs.errors import bounded
-from mlops.runs.evidence import is_metric
+from mlops.runs.evidence import NO_METRIC, is_metric
 from mlops.runs.records import HoldoutRule
 
 _COLUMN = r"[A-Za-z_][0-9A-Za-z_]{0,63}"
@@ -28,6 +28,15 @@ def _metric(name: str) -> str:
 #: Name of a metric; whether a pipeline records it is checked where the pipeline is known.
 MetricName = Annotated[str, AfterValidator(_metric)]
 
+
+def _guarded(name: str) -> str:
+    if name == NO_METRIC:
+        raise ValueError(f"'{NO_METRIC}' is no metric, so nothing can be guarded by it")
+    return name
+
+
+GuardedName = Annotated[MetricName, AfterValidator(_guarded)]
+
 _DEFAULT = Policy()
 
 
@@ -38,7 +47,7 @@ class _File(BaseModel):
 class GuardEntry(_File):
     """One entry of ``guards``."""
 
-    metric: MetricName
+    metric: GuardedName
     tolerance: float = Field(gt=0)
     by: str = Field(default="", pattern=rf"\A(?:{_COLUMN})?\z")
 
@@ -64,6 +73,12 @@ class PolicyFile(_File):
             if any((entry.metric, entry.by) == (other.metric, other.by) for other in self.guards[:i]):
                 by = f" by {entry.by}" if entry.by else ""
                 raise ValueError(f"{entry.metric}{by} is guarded twice")
+        return self
+
+    @model_validator(mode="after")
+    def _no_guards_without_a_model(self) -> PolicyFile:
+        if self.metric == NO_METRIC and self.guards:
+            raise ValueError(f"with the metric '{NO_METRIC}' there is no model, so nothing can be guarded")
         return self
 
     def value(self) -> Policy:
@@ -101,6 +116,16 @@ class HashFile(_File):
     def value(self) -> HoldoutRule:
         """Return the rule."""
         return HoldoutRule(self.kind, fraction=self.fraction, by=tuple(self.by))
+
+
+class NothingFile(_File):
+    """``gate/holdout.yaml`` of a pipeline without a model: nothing is held out."""
+
+    kind: Literal["none"]
+
+    def value(self) -> HoldoutRule:
+        """Return the rule."""
+        return HoldoutRule(self.kind)
 
 
 class KeysFile(_File):

@@ -47,6 +47,8 @@ def _lines(checked: Checked) -> list[str]:
 
 
 def _trial_lines(checked: Checked, trial: dict[str, Any]) -> list[str]:
+    if not trial["train_rows"]:
+        return [f"tried with {', '.join(trial['arrivals'])}: {trial['rows']:,} rows, no model"]
     lines = [
         f"tried with {', '.join(trial['arrivals'])}: {trial['train_rows']:,} training rows, "
         f"{trial['holdout_rows']:,} holdout rows in {trial['clusters']:,} clusters",

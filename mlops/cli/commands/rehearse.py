@@ -32,6 +32,12 @@ def rehearse(context: typer.Context, pipeline: Pipeline, to: Target = "", json: 
     return _result(workspace, rehearse_rollback(workspace, number))
 
 
+def _measured(workspace: Workspace, done: Rehearsal) -> str:
+    if done.value is None:
+        return ""
+    return f"{done.metric} {done.value:.4g} {workspace.spec.unit} on "
+
+
 def _result(workspace: Workspace, done: Rehearsal) -> Result:
     document = {
         **place_of(workspace),
@@ -48,8 +54,7 @@ def _result(workspace: Workspace, done: Rehearsal) -> Result:
     }
     lines = [
         f"promotion {done.to_number} ({short(done.to_commit)}) was restored on a scratch branch: "
-        f"{count(done.objects, 'object')}, {done.metric} {done.value:.4g} {workspace.spec.unit} "
-        f"on {count(done.rows, 'row')}",
+        f"{count(done.objects, 'object')}, {_measured(workspace, done)}{count(done.rows, 'row')}",
         *columns([(f"{seconds:.3f} s", step) for step, seconds in done.seconds.items()], right=(0,)),
         "main, tags and MLflow are unchanged",
     ]

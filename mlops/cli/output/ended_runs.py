@@ -42,7 +42,9 @@ def _links(workspace: Workspace, ended: Promotion, dagster_run_id: str) -> dict[
     pages = {
         "compare": links.compare(before, ended.merge_commit or ended.evidence_commit),
         "report": links.report(ended.evidence_commit),
-        "model": links.mlflow_model(workspace.lake.repository) if ended.merge_commit else "",
+        "model": links.mlflow_model(workspace.lake.repository)
+        if ended.merge_commit and workspace.spec.has_model
+        else "",
         "dagster": links.dagster_run(dagster_run_id) if dagster_run_id else "",
     }
     return {name: address for name, address in pages.items() if address}

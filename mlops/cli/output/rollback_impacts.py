@@ -15,8 +15,11 @@ def document_of(impact: RollbackImpact, model: str) -> dict[str, Any]:
     from mlops.steps.rollback.rollback_impact import Unknown
 
     predictions, version = impact.predictions, impact.model_version
+    runs = [{"run_id": run.run_id, "step": str(run.step)} for run in impact.invalid_runs]
+    if predictions is None:
+        return {"invalid_runs": runs, "predictions": None, "model_version": None}
     return {
-        "invalid_runs": [{"run_id": run.run_id, "step": str(run.step)} for run in impact.invalid_runs],
+        "invalid_runs": runs,
         "predictions": {"unknown": predictions.why}
         if isinstance(predictions, Unknown)
         else {
@@ -37,6 +40,8 @@ def lines_of(document: dict[str, Any], unit: str) -> list[str]:
         for run in document["invalid_runs"]
     ]
     predictions, version = document["predictions"], document["model_version"]
+    if predictions is None:
+        return lines
     if "unknown" in predictions:
         lines.append(f"how predictions would change is unknown: {predictions['unknown']}")
     else:

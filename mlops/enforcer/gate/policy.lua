@@ -51,11 +51,12 @@ local function read_policy(ref)
     and type(policy.must_beat_baseline) == "boolean"
     and (policy.signatures == "optional" or policy.signatures == "required")
     and type(policy.guards) == "table" and #policy.guards <= 100
+    and (policy.metric ~= "none" or #policy.guards == 0)
   if not sound then refuse(what .. " has a value that is out of range") end
   for _, entry in ipairs(policy.guards) do
     check_keys(entry, {metric = true, tolerance = true, by = true}, "a guard of " .. what)
     entry.by = entry.by or ""
-    sound = is_metric(entry.metric) and is_number(entry.tolerance) and entry.tolerance > 0
+    sound = is_metric(entry.metric) and entry.metric ~= "none" and is_number(entry.tolerance) and entry.tolerance > 0
       and type(entry.by) == "string" and regexp.match("^([A-Za-z_][0-9A-Za-z_]{0,63})?$", entry.by)
     if not sound then refuse("a guard of " .. what .. " has a value that is out of range") end
   end

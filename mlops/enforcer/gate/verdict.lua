@@ -7,6 +7,7 @@
 -- include "gate/merge.lua"
 -- include "gate/policy.lua"
 -- include "gate/intervals.lua"
+-- include "gate/data_alone.lua"
 
 local json = require("encoding/json")
 local regexp = require("regexp")
@@ -16,7 +17,7 @@ local time = require("time")
 if meta.kind ~= "promotion" and meta.kind ~= "policy" and meta.kind ~= "setup" then return end
 
 if meta.kind ~= "promotion" then
-  read_policy(merged)
+  check_same_kind(read_policy(merged), "the policy")
   return
 end
 
@@ -83,6 +84,12 @@ local function check_leaks()
 end
 
 local function check_champion()
+  if policy.metric == "none" then
+    if paired.has_champion or #paired.series > 0 then
+      refuse("the policy judges data without a model, and the evidence is of a model")
+    end
+    return
+  end
   -- A champion that cannot be scored is passed over only on purpose, with a reason on record.
   if current and not paired.has_champion and strings.trim(meta.replace_unscorable or "") ~= "" then
     return
@@ -130,6 +137,7 @@ end
 
 local function plan()
   local asked = {}
+  if policy.metric == "none" then return asked end
   local function ask(metric, slice, against, bound, is_guard)
     local s, name = of(metric, slice), metric .. " of the " .. against .. " on " .. slice
     local least = slice == "all" and policy.min_clusters or 2
@@ -194,7 +202,9 @@ local function agree(a, b)
   return a == b or math.abs(a - b) <= 1e-9 * math.max(math.abs(a), math.abs(b))
 end
 
+check_model(policy)
 check_evidence()
+if policy.metric == "none" then check_suites(paired.rows) end
 if not is_whole(verdict.look, 1, 1e9) then refuse("the decision does not say which look it is") end
 local level = policy.alpha / (verdict.look * (verdict.look + 1))
 if not agree(level, verdict.level) then

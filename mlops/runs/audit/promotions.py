@@ -8,7 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.audit.commits import BY_KIND, DELIVER_AGAIN, GO_BACK, shown
+from mlops.runs.audit import data_alone
+from mlops.runs.audit.commits import BY_KIND, BY_POLICY, DELIVER_AGAIN, GO_BACK, shown
 from mlops.runs.audit.findings import Check, Unprovable
 from mlops.runs.audit.steps import StepChain
 from mlops.runs.audit.subject import Depth, PromotionSubject, Prover
@@ -89,7 +90,11 @@ def _restored(subject: PromotionSubject) -> Iterator[str]:
         old = champion_of(subject.lake.read(tag, names.CHAMPION), tag)
     except NotFound as error:
         raise Unprovable(f"{tag}, whose outputs it restores, is gone") from error
-    kept = {o.path: o.sha256 for o in old.objects if o.path.startswith(names.MODEL) or o.path == names.TRAIN}
+    kept = {
+        o.path: o.sha256
+        for o in old.objects
+        if o.path.startswith(names.MODEL) or o.path in {names.TRAIN, names.ROWS}
+    }
     now = {o.path: o.sha256 for o in champion.objects if o.path in kept or o.path.startswith(names.MODEL)}
     other = sorted(path for path in kept.keys() | now.keys() if kept.get(path) != now.get(path))
     if other:
@@ -143,7 +148,8 @@ def _decided_on(subject: PromotionSubject) -> Iterator[str]:
     decision = subject.decision
     if decision.paired_sha256 != subject.sha256(names.PAIRED):
         yield f"{names.PAIRED} is not what was decided on"
-    if decision.predictions_sha256 != subject.sha256(names.PREDICTIONS):
+    predictions = names.PREDICTIONS in subject.outputs
+    if decision.predictions_sha256 != (subject.sha256(names.PREDICTIONS) if predictions else ""):
         yield f"{names.PREDICTIONS} is not what was decided on"
     if subject.before.policy is None or decision.policy_sha256 != sha256(subject.before.policy):
         yield "it was decided by another policy than the one that was in force"
@@ -168,6 +174,8 @@ def _on_record(subject: PromotionSubject) -> Iterator[str]:
 
 def _same_champion(subject: PromotionSubject) -> Iterator[str]:
     paired, replaced = subject.paired, subject.replaced
+    if replaced and not replaced.has_model and not subject.champion.has_model:
+        return  # data alone: nothing is compared
     on_purpose = subject.decision.replace_unscorable.strip()
     if subject.meta.get("replace_unscorable", "") != subject.decision.replace_unscorable:
         yield "its reason for replacing a champion that cannot be scored is not that of the decision"
@@ -200,6 +208,14 @@ class _Proofs:
             yield f"the policy asks for {len(derived.intervals)} comparisons, it has {len(stated.intervals)}"
         for mine, theirs in zip(derived.intervals, stated.intervals, strict=False):
             yield from _differences(mine, theirs)
+
+    def model_or_data(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is not None and subject.before.policy is not None:  # else the verdict is not proved
+            yield from data_alone.model_or_data(self.prover.policy(subject.before.policy), subject)
+
+    def same_kind(self, subject: PromotionSubject) -> Iterator[str]:
+        if self.prover is not None:
+            yield from data_alone.same_kind(self.prover.policy, subject)
 
     def paired(self, subject: PromotionSubject) -> Iterator[str]:
         if self.prover is None:
@@ -245,6 +261,7 @@ def checks_by_kind(
     return {
         **BY_KIND,
         Kind.INGEST: (*BY_KIND[Kind.INGEST], ingest),
+        Kind.POLICY: (*BY_KIND[Kind.POLICY], Check("I10", BY_POLICY, proofs.same_kind)),
         Kind.PROMOTION: _promotion_checks(proofs, StepChain(trust)),
     }
 
@@ -256,6 +273,7 @@ def _promotion_checks(proofs: _Proofs, steps: StepChain) -> tuple[Check, ...]:
         Check("I3", GO_BACK, _objects),
         Check("I3", GO_BACK, _finished_run),
         Check("I3", GO_BACK, steps),
+        Check("I3", GO_BACK, proofs.model_or_data),
         Check("I3", GO_BACK, proofs.rebuilt),
         Check("I3", GO_BACK, proofs.refitted),
         Check("I6", GO_BACK, _replaces),

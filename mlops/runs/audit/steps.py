@@ -14,7 +14,7 @@ from mlops.runs.promotion.step_statements import Written, chain_of, written_by
 from mlops.runs.records import Step
 from mlops.runs.statements import Trust
 
-#: Steps that every run takes before a decision, in this order.
+#: Steps that every run takes before a decision, in this order; without a model nothing is trained.
 _TAKEN = (Step.OPENED, Step.PROCESSED, Step.VALIDATED, Step.TRAINED, Step.DECIDED)
 
 
@@ -41,14 +41,14 @@ class StepChain:
         except NotFound as error:
             raise Unprovable("a commit of its run is gone") from error
         steps = [(commit.metadata.get("step", ""), written_by(sealed)) for commit, sealed in chain]
-        yield from _taken([step for step, _ in steps])
+        yield from _taken([step for step, _ in steps], trained=subject.champion.has_model)
         yield from _own_run(subject, chain[-1][1].statement.predicate)
         yield from _objects(subject, [written for _, written in steps])
         yield from _materials(steps)
 
 
-def _taken(steps: list[str]) -> Iterator[str]:
-    missing = [str(step) for step in _TAKEN if step not in steps]
+def _taken(steps: list[str], *, trained: bool) -> Iterator[str]:
+    missing = [str(s) for s in _TAKEN if s not in steps and (trained or s is not Step.TRAINED)]
     if missing:
         yield f"its run never finished the step {shown(missing)}"
     order = [_TAKEN.index(Step(step)) for step in steps if step in {str(s) for s in _TAKEN}]

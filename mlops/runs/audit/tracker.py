@@ -9,7 +9,14 @@ from mlops.runs.audit.findings import AuditFinding
 from mlops.runs.errors import TrackerDamaged, TrackerUnavailable
 from mlops.runs.main.state import kind_of
 from mlops.runs.ports import Commit, Ports
-from mlops.runs.promotion.tracked import Registry, TrackedRun, Version, altered, expected
+from mlops.runs.promotion.tracked import (
+    Registry,
+    TrackedRun,
+    Version,
+    altered,
+    brought_model,
+    expected,
+)
 from mlops.runs.records import Kind
 from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri
 
@@ -63,8 +70,12 @@ def tracker_findings(
     for version in versions:  # two who register at once both go by the lower number
         by_uri.setdefault(version.uri, version)
     promotions = [commit for commit in standing if kind_of(commit) is Kind.PROMOTION]
+    alone = bool(promotions) and not brought_model(ports.lake, promotions[-1])
+    for version in versions if alone else ():  # a repository holds models or data alone
+        what = f"version {version.version} of {model} is registered, but main holds data without a model"
+        yield AuditFinding("", "I15", what, RECONCILE)
     for commit in promotions:
-        yield from _linked(commit, model_uri(model, commit.id), by_uri, runs)
+        yield from _linked(commit, "" if alone else model_uri(model, commit.id), by_uri, runs)
         if held is not None:
             yield from _held(ports, commit, by_uri.get(model_uri(model, commit.id)), held)
     yield from _dangling(model, versions, runs, explained)
@@ -72,7 +83,7 @@ def tracker_findings(
     for other in sorted(aliases.keys() - {CHAMPION_ALIAS}):
         what = f"the alias {other} names version {aliases[other]}; nothing keeps it in sync with main"
         yield AuditFinding("", "I11", what, RECONCILE)
-    current = by_uri.get(model_uri(model, promotions[-1].id)) if promotions else None
+    current = by_uri.get(model_uri(model, promotions[-1].id)) if promotions and not alone else None
     if alias != (current.version if current else None):
         named = f"version {alias}" if alias else "no version"
         yield AuditFinding("", "I11", f"the alias {CHAMPION_ALIAS} names {named}", RECONCILE)
@@ -81,9 +92,9 @@ def tracker_findings(
 def _linked(
     commit: Commit, uri: str, by_uri: Mapping[str, Version], runs: Mapping[str, Mapping[str, str]]
 ) -> Iterator[AuditFinding]:
-    """Yield links from a promotion to the tracker that are missing."""
+    """Yield links from a promotion to the tracker that are missing; without a model there is no address."""
     number, run_id = commit.metadata.get("number", ""), commit.metadata.get("run_id", "")
-    if uri not in by_uri:
+    if uri and uri not in by_uri:
         yield AuditFinding(commit.id, "I15", f"promotion {number} has no registered version", RECONCILE)
     tags = runs.get(run_id)
     if tags is None:

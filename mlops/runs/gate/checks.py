@@ -49,8 +49,13 @@ class Comparison:
 
 
 def plan(paired: Paired, policy: Policy) -> list[Comparison]:
-    """Return the comparisons, the deciding one first, guards in the order of the policy."""
+    """Return the comparisons, the deciding one first, guards in the order of the policy.
+
+    For data without a model there are none.
+    """
     comparisons: list[Comparison] = []
+    if not policy.has_model:
+        return comparisons
     if paired.has_champion:
         comparisons.append(Comparison(policy.metric, ALL_ROWS, Contender.CHAMPION, policy.min_gain))
     if policy.must_beat_baseline or not paired.has_champion:
@@ -68,6 +73,7 @@ def refusals(paired: Paired, policy: Policy, comparisons: Sequence[Comparison]) 
     """Return every reason against making ``comparisons`` on this evidence; none if they can be made."""
     found = [
         *((Reason.MISSING_EVIDENCE, s) for s in _contradictions(paired)),
+        *((Reason.MISSING_EVIDENCE, s) for s in _of_a_model(paired, policy)),
         *((Reason.MISSING_EVIDENCE, s) for s in _gaps(paired, policy, comparisons)),
         *((Reason.NOT_FINITE, s) for s in _not_finite(paired)),
         *_leaks(paired),
@@ -86,6 +92,12 @@ def _contradictions(paired: Paired) -> Iterator[str]:
             yield f"{_named(series)} is recorded twice."
         seen.add((series.loss, series.slice))
         yield from (f"{_named(series)} {flaw}." for flaw in _flaws(series, paired))
+
+
+def _of_a_model(paired: Paired, policy: Policy) -> Iterator[str]:
+    """Yield evidence of a model where the policy judges data alone."""
+    if not policy.has_model and (paired.series or paired.has_champion):
+        yield "The policy judges data without a model, and the evidence is of a model."
 
 
 def _flaws(series: Series, paired: Paired) -> Iterator[str]:
@@ -121,7 +133,7 @@ def _gaps(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) -> 
             yield f"{_named(series)} lacks the {comparison.against}."
         if slice_ == ALL_ROWS and sum(series.n) != paired.rows:
             yield f"{_named(series)} covers {sum(series.n):,} of {_counted(paired.rows, 'row')}."
-    if paired.has_champion:
+    if paired.has_champion and policy.has_model:
         for guard in policy.guards:
             if guard.by:
                 yield from _uncovered(paired, loss_of(guard.metric), guard.by)

@@ -3,7 +3,7 @@
 Evaluations are counted by what the holdout is, not by its bytes: a correction or another delivery of the same
 period is the same holdout. A holdout that is a period of time is identified by that period. One that is a
 share of the keys grows with every arrival; it counts as another one only when it has doubled. One that is a
-list of values is identified by the list.
+list of values is identified by the list. Where nothing is held out, every decision is counted together.
 """
 
 from __future__ import annotations
@@ -52,6 +52,8 @@ def identity_of(rule: HoldoutRule, paired: Paired) -> str:
         by = {"by": list(rule.by)} if rule.by else {}
         doublings = paired.rows.bit_length()
         return digest_of({"kind": "hash", "fraction": rule.fraction, "doublings": doublings, **by})
+    if rule.kind == "none":
+        return digest_of({"kind": "none"})
     if rule.kind == "keys":
         return digest_of({"kind": "keys", "column": rule.column, "values": sorted(set(rule.values))})
     begins = _period(paired.holdout_from, rule.period)

@@ -29,7 +29,9 @@ def decide(paired: Paired, policy: Policy, *, look: int, what_if: bool = False) 
     A candidate is promoted if its gain over the champion exceeds ``min_gain`` and the gain's interval lies
     above zero; if its gain over the baseline does so too, with zero for ``min_gain``; and if the interval of
     every guarded increase over the champion ends below its tolerance. The first model has only the baseline
-    to beat: there is nothing yet that could get worse. A refusal carries every reason found; evidence that
+    to beat: there is nothing yet that could get worse. Data without a model is promoted if the evidence is of
+    data alone: that the suites hold on it is checked before and kept beside it. A refusal carries every
+    reason found; evidence that
     is refused itself is not compared, and leaves no intervals.
 
     Args:
@@ -49,7 +51,7 @@ def decide(paired: Paired, policy: Policy, *, look: int, what_if: bool = False) 
         refused += _against(comparison, interval)
     return Verdict(
         outcome=Outcome.REFUSE if refused else Outcome.PROMOTE,
-        findings=tuple(refused) or tuple(_in_favour(results, look)),
+        findings=tuple(refused) or tuple(_in_favour(paired, policy, results, look)),
         intervals=tuple(interval for _, interval in results if interval),
         look=look,
         level=level,
@@ -119,8 +121,12 @@ def _against(comparison: Comparison, interval: Interval | None) -> list[Finding]
     return findings
 
 
-def _in_favour(results: list[tuple[Comparison, Interval | None]], look: int) -> list[Finding]:
+def _in_favour(
+    paired: Paired, policy: Policy, results: list[tuple[Comparison, Interval | None]], look: int
+) -> list[Finding]:
     """Return the reasons to promote a candidate that no comparison refuses."""
+    if not policy.has_model:
+        return [Finding(Reason.SUITES_HOLD, text.suites_hold(paired.rows))]
     guards = sum(comparison.guard for comparison, _ in results)
     remark = f", in evaluation {look} on this holdout" + (
         f"; {guards} of {guards} guards hold" if guards else ""

@@ -44,6 +44,16 @@ def beats(comparison: Comparison, interval: Interval, remark: str) -> str:
     return f"{gain(comparison, interval)}{remark}."
 
 
+def suites_hold(rows: int) -> str:
+    """Return the sentence for data that its suites accept."""
+    return f"The suites hold on {rows:,} {'row' if rows == 1 else 'rows'}; there is no model to compare."
+
+
+def suite_changed() -> str:
+    """Return the reason for refusing data that another suite accepted than the one in force."""
+    return "The suite of the processed rows on main has changed since the run forked; a new run is needed."
+
+
 def guard_failed(comparison: Comparison, interval: Interval) -> str:
     """Return the reason for refusing an increase."""
     increase, upper = _number(interval.difference, interval), _number(interval.upper, interval)

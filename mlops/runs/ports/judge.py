@@ -43,7 +43,7 @@ class Evaluation:
 
     Attributes:
         paired: Losses per cluster and slice.
-        predictions: Content of ``reports/predictions.parquet``.
+        predictions: Content of ``reports/predictions.parquet``; empty where there is no model.
         metrics: Content of ``reports/metrics.json``.
         holdout_source: Commit whose holdout was used, if not the candidate's own; empty otherwise.
         unscorable: Why the champion could not be scored; then the evidence is without one. Empty otherwise.

@@ -11,14 +11,15 @@ import dataclasses
 from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.decisions import Decision, Finding, Outcome, Reason, Verdict
+from mlops.runs.decisions import Decision, Finding, Outcome, Policy, Reason, Verdict
 from mlops.runs.digest import document, sha256
 from mlops.runs.errors import Conflict, ProtocolMisuse, bounded
 from mlops.runs.evidence import Paired
 from mlops.runs.gate import verdict as gate
+from mlops.runs.gate import wording
 from mlops.runs.gate.holdouts import HOLDOUT_KEY, counts_by_identity, evaluations
 from mlops.runs.json_values import nulled
-from mlops.runs.main.state import MainState, parse_json, read_json, read_main
+from mlops.runs.main.state import MainState, parse_json, read_json, read_main, read_optional
 from mlops.runs.ports import Commit, Evaluation, Judge, Lake, Ports
 from mlops.runs.promotion.attempts import finish_step, promotion_of
 from mlops.runs.promotion.step_statements import Written
@@ -76,7 +77,7 @@ def decide(ports: Ports, judge: Judge, run: Run, *, replace_unscorable: str = ""
     Args:
         ports: Dependencies.
         judge: Scores the models.
-        run: The run, trained at least.
+        run: The run, trained at least; without a model, validated at least.
         replace_unscorable: Reason for replacing a champion that cannot be scored by a candidate that beats
             the baseline; without a reason such a champion blocks every candidate.
     """
@@ -113,10 +114,18 @@ def is_unscorable(decision: Decision) -> bool:
 def still_stands(ports: Ports, state: MainState, decided: Decided) -> bool:
     """Return whether a decision was made with the champion and the policy that are on `main` now."""
     policy = sha256(ports.lake.read(state.head, names.POLICY))
+    by_suites = any(f.reason is Reason.SUITES_HOLD for f in decided.decision.verdict.findings)
     return (
         decided.decision.compared_to.champion_sha256 == state.champion_sha256
         and decided.decision.policy_sha256 == policy
+        and not (by_suites and _suite_changed(ports.lake, state, decided.run))
     )
+
+
+def _suite_changed(lake: Lake, state: MainState, run: Run) -> bool:
+    """Return whether the suite that a run was validated by is not the one that is on `main` now."""
+    then, now = (read_optional(lake, ref, names.PROCESSED_SUITE) for ref in (run.fork, state.head))
+    return then != now
 
 
 def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_unscorable: str) -> Decided:
@@ -135,6 +144,7 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_un
     verdict = (
         _barred(state, run, look)
         or _unscorable(evaluation, look, replaced)
+        or _outdated(ports, state, run, policy, look)
         or gate.decide(evaluation.paired, policy, look=look)
     )
     paired_bytes = document(evaluation.paired.to_json())
@@ -143,7 +153,7 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_un
         inputs_digest=run.inputs.digest,
         compared_to=state.compared_to,
         paired_sha256=sha256(paired_bytes),
-        predictions_sha256=sha256(evaluation.predictions),
+        predictions_sha256=sha256(evaluation.predictions) if evaluation.predictions else "",
         policy_sha256=sha256(policy_bytes),
         candidate_commit=run.head,
         trained_until=evaluation.paired.candidate_trained_until,
@@ -190,6 +200,13 @@ def _unscorable(evaluation: Evaluation, look: int, replaced: str) -> Verdict | N
     return Verdict(Outcome.REFUSE, (Finding(Reason.CHAMPION_UNSCORABLE, bounded(sentence)),), look=look)
 
 
+def _outdated(ports: Ports, state: MainState, run: Run, policy: Policy, look: int) -> Verdict | None:
+    """Return a refusal of data without a model that another suite accepted than the one on `main` now."""
+    if policy.has_model or not _suite_changed(ports.lake, state, run):
+        return None
+    return Verdict(Outcome.REFUSE, (Finding(Reason.GATE_CHANGED, wording.suite_changed()),), look=look)
+
+
 def _write(
     ports: Ports, judge: Judge, run: Run, decision: Decision, paired: bytes, evaluation: Evaluation
 ) -> dict[str, str]:
@@ -200,7 +217,7 @@ def _write(
         lake.copy(branch, names.HOLDOUT, evaluation.holdout_source, names.HOLDOUT)
         digests[names.HOLDOUT] = lake.sha256(evaluation.holdout_source, names.HOLDOUT)
     files = {
-        names.PREDICTIONS: evaluation.predictions,
+        **({names.PREDICTIONS: evaluation.predictions} if evaluation.predictions else {}),
         names.PAIRED: paired,
         names.METRICS: document(nulled(dict(evaluation.metrics))),
         names.DECISION: document(decision.to_json()),

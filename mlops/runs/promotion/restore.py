@@ -165,8 +165,8 @@ def take_rows(ports: Ports, run: Run, old: Old, holdout: Holdout) -> Run:
 
 
 def take_model(ports: Ports, run: Run, old: Old) -> Run:
-    """Copy the old promotion's model and return the run."""
-    if run.reached(Step.TRAINED):
+    """Copy the old promotion's model, if it has one, and return the run."""
+    if run.reached(Step.TRAINED) or not old.champion.has_model:
         return run
     copied = _copy(ports.lake, run, old, names.MODEL)
     extra = {"trained_until": old.champion.trained_until}
@@ -188,13 +188,16 @@ def _read(old: Old) -> dict[str, str]:
 
 def _refuse_same(state: MainState, old: Old) -> None:
     if state.champion is not None and _model(state.champion) == _model(old.champion):
+        held = "model" if old.champion.has_model else "rows"
         raise InputError(
-            f"main holds the model of promotion {old.number} already", where=f"promotion {old.number}"
+            f"main holds the {held} of promotion {old.number} already", where=f"promotion {old.number}"
         )
 
 
 def _model(champion: Champion) -> Mapping[str, str]:
-    return {o.path: o.sha256 for o in champion.objects if o.path.startswith(names.MODEL)}
+    """Return the objects that make a promotion what it is: its model, or its rows where it has none."""
+    prefix = names.MODEL if champion.has_model else names.PROCESSED
+    return {o.path: o.sha256 for o in champion.objects if o.path.startswith(prefix)}
 
 
 def _which(ports: Ports, state: MainState, old: Old, *, again: bool) -> tuple[int, Run | None]:

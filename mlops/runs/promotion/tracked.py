@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from mlops.runs import names
 from mlops.runs.decisions import Decision
 from mlops.runs.errors import Corrupt, NotFound
-from mlops.runs.main.state import read_json
+from mlops.runs.main.state import champion_of, read_json
 from mlops.runs.ports import Commit, Lake
 from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import Run
@@ -189,6 +189,14 @@ def version_tags(commit: Commit) -> dict[str, str]:
         "mlops.merge_commit": commit.id,
         "mlops.evidence_commit": meta["evidence_commit"],
     }
+
+
+def brought_model(lake: Lake, commit: Commit) -> bool:
+    """Return whether a promotion brought a model; one whose record cannot be read is taken to have."""
+    try:
+        return champion_of(lake.read(commit.id, names.CHAMPION), commit.id).has_model
+    except (NotFound, Corrupt):
+        return True
 
 
 def expected(lake: Lake, commit: Commit) -> Expected | None:

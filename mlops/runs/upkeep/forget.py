@@ -231,6 +231,6 @@ def _kept(lake: Lake, run_id: str, evidence: Iterable[str]) -> list[str]:
 
 def _rows_at(lake: Lake, commit: str) -> tuple[str, ...]:
     try:
-        return tuple(lake.stat(commit, path).checksum for path in (names.TRAIN, names.HOLDOUT))
+        return tuple(stat.checksum for stat in lake.list(commit, names.PROCESSED))
     except NotFound:
         return ()

@@ -129,6 +129,9 @@ def _align(ports: Ports, state: MainState) -> list[str]:
     if promoted is None:
         raise NotFound("main holds a champion that does not belong to a promotion", where=state.head[:12])
     done += _move_champion_tag(ports.lake, state, promoted.id)
+    if not state.champion.has_model:
+        _record_run(ports, promoted)
+        return done + _no_alias(ports, "main holds no model")
     done += _register(ports, state, promoted)
     return done
 
@@ -138,11 +141,15 @@ def _no_champion(ports: Ports, state: MainState) -> list[str]:
     if names.CHAMPION_TAG in state.tags:
         _delete_tag(ports.lake, names.CHAMPION_TAG)
         done.append("removed the champion tag: main has no champion")
+    return done + _no_alias(ports, "main has no champion")
+
+
+def _no_alias(ports: Ports, why: str) -> list[str]:
     model = ports.lake.repository
-    if ports.tracker.alias(model, CHAMPION_ALIAS) is not None:
-        ports.tracker.set_alias(model, CHAMPION_ALIAS, None)
-        done.append("removed the champion alias: main has no champion")
-    return done
+    if ports.tracker.alias(model, CHAMPION_ALIAS) is None:
+        return []
+    ports.tracker.set_alias(model, CHAMPION_ALIAS, None)
+    return [f"removed the champion alias: {why}"]
 
 
 def _move_champion_tag(lake: Lake, state: MainState, commit: str) -> list[str]:
@@ -199,18 +206,26 @@ def register_one(ports: Ports, promoted: Commit) -> str:
     An existing version stays as it is.
     """
     tracker, model = ports.tracker, ports.lake.repository
-    tracker_run = tracker.find(promoted.metadata["run_id"]) or ""
     tags = version_tags(promoted)
-    if tracker_run:
-        # All of it, from the lake: whoever promoted may have died before telling the tracker.
-        wanted = expected(ports.lake, promoted)
-        known = dict(wanted.tags) if wanted else dict[str, str]()
-        tracker.record(tracker_run, metrics=wanted.metrics if wanted else None, tags=known | tags)
-        tracker.finish(tracker_run, failed=False)
+    tracker_run = _record_run(ports, promoted)
     version = tracker.register(model, model_uri(model, promoted.id), tracker_run, tags)
     if tracker_run:
         tracker.record(tracker_run, tags={"mlops.model_version": version})
     return version
+
+
+def _record_run(ports: Ports, promoted: Commit) -> str:
+    """Record a promotion's commit in the tracker's run, if it has one; return the tracker's id of it."""
+    tracker = ports.tracker
+    tracker_run = tracker.find(promoted.metadata["run_id"]) or ""
+    if tracker_run:
+        # All of it, from the lake: whoever promoted may have died before telling the tracker.
+        wanted = expected(ports.lake, promoted)
+        known = dict(wanted.tags) if wanted else dict[str, str]()
+        metrics = wanted.metrics if wanted else None
+        tracker.record(tracker_run, metrics=metrics, tags=known | version_tags(promoted))
+        tracker.finish(tracker_run, failed=False)
+    return tracker_run
 
 
 def record_promotion(ports: Ports, promotion: Promotion) -> None:

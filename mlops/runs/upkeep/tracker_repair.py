@@ -20,6 +20,7 @@ from mlops.runs.promotion.tracked import (
     TrackedRun,
     Version,
     altered,
+    brought_model,
     expected,
 )
 from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri, reconcile, register_one
@@ -41,7 +42,7 @@ def _restored(ports: Ports, registry: Registry) -> Iterator[str]:
     lake, model = ports.lake, ports.lake.repository
     head = lake.head(names.MAIN)
     yield from _drop_foreign(ports, registry, head)
-    runs = registry.tracked_runs()
+    runs, alone = registry.tracked_runs(), _holds_data_alone(ports, head)
     versions: dict[str, Version] = {}
     for version in registry.seen_versions(model):
         versions.setdefault(version.uri, version)
@@ -51,22 +52,28 @@ def _restored(ports: Ports, registry: Registry) -> Iterator[str]:
             continue
         run, replaced = _restore_run(ports, registry, wanted, runs.get(wanted.run.run_id))
         yield from replaced
-        yield from _restore_version(ports, registry, commit, wanted, run, versions)
+        if not alone:
+            yield from _restore_version(ports, registry, commit, wanted, run, versions)
 
 
 def _drop_foreign(ports: Ports, registry: Registry, head: str) -> Iterator[str]:
     """Remove versions without a promotion, and aliases that are not kept in sync with `main`."""
     model = ports.lake.repository
     record = Record(ports.lake, list(ports.lake.log(head))[::-1], ports.lake.tags())
-    known = record.known.keys()
+    known, alone = record.known.keys(), _holds_data_alone(ports, head)
     for version in registry.seen_versions(model):
-        foreign = not is_explained(version, model, known)
+        foreign = alone or not is_explained(version, model, known)
         if foreign or version.stored_at not in (None, version.uri) or version.stage:
             registry.unregister(model, version.version)
             yield f"removed version {version.version} of {model}, which did not belong to a promotion"
     for alias in sorted(registry.aliases(model).keys() - {CHAMPION_ALIAS}):
         ports.tracker.set_alias(model, alias, None)
         yield f"removed the alias {alias} of {model}"
+
+
+def _holds_data_alone(ports: Ports, head: str) -> bool:
+    newest = next(promotions(ports.lake, head), None)
+    return newest is not None and not brought_model(ports.lake, newest)
 
 
 def _restore_run(

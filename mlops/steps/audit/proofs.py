@@ -24,6 +24,7 @@ from mlops.runs.evidence import Contender
 from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import Run
+from mlops.steps.audit import data_alone
 from mlops.steps.audit.loss_sums import Groups, groups_of, unproved_sums
 from mlops.steps.audit.rebuild import Rebuilder, only_by_this_code
 from mlops.steps.audit.scored_again import scored_otherwise
@@ -89,6 +90,13 @@ class FrameProver:
 
     def paired(self, subject: PromotionSubject) -> Iterator[str]:
         """Derive sums, counts and metrics again from the predictions and the holdout rows."""
+        spec = self._workspace.spec
+        if other := data_alone.other_kind(spec, subject):
+            yield other
+            return
+        if not spec.has_model:
+            yield from data_alone.unproved_evidence(spec, subject)
+            return
         recorded, rows, task = subject.paired, self._rows(subject), self._workspace.spec.task
         predictions = tables.read_parquet(subject.predictions_data, where=names.PREDICTIONS)
         yield from _same_rows(rows, predictions)
@@ -150,6 +158,8 @@ class FrameProver:
         raw = self._raw_digest(subject.champion.raw_commit)
         if not run.restores and raw != run.inputs.raw_digest:
             yield "its run read other raw data than there is at the commit it forked from"
+        if not (self._workspace.spec.has_model and subject.champion.has_model):
+            return
         selected = self._select(subject.champion.raw_commit, raw)
         if selected.digest == recorded:
             return
@@ -165,6 +175,8 @@ class FrameProver:
 
         Predictions on record are compared with the new ones, and never stand for them.
         """
+        if not self._has_model(subject, "score"):
+            return
         commit, replaced = subject.decision.candidate_commit, subject.replaced
         try:
             changed = self._workspace.lake.diff(commit, subject.commit.id)
@@ -199,11 +211,20 @@ class FrameProver:
 
     def refit(self, subject: PromotionSubject) -> Iterator[str]:
         """Train the model again on the committed rows and compare its predictions."""
-        yield from self._rebuilder.refit(subject)
+        if self._has_model(subject, "train"):
+            yield from self._rebuilder.refit(subject)
 
     def ingest(self, subject: PromotionSubject) -> Iterator[str]:
         """Run the suites again on the tables that an ingest brought."""
         yield from self._rebuilder.ingest(subject)
+
+    def _has_model(self, subject: PromotionSubject, doing: str) -> bool:
+        """Return whether a promotion is of a model; report where there is none to do something with again."""
+        if not (self._workspace.spec.has_model and subject.champion.has_model):
+            number = subject.champion.number
+            self._workspace.ports.tell(f"promotion {number}: there is no model to {doing} again")
+            return False
+        return True
 
     def _run(self, subject: PromotionSubject) -> Run:
         return run_of(subject.evidence)

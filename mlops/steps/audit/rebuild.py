@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mlops.adapters import tables
 from mlops.adapters.policy import files
 from mlops.adapters.validation import suites
-from mlops.pipelines.holdout import row_digest, split
+from mlops.pipelines.holdout import row_digest
 from mlops.runs import names
 from mlops.runs.audit.findings import Unprovable
 from mlops.runs.audit.subject import PromotionSubject
@@ -23,7 +23,14 @@ from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import Run, Step
 from mlops.steps.evaluation.paired_losses import predicted_by
 from mlops.steps.evaluation.score import predict
-from mlops.steps.prepare import PROCESSED_SUITE, PROCESSED_TABLES, suite_of, summary
+from mlops.steps.prepare import (
+    PROCESSED_SUITE,
+    processed_frames,
+    processed_tables,
+    profile_files,
+    suite_of,
+    summary,
+)
 from mlops.steps.run import record_of
 from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
 
@@ -70,15 +77,24 @@ class Rebuilder:
         except NotFound:
             yield "its run was never validated: no step of it says so"
             return
-        if self._checksum(validated.id, names.TRAIN) != subject.outputs[names.TRAIN].checksum:
-            yield f"{names.TRAIN} is not what was validated at {validated.id[:12]}"
+        rows = names.TRAIN if self._workspace.spec.has_model else names.ROWS
+        if self._checksum(validated.id, rows) != subject.outputs[rows].checksum:
+            yield f"{rows} is not what was validated at {validated.id[:12]}"
         if not run.restores:  # what a restored run brought back is asked of the promotion that made it
             yield from self._rows(run, validated)
         yield from self._suites(subject, run, validated)
+        yield from self._profile(subject, run)
+
+    def _profile(self, subject: PromotionSubject, run: Run) -> Iterator[str]:
+        for path, content in profile_files(self._workspace, subject.commit.id).items():
+            if subject.read_optional(path) != content:
+                made_by = run.inputs.code_digest, run.inputs.lock_digest
+                only_by_this_code(self._workspace.spec, *made_by, f"the profile in {path}")
+                yield f"{path} is not the profile of the rows"
 
     def _rows(self, run: Run, validated: Commit) -> Iterator[str]:
         try:
-            made = self._processed(run.fork)
+            made = self._processed(run)
         except (InputError, ConfigError) as error:
             only_by_this_code(
                 self._workspace.spec, run.inputs.code_digest, run.inputs.lock_digest, "its rows"
@@ -97,16 +113,17 @@ class Rebuilder:
             )
             yield f"{path} is not made from its raw data: {self._told(frame, found)}"
 
-    def _processed(self, fork: str) -> Mapping[str, pd.DataFrame]:
-        """Return path to the rows that the code makes of the raw data at a commit; the last ones are kept."""
-        spec, lake = self._workspace.spec, self._workspace.lake
+    def _processed(self, run: Run) -> Mapping[str, pd.DataFrame]:
+        """Return path to the rows that the code makes of the raw data at a fork; the last ones are kept."""
+        spec, lake, fork = self._workspace.spec, self._workspace.lake, run.fork
+        params = spec.params(**run.inputs.params)
         rule = lake.read(fork, names.HOLDOUT_RULE)
         raw = [(s.path, s.checksum) for s in lake.list(fork, names.RAW)]
-        key = (repr(raw), sha256(rule))
+        key = (repr(raw), sha256(rule) if spec.has_model else repr(params))
         if self._made is None or self._made[0] != key:
             deliveries = {table: self._workspace.frames.deliveries(fork, table) for table in spec.tables}
-            parts = split(spec.join(deliveries).rows, files.parse_holdout_rule(rule), spec)
-            self._made = (key, {names.TRAIN: parts.train, names.HOLDOUT: parts.holdout})
+            rows = spec.rows(deliveries, params).rows
+            self._made = (key, processed_frames(spec, rows, files.parse_holdout_rule(rule)))
         return self._made[1]
 
     def _told(self, made: pd.DataFrame, found: pd.DataFrame) -> str:
@@ -122,7 +139,7 @@ class Rebuilder:
         )
 
     def _suites(self, subject: PromotionSubject, run: Run, validated: Commit) -> Iterator[str]:
-        for table, path in PROCESSED_TABLES.items():
+        for table, path in processed_tables(self._workspace.spec).items():
             frame = self._workspace.frames.read(validated.id, path)
             yield from self._suite(
                 table,
@@ -171,7 +188,7 @@ class Rebuilder:
             made_by: Digests of the code and of the libraries that made it.
         """
         spec = self._workspace.spec
-        key = spec.key if table in PROCESSED_TABLES else spec.table_keys.get(table, ())
+        key = spec.key if table in processed_tables(spec) else spec.table_keys.get(table, ())
         try:
             report = suites.validate(table, frame, suite_of(self._workspace, *suite), key)
         except ValidationFailed as error:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from mlops.steps.checks.problems import Problems
 
 
+#: What only a model needs.
+_OF_MODELS = ("model_input", "cluster", "target", "unit", "slices", "trusted_types", "baseline_reads")
+
+
 def check_specification(spec: PipelineSpec, where: str, problems: Problems) -> None:
     """Add what is inconsistent in a specification.
 
@@ -34,7 +38,8 @@ def check_specification(spec: PipelineSpec, where: str, problems: Problems) -> N
 
 
 def _check_names(spec: PipelineSpec, where: str, problems: Problems) -> None:
-    for name in ("tables", "key", "model_input", "cluster", "target", "unit", "title"):
+    of_models = ("model_input", "cluster", "target", "unit") if spec.has_model else ()
+    for name in ("tables", "key", *of_models, "title"):
         if not getattr(spec, name):
             problems.add(f"{name} must not be empty", where)
     for name in ("tables", "key", "model_input", "slices", "baseline_reads"):
@@ -53,6 +58,10 @@ def _check_names(spec: PipelineSpec, where: str, problems: Problems) -> None:
 
 
 def _check_input(spec: PipelineSpec, where: str, problems: Problems) -> None:
+    if not spec.has_model:
+        named = [name for name in _OF_MODELS if getattr(spec, name)]
+        if named:
+            problems.add(f"there is no model, so {', '.join(named)} must be empty", where)
     both = sorted((set(spec.model_input) & set(spec.excluded)) - {spec.target})
     if both:
         problems.add(f"in model_input and excluded: {', '.join(both)}", where)

@@ -9,19 +9,21 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from mlops.adapters import tables
 from mlops.adapters.models import saved_files
 from mlops.adapters.validation import suites
-from mlops.pipelines.holdout import NotEnoughData, overlap_key, split
+from mlops.pipelines.holdout import NotEnoughData, overlap_key
 from mlops.pipelines.sources.configured import open_source
+from mlops.pipelines.spec import Split
+from mlops.runs import names
 from mlops.runs.errors import InputError, ValidationFailed
 from mlops.runs.records import ObjectRecord
 from mlops.steps.checks.problems import line_of
 from mlops.steps.evaluation.score import score
-from mlops.steps.prepare import PROCESSED_SUITE, summary
+from mlops.steps.prepare import PROCESSED_SUITE, processed_frames, summary
 from mlops.steps.repository.gate_agreement import column_problems
 from mlops.steps.repository.init_repository import place_of
 from mlops.steps.run_inputs import SEED
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlops.pipelines.sources import Options
-    from mlops.pipelines.spec import Joined, PipelineSpec, Split
+    from mlops.pipelines.spec import Joined, PipelineSpec
     from mlops.steps.checks.configuration import Configuration
     from mlops.steps.checks.problems import Problems
 
@@ -47,6 +49,7 @@ class Trial:
         arrivals: The arrivals that were extracted.
         train_rows: Number of training rows.
         holdout_rows: Number of holdout rows.
+        rows: Number of all rows.
         clusters: Number of clusters in the holdout.
         metrics: Metrics of the fitted model and the baseline on the holdout.
     """
@@ -54,6 +57,7 @@ class Trial:
     arrivals: list[str] = field(default_factory=list[str])
     train_rows: int = 0
     holdout_rows: int = 0
+    rows: int = 0
     clusters: int = 0
     metrics: dict[str, float] = field(default_factory=dict[str, float])
 
@@ -79,20 +83,27 @@ class Trier:
 
     def run(self) -> Trial:
         """Carry the trial out and return what it gave."""
-        parts = self._split()
-        if parts is None:
+        made = self._split()
+        if made is None:
             return self.trial
+        self.trial.rows = sum(map(len, made.values()))
+        for path, frame in made.items():
+            name = PurePath(path).stem
+            self._validate(
+                PROCESSED_SUITE, frame, self.spec.key, "rows" if path == names.ROWS else f"{name} rows"
+            )
+        if self.configuration.rule is None or not self.spec.has_model:
+            return self.trial
+        parts = Split(made[names.TRAIN], made[names.HOLDOUT], self.configuration.rule)
         self.trial.train_rows, self.trial.holdout_rows = len(parts.train), len(parts.holdout)
         self.trial.clusters = int(parts.holdout[self.spec.cluster].nunique())
-        for name, frame in (("train", parts.train), ("holdout", parts.holdout)):
-            self._validate(PROCESSED_SUITE, frame, self.spec.key, f"{name} rows")
         model = self._fitted(parts)
         if model is not None:
             self._score(parts, model)
         return self.trial
 
-    def _split(self) -> Split | None:
-        """Extract arrivals until they can be split, and return both sides; None where that is impossible."""
+    def _split(self) -> dict[str, pd.DataFrame] | None:
+        """Extract arrivals until they can be split; return path to rows, or None where that is impossible."""
         rule = self.configuration.rule
         deliveries: dict[str, dict[str, pd.DataFrame]] = {table: {} for table in self.spec.tables}
         source, arrivals = None, []
@@ -110,7 +121,7 @@ class Trier:
             short: NotEnoughData | None = None
             with self.problems.collected("split", place_of(self.spec.name, "holdout.yaml")):
                 try:
-                    return split(joined.rows, rule, self.spec)
+                    return processed_frames(self.spec, joined.rows, rule)
                 except NotEnoughData as error:
                     if arrival == arrivals[:MOST_ARRIVALS][-1]:
                         raise
@@ -148,11 +159,12 @@ class Trier:
             if lacking:
                 raise InputError(f"the joined rows have no column {', '.join(lacking)}")
             _check_key(joined.rows, spec.key, "joined rows")
-            if joined.rows[spec.target].isna().any():
-                raise InputError(
-                    f"joined rows without a {spec.target}", todo="leave them out, and count them"
-                )
-            spec.task.targets(joined.rows[spec.target])
+            if spec.has_model:
+                if joined.rows[spec.target].isna().any():
+                    raise InputError(
+                        f"joined rows without a {spec.target}", todo="leave them out, and count them"
+                    )
+                spec.task.targets(joined.rows[spec.target])
             self._check_rule(columns)
             if len(self.problems.found) == before:
                 return joined

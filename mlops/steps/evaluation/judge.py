@@ -21,6 +21,7 @@ from mlops.runs.records import Champion, ObjectRecord, Run, Step
 from mlops.steps import run_report
 from mlops.steps.champion import model_at
 from mlops.steps.evaluation.cached_predictions import ROWS, recorded_predictions
+from mlops.steps.evaluation.data_alone import data_evaluation
 from mlops.steps.evaluation.score import (
     ChampionUnscorable,
     RecordedPredictions,
@@ -56,8 +57,10 @@ class CommittedJudge:
         predictions are on record, and those of a champion that was judged by the same rows.
 
         Where the champion's model cannot be loaded or does not take these rows, the evidence is of the
-        candidate and the baseline alone, and says why.
+        candidate and the baseline alone, and says why. Without a model nothing is scored.
         """
+        if not self._workspace.spec.has_model:
+            return data_evaluation(self._workspace, candidate)
         try:
             return self._evaluate(run, candidate, champion, champion)
         except ChampionUnscorable as error:
@@ -151,6 +154,8 @@ class CommittedJudge:
 
     def page(self, run: Run, decision: Decision) -> bytes:
         """Return ``reports/run.md``."""
+        if not self._workspace.spec.has_model:
+            return run_report.data_page(self._workspace, run, decision)
         return run_report.run_page(self._workspace, run, decision)
 
     def _training_rows(self, commit: str) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from mlops.runs.errors import ConfigError
-from mlops.runs.evidence import metric_of
+from mlops.runs.evidence import NO_METRIC, metric_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,8 @@ def policy_problems(spec: PipelineSpec, policy: Policy, at: At) -> list[ConfigEr
         policy: The policy.
         at: Returns what the place of a key of its file is called in errors.
     """
+    if not (spec.has_model and policy.has_model):
+        return _other_kind(spec, policy, at(("metric",)))
     metrics = [metric_of(loss) for loss in spec.task.losses]
     found = [_unknown("metric", policy.metric, metrics, at(("metric",)))]
     for number, guard in enumerate(policy.guards):
@@ -52,6 +54,18 @@ def policy_problems(spec: PipelineSpec, policy: Policy, at: At) -> list[ConfigEr
         if guard.by:
             found.append(_unknown(f"{place}.by", guard.by, spec.slices, at(("guards", number, "by"))))
     return [problem for problem in found if problem is not None]
+
+
+def _other_kind(spec: PipelineSpec, policy: Policy, where: str) -> list[ConfigError]:
+    """Return the problem of a policy about data alone for a pipeline with a model, or the other way round."""
+    if spec.has_model == policy.has_model:
+        return []
+    if spec.has_model:
+        what = f"metric: '{NO_METRIC}' is for data without a model, and the pipeline {spec.name} has one"
+        known = ", ".join(metric_of(loss) for loss in spec.task.losses)
+        return [ConfigError(what, where=where, todo=f"there are: {known}")]
+    what = f"metric: the pipeline {spec.name} holds data without a model, so it records no '{policy.metric}'"
+    return [ConfigError(what, where=where, todo=f"write metric: {NO_METRIC}")]
 
 
 def check_holdout_rule(spec: PipelineSpec, rule: HoldoutRule, where: str) -> None:
@@ -63,7 +77,8 @@ def check_holdout_rule(spec: PipelineSpec, rule: HoldoutRule, where: str) -> Non
         where: What its file is called in errors.
 
     Raises:
-        ConfigError: The rule holds out a period of a pipeline whose rows have no time.
+        ConfigError: The rule holds out a period of a pipeline whose rows have no time, or nothing although
+            there is a model, or something although there is none.
     """
     for problem in holdout_rule_problems(spec, rule, lambda _path: where):
         raise problem
@@ -71,6 +86,11 @@ def check_holdout_rule(spec: PipelineSpec, rule: HoldoutRule, where: str) -> Non
 
 def holdout_rule_problems(spec: PipelineSpec, rule: HoldoutRule, at: At) -> list[ConfigError]:
     """Return everything that a holdout rule needs and the pipeline does not have."""
+    if spec.has_model == (rule.kind == "none"):
+        has = "has a model, which needs rows to be judged by" if spec.has_model else "has no model to judge"
+        todo = "hold out a share of the keys, with kind: hash" if spec.has_model else "write kind: none"
+        what = f"kind: {rule.kind} does not fit: the pipeline {spec.name} {has}"
+        return [ConfigError(what, where=at(("kind",)), todo=todo)]
     if rule.kind != "newest_period" or spec.time:
         return []
     return [

@@ -15,7 +15,7 @@ from mlops.adapters.policy import files
 from mlops.runs import names
 from mlops.runs.decisions import Decision
 from mlops.runs.errors import Corrupt, InputError, NotFound
-from mlops.runs.evidence import Contender, loss_of
+from mlops.runs.evidence import NO_METRIC, Contender, loss_of
 from mlops.runs.gate.intervals import metric_of_mean
 from mlops.runs.main.state import champion_of, promotions, read_json, read_main
 from mlops.runs.rollback.plan import plan_rollback
@@ -92,9 +92,9 @@ class Rehearsal:
         to_number: The promotion that was gone back to.
         to_commit: Its commit.
         objects: Objects of the branch afterwards.
-        rows: Rows of its holdout that its model was asked about.
-        metric: Name of the metric that decides by the policy there.
-        value: That metric of its predictions, in units of the metric.
+        rows: Rows of its holdout that its model was asked about; without a model, its rows.
+        metric: Name of the metric that decides by the policy there; ``none`` without a model.
+        value: That metric of its predictions, in units of the metric; None without a model.
         seconds: Step to how long it took, in order.
     """
 
@@ -103,7 +103,7 @@ class Rehearsal:
     objects: int
     rows: int
     metric: str
-    value: float
+    value: float | None
     seconds: dict[str, float]
 
 
@@ -129,15 +129,23 @@ def rehearse(workspace: Workspace, to: int | None = None) -> Rehearsal:
         with _timed(seconds, "compare it with what was promoted"):
             if head != target or lake.diff(target, head):
                 raise Corrupt("the branch is not what was promoted", where=branch)
-        with _timed(seconds, "load the libraries and the model"):
-            model = _model(workspace, head)
-        with _timed(seconds, "score its holdout"):
-            rows, metric, value = _scored(workspace, model, head)
+        rows, metric, value = _tried(workspace, head, seconds)
         objects = len(lake.list(head))
     finally:
         with _timed(seconds, "remove the branch"), suppress(NotFound):
             lake.delete_branch(branch)
     return Rehearsal(number, target, objects, rows, metric, value, seconds)
+
+
+def _tried(workspace: Workspace, head: str, seconds: dict[str, float]) -> tuple[int, str, float | None]:
+    """Use what a commit holds; return the number of rows, the metric that decides and its value."""
+    if not workspace.spec.has_model:
+        with _timed(seconds, "read its rows"):
+            return len(workspace.frames.read(head, names.ROWS)), NO_METRIC, None
+    with _timed(seconds, "load the libraries and the model"):
+        model = _model(workspace, head)
+    with _timed(seconds, "score its holdout"):
+        return _scored(workspace, model, head)
 
 
 def _target(workspace: Workspace, to: int | None) -> tuple[int, str]:

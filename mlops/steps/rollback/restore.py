@@ -104,7 +104,12 @@ def promote(
 
 
 def _rows_of_today(workspace: Workspace, run: Run, old: Old) -> bytes | None:
-    """Return the holdout that the rule selects at the run's fork, or None where a model has seen it."""
+    """Return the holdout that the rule selects at the run's fork, or None where a model has seen it.
+
+    Without a model there is no holdout.
+    """
+    if not workspace.spec.has_model:
+        return None
     spec, lake, frames = workspace.spec, workspace.lake, workspace.frames
     rule = files.parse_holdout_rule(lake.read(run.fork, names.HOLDOUT_RULE))
     joined = spec.join({table: frames.deliveries(run.fork, table) for table in spec.tables})

@@ -29,18 +29,22 @@ class RollbackImpact:
 
     Attributes:
         invalid_runs: Unfinished runs that could not be promoted any more.
-        predictions: How the predictions for the holdout on `main` would change.
+        predictions: How the predictions for the holdout on `main` would change; None without a model.
         model_version: The registered version that the alias would move to; None if it is not registered yet.
+        data_only: Whether there is no model.
     """
 
     invalid_runs: tuple[Run, ...]
-    predictions: ChangedPredictions | Unknown
+    predictions: ChangedPredictions | Unknown | None
     model_version: str | Unknown | None
+    data_only: bool = False
 
 
 def impact_of(workspace: Workspace, plan: RollbackPlan) -> RollbackImpact:
     """Return what a planned rollback would change; what cannot be computed is `Unknown`."""
     runs = runs_without_ground(workspace.lake, plan)
+    if not workspace.spec.has_model:
+        return RollbackImpact(tuple(runs), None, None, data_only=True)
     return RollbackImpact(tuple(runs), _predictions(workspace, plan), _model_version(workspace, plan))
 
 
