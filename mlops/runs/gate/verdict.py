@@ -31,8 +31,7 @@ def decide(paired: Paired, policy: Policy, *, look: int, what_if: bool = False) 
     every guarded increase over the champion ends below its tolerance. The first model has only the baseline
     to beat: there is nothing yet that could get worse. Data without a model is promoted if the evidence is of
     data alone: that the suites hold on it is checked before and kept beside it. A refusal carries every
-    reason found; evidence that
-    is refused itself is not compared, and leaves no intervals.
+    reason found; evidence that is refused itself is not compared, and leaves no intervals.
 
     Args:
         paired: The measured losses.
