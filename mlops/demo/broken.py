@@ -1,42 +1,46 @@
-"""Deliveries that must not reach `main`: each breaks a real month in one way."""
+"""Ways to break a delivery: each spoils one table so that it must not reach `main`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_EVERY = 500
+
+Spoil = Callable[["pd.DataFrame"], "pd.DataFrame"]
+
 
 @dataclass(frozen=True)
 class Breakage:
-    """One way to break a month of flights.
+    """One way to break a delivery.
 
     Attributes:
         name: What is wrong, for people.
-        spoil: Returns a spoiled copy of a frame of flights.
+        table: The table that is spoiled.
+        spoil: Returns a spoiled copy of a frame of the table.
     """
 
     name: str
-    spoil: Callable[[pd.DataFrame], pd.DataFrame]
+    table: str
+    spoil: Spoil
 
 
-def _month_13(flights: pd.DataFrame) -> pd.DataFrame:
-    return flights.assign(month=flights["month"].where(flights.index % 500 != 0, 13))
+def some(column: str, value: Any) -> Spoil:
+    """Return a way to spoil: every 500th row has this value."""
+    return lambda frame: frame.assign(**{column: frame[column].where(frame.index % _EVERY != 0, value)})
 
 
-def _negative_distance(flights: pd.DataFrame) -> pd.DataFrame:
-    return flights.assign(distance=flights["distance"].where(flights.index % 500 != 0, -flights["distance"]))
+def negative(column: str) -> Spoil:
+    """Return a way to spoil: every 500th row has its number with the other sign."""
+    return lambda frame: frame.assign(
+        **{column: frame[column].where(frame.index % _EVERY != 0, -frame[column])}
+    )
 
 
-def _renamed_column(flights: pd.DataFrame) -> pd.DataFrame:
-    return flights.rename(columns={"dep_delay": "departure_delay"})
-
-
-BREAKAGES = (
-    Breakage("a month 13", _month_13),
-    Breakage("negative distances", _negative_distance),
-    Breakage("a renamed column", _renamed_column),
-)
+def renamed(column: str, name: str) -> Spoil:
+    """Return a way to spoil: a column has another name."""
+    return lambda frame: frame.rename(columns={column: name}, errors="raise")

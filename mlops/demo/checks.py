@@ -53,11 +53,12 @@ def _predicts(settings: Settings, workspace: Workspace, head: str) -> bool:
     spec = workspace.spec
     holdout = workspace.frames.read(head, names.HOLDOUT)
     recorded = workspace.frames.read(head, names.PREDICTIONS)
+    units = spec.task.units(spec, holdout, workspace.frames.read(head, names.TRAIN))
     model = mlops.load_champion(spec.name, settings=settings)
-    again = predict(spec, model, holdout, Contender.CHAMPION)
-    key = list(spec.key)
+    again = predict(spec, model, units, Contender.CHAMPION)
+    key = list(spec.task.unit_key(spec))
     # The champion may have been judged by another holdout of the same rows in another order.
-    in_order = holdout[key].merge(recorded, on=key, how="left", validate="one_to_one")
-    return len(holdout) == len(recorded) and again.equals(
+    in_order = units[key].merge(recorded, on=key, how="left", validate="one_to_one")
+    return len(units) == len(recorded) and again.equals(
         predicted_by(spec.task, in_order, Contender.CANDIDATE)
     )

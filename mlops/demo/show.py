@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops import settings as settings_table
 from mlops.adapters.lake import servers
+from mlops.demo.plots import plot_of
 from mlops.demo.story import Story
 from mlops.runs import names
 from mlops.runs.errors import ConfigError
@@ -21,43 +22,46 @@ from mlops.steps.opening import open_workspace
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
-PIPELINE = "flights"
-#: After the fifth month the candidates of the race have something to win; other numbers work as well.
-MONTHS = 5
-
 
 def demo(
     say: Callable[[str], None],
     folder: Path,
     *,
-    months: int = MONTHS,
+    pipeline: str = "flights",
+    months: int | None = None,
     lake: LakeMode = LakeMode.EMBEDDED,
     keep: bool = True,
     prepare: Callable[[Workspace], Workspace] = lambda workspace: workspace,
 ) -> dict[str, Any]:
-    """Run the whole workflow on real data in a scratch store and return what happened, as JSON types.
+    """Run the whole workflow of a pipeline in a scratch store and return what happened, as JSON types.
 
     Args:
         say: Receives lines for people.
         folder: Where the scratch store lies; what an earlier demo left there is removed first.
-        months: How many months arrive, from January 2013; 3 to 12.
+        pipeline: Whose story is told.
+        months: How many months of flights arrive, from January 2013; 3 to 12, or None for 5.
         lake: Which lake server is started: the embedded one or the lakeFS program.
         keep: Whether the lake server goes on, so that the links open, until ``mlops down``.
         prepare: Changes the workspace before the story begins; the tests bring other data this way.
 
     Raises:
-        ConfigError: ``months`` is out of range, or an external lake was asked for.
+        ConfigError: The pipeline has no story, ``months`` is out of range or of no use to it, or an external
+            lake was asked for.
     """
-    if not 3 <= months <= 12:
-        raise ConfigError("between 3 and 12 months can arrive", where=f"--months {months}")
+    plot = plot_of(pipeline, months)
     if lake is LakeMode.EXTERNAL:
         raise ConfigError("the demo always uses a scratch store of its own", where="--lake external")
     started = time.perf_counter()
     with _server(folder, lake, keep=keep) as settings:
-        workspace = prepare(open_workspace(settings, PIPELINE))
+        workspace = prepare(open_workspace(settings, pipeline))
         story = Story(settings, workspace, say)
-        facts = story.tell([f"2013-{month:02d}" for month in range(1, months + 1)])
-        told = {**asdict(facts), "promotions": story.promotions(), "links": _links(workspace)}
+        facts = story.tell(plot)
+        told = {
+            "pipeline": pipeline,
+            **asdict(facts),
+            "promotions": story.promotions(),
+            "links": _links(workspace),
+        }
         return {**told, "folder": str(folder), "elapsed_s_total": round(time.perf_counter() - started, 1)}
 
 

@@ -1,18 +1,18 @@
-"""The story: months arrive, models compete, one is broken, two race, and `main` is moved back.
+"""The story of a pipeline: data arrives, models compete, broken deliveries stop, and `main` is moved back.
 
-Nothing in it is arranged: every verdict is computed from the data that is there, by the policy on `main`.
-Other data would give other results in the same chapters.
+`plots` says what is tried. Nothing is arranged: every verdict is computed from the data that is there, by the
+policy on `main`. Other data would give other results in the same chapters.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops.demo.broken import BREAKAGES
+from mlops.demo.plots import Arrive, Audit, Broken, Candidate, GoBack, RaceOn
 from mlops.demo.race import Race
 from mlops.demo.worker import first_sentences
 from mlops.orchestration.runner import execute_run
@@ -25,14 +25,10 @@ from mlops.steps.repository import init_repository
 from mlops.steps.rollback.roll_back import roll_back
 
 if TYPE_CHECKING:
+    from mlops.demo.broken import Breakage
+    from mlops.demo.plots import Plot, Scene
     from mlops.settings import Settings
     from mlops.steps.workspace import Workspace
-
-#: The usual loss of textbooks: plausible and better than the baseline, but not what the gate decides by.
-WORSE = {"loss": "squared_error"}
-
-#: What the two processes of the race train on the newest month: the shipped parameters, and smaller trees.
-RACERS = ({}, {"max_leaf_nodes": 15})
 
 
 @dataclass
@@ -42,8 +38,9 @@ class Facts:
     Attributes:
         runs: Label, outcome, number and sentence of every run, in order.
         stopped: Breakage to what the suites said.
-        race: What the two processes reported.
+        race: What the two processes reported, where the story has a race.
         rollback: Numbers, seconds and the checks made after it.
+        audit: Number of audited commits, and the findings.
         elapsed_s: Seconds per chapter.
     """
 
@@ -51,6 +48,7 @@ class Facts:
     stopped: dict[str, str] = field(default_factory=dict)
     race: list[dict[str, Any]] = field(default_factory=list)
     rollback: dict[str, Any] = field(default_factory=dict)
+    audit: dict[str, Any] = field(default_factory=dict)
     elapsed_s: dict[str, float] = field(default_factory=dict)
 
 
@@ -61,6 +59,7 @@ class Story:
         self._settings = settings
         self._workspace = workspace
         self._say = say
+        self._rival: Race | None = None
         self.facts = Facts()
 
     @contextmanager
@@ -71,22 +70,36 @@ class Story:
         yield
         self.facts.elapsed_s[title] = round(time.perf_counter() - started, 2)
 
-    def tell(self, arrivals: list[str]) -> Facts:
-        """Run all chapters on these arrivals (at least three) and return the results.
-
-        The two runs of the race are the candidates of the last arrival.
-        """
-        worker = Race(self._settings, self._workspace)  # its imports run while the months arrive
+    def tell(self, plot: Plot) -> Facts:
+        """Play all chapters of a plot and return the results."""
+        if any(isinstance(scene, RaceOn) for chapter in plot for scene in chapter.scenes):
+            self._rival = Race(self._settings, self._workspace)  # its imports run during the first chapters
         try:
             self._begin()
-            self._months(arrivals[:-1])
-            self._race(worker, arrivals[-1])
-            self._worse_candidate()
-            self._broken_arrivals(arrivals[-1])
-            self._rollback()
+            for chapter in plot:
+                with self.chapter(chapter.title):
+                    for scene in chapter.scenes:
+                        self._play(scene)
         finally:
-            worker.close()
+            if self._rival is not None:
+                self._rival.close()
         return self.facts
+
+    def _play(self, scene: Scene) -> None:
+        match scene:
+            case Arrive(arrivals):
+                for arrival in arrivals:
+                    self._arrive(arrival)
+            case Candidate(label, params):
+                self._run(label, dict(params))
+            case RaceOn():
+                self._race(scene)
+            case Broken(arrival, breakages):
+                self._broken_arrivals(arrival, breakages)
+            case GoBack():
+                self._rollback()
+            case Audit(rescore):
+                self._audit(rescore)
 
     def _begin(self) -> None:
         with self.chapter("A repository whose main only takes what passes"):
@@ -95,13 +108,6 @@ class Story:
             self._say(
                 "   gate and enforcer are on main; a merge without a decision was tried and refused (412)"
             )
-
-    def _months(self, arrivals: list[str]) -> None:
-        with self.chapter("Months arrive; each brings a candidate"):
-            for position, arrival in enumerate(arrivals):
-                self._arrive(arrival)
-                if position > 0:
-                    self._run(f"candidate after {arrival}", {})
 
     def _arrive(self, arrival: str) -> None:
         done = ingest.ingest_arrival(self._workspace, arrival)
@@ -121,55 +127,65 @@ class Story:
         self._say(f"   {label}: {word}. {sentence}")
         return ended
 
-    def _worse_candidate(self) -> None:
-        with self.chapter("A plausible candidate that is worse than the champion"):
-            self._run("candidate that minimises squared errors", WORSE)
+    def _broken_arrivals(self, arrival: str, breakages: Sequence[Breakage]) -> None:
+        source, frames = ingest.from_source(self._workspace, arrival)
+        head = self._workspace.lake.head(names.MAIN)
+        for breakage in breakages:
+            spoiled = {**frames, breakage.table: breakage.spoil(frames[breakage.table])}
+            try:
+                ingest.deliver(self._workspace, arrival, f"{source} with {breakage.name}", spoiled)
+            except ValidationFailed as stopped:
+                self.facts.stopped[breakage.name] = stopped.what
+                self._say(f"   {breakage.name}: {stopped}")
+        if self._workspace.lake.head(names.MAIN) != head or len(self.facts.stopped) != len(breakages):
+            raise ProtocolMisuse("a broken delivery changed main", where=arrival)
 
-    def _broken_arrivals(self, newest: str) -> None:
-        with self.chapter("Broken deliveries stop before main"):
-            arrival = next((a for a in self._workspace.source.arrivals() if a > newest), newest)
-            source, frames = ingest.from_source(self._workspace, arrival)
-            head = self._workspace.lake.head(names.MAIN)
-            for breakage in BREAKAGES:
-                spoiled = {**frames, "flights": breakage.spoil(frames["flights"])}
-                try:
-                    ingest.deliver(self._workspace, arrival, f"{source} with {breakage.name}", spoiled)
-                except ValidationFailed as stopped:
-                    self.facts.stopped[breakage.name] = stopped.what
-                    self._say(f"   {breakage.name}: {stopped}")
-            if self._workspace.lake.head(names.MAIN) != head or len(self.facts.stopped) != len(BREAKAGES):
-                raise ProtocolMisuse("a broken delivery changed main", where=arrival)
-
-    def _race(self, worker: Race, arrival: str) -> None:
-        with self.chapter("Two processes decide against the same champion, then both promote"):
-            self._arrive(arrival)
-            self.facts.race = worker.run(*RACERS)
-            for ended in self.facts.race:
-                word = f"promoted as number {ended['number']}" if ended["number"] else "refused"
-                again = f", decided again {ended['decided_again']}x" if ended["decided_again"] else ""
-                self._say(f"   run {ended['run_id']}: {word}{again}. {ended['sentence']}")
+    def _race(self, scene: RaceOn) -> None:
+        self._arrive(scene.arrival)
+        if self._rival is None:
+            raise ProtocolMisuse("the second process was not started", where="race")
+        self.facts.race = self._rival.run(dict(scene.mine), dict(scene.theirs))
+        for ended in self.facts.race:
+            word = f"promoted as number {ended['number']}" if ended["number"] else "refused"
+            again = f", decided again {ended['decided_again']}x" if ended["decided_again"] else ""
+            self._say(f"   run {ended['run_id']}: {word}{again}. {ended['sentence']}")
 
     def _rollback(self) -> None:
-        with self.chapter("Back to the champion before: data, model and metrics together"):
-            done = roll_back(self._workspace.ports, "demonstration")
-            if done is None:
-                self._say("   there is only one champion: nothing to go back to")
-                return
-            if done.tracker_error is not None:
-                raise done.tracker_error
-            record = done.record
-            self._say(
-                f"   main is back at promotion {record.to_number} in {done.reset_s:.2f} s "
-                f"({done.total_s:.2f} s with tags and MLflow); promotions are on hold until `mlops resume`"
-            )
-            checks = self.verify()
-            self.facts.rollback = {
-                "to_number": record.to_number,
-                "dropped_runs": list(record.dropped_runs),
-                "reset_s": round(done.reset_s, 3),
-                "total_s": round(done.total_s, 3),
-                "checks": checks,
-            }
+        done = roll_back(self._workspace.ports, "demonstration")
+        if done is None:
+            self._say("   there is only one champion: nothing to go back to")
+            return
+        if done.tracker_error is not None:
+            raise done.tracker_error
+        record = done.record
+        self._say(
+            f"   main is back at promotion {record.to_number} in {done.reset_s:.2f} s "
+            f"({done.total_s:.2f} s with tags and MLflow); promotions are on hold until `mlops resume`"
+        )
+        checks = self.verify()
+        self.facts.rollback = {
+            "to_number": record.to_number,
+            "dropped_runs": list(record.dropped_runs),
+            "reset_s": round(done.reset_s, 3),
+            "total_s": round(done.total_s, 3),
+            "checks": checks,
+        }
+
+    def _audit(self, rescore: bool) -> None:
+        from mlops.steps.audit.audit import Depth, audit_pipeline, failure
+
+        depth = Depth(rescore=rescore)
+        audited = list(audit_pipeline(self._workspace, self._settings.state_dir, depth=depth))
+        findings = [finding for step in audited for finding in step.findings]
+        self.facts.audit = {
+            "commits": sum(step.commit is not None for step in audited),
+            "findings": [asdict(finding) for finding in findings],
+        }
+        how = "history, evidence and scores" if rescore else "history and evidence"
+        self._say(f"   {how} of {self.facts.audit['commits']} commits of main: {len(findings)} findings")
+        wrong = failure(findings)
+        if wrong is not None:
+            raise wrong
 
     def verify(self) -> dict[str, bool]:
         """Return whether data, model, tag and alias belong together, checked from the objects themselves.

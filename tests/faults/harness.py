@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from typing import Any
 from mlops.adapters.lake import credentials
 from mlops.lakeserver.store import Store
 from mlops.lakeserver.store.verify import verify
-from tests.faults import real_steps
+from tests.faults import pipeline_steps, real_steps
 from tests.faults.points import Point, Undisturbed
 from tests.support.commands import COMMANDS
 
@@ -33,6 +34,8 @@ BARE, PREPARED, STEPS = "bare", "prepared", "steps"
 
 def base_of(name: str) -> str:
     """Return the template that another one is made from; empty where it is made from nothing."""
+    if name in pipeline_steps.COMMANDS:
+        return pipeline_steps.base_of(name)
     if name in real_steps.COMMANDS:
         return STEPS
     return (BARE if COMMANDS[name].bare else PREPARED) if name in COMMANDS else ""
@@ -79,6 +82,9 @@ class Zygote:
                     world.warm()
                 elif name == STEPS:
                     self.ask(do="load", modules=world.done(name))
+                elif name in pipeline_steps.BASES:
+                    made = world.done("pipeline", pipeline=pipeline_steps.BASES[name])
+                    self.ask(do="load", modules=made)
                 elif base:
                     world.done("prepare", command=name)
                 else:
@@ -243,6 +249,8 @@ def warmed(folder: Path) -> Iterator[Zygote]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        # A fit must not depend on how many threads share it, and threads do not survive a fork.
+        env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
     )
     assert process.stdin is not None
     assert process.stdout is not None

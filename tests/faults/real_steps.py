@@ -21,6 +21,7 @@ from tests.support.faults import FaultPlan
 from tests.support.protocol import GATE_FILES
 
 if TYPE_CHECKING:
+    from mlops.pipelines.spec import PipelineSpec
     from mlops.runs.promotion.promote import Promotion
     from mlops.runs.records import Run
     from mlops.steps.workspace import Workspace
@@ -94,8 +95,17 @@ COMMANDS: dict[str, tuple[Step, Step]] = {
 }
 
 
-def workspace_of(address: Address, plan: FaultPlan | None = None, **ports: Any) -> Workspace:
-    """Return the workspace of the pipeline on a server, its requests and MLflow's calls through a plan."""
+def workspace_of(
+    address: Address, plan: FaultPlan | None = None, spec: PipelineSpec | None = None, **ports: Any
+) -> Workspace:
+    """Return the workspace of a pipeline on a server, its requests and MLflow's calls through a plan.
+
+    Args:
+        address: Where everything is.
+        plan: What the requests and calls go through.
+        spec: The pipeline; by default the tiny one.
+        ports: Other dependencies than those of this machine.
+    """
     from mlops.adapters.lake.lake import LakeFSLake
     from mlops.adapters.page_links import Links
     from mlops.steps import frames
@@ -107,7 +117,7 @@ def workspace_of(address: Address, plan: FaultPlan | None = None, **ports: Any) 
     lake = LakeFSLake(address.connection(plan), address.repository)
     signed = {"signer": SIGNER, "trust": TRUST}
     made = Ports(lake=lake, tracker=address.tracker(plan), **{**signed, **this_machine(), **ports})
-    return Workspace(SPEC, lake, made, Links(address.endpoint, address.repository))
+    return Workspace(spec or SPEC, lake, made, Links(address.endpoint, address.repository))
 
 
 def remember() -> None:
@@ -155,22 +165,27 @@ def give_again(address: Address, command: str) -> dict[str, Any]:
 
 
 def end(address: Address, command: str) -> dict[str, Any]:
-    """Audit all that is there, and return what must not depend on crashes.
+    """Audit all that is there, and return what must not depend on crashes."""
+    check_clean(address)
+    return what_ended(address, command)
+
+
+def what_ended(address: Address, command: str) -> dict[str, Any]:
+    """Return what must not depend on crashes.
 
     Two saves of one fit may differ in their bytes; that models are the same is seen from their predictions.
     """
-    check_clean(address)
     found = end_of(real_world(address))
     unlike = [path for path in found["objects"] if path.startswith(names.MODEL)]
     found["objects"] |= dict.fromkeys(unlike, "")
     return found | {"command": command}
 
 
-def check_clean(address: Address) -> None:
+def check_clean(address: Address, spec: PipelineSpec | None = None) -> None:
     """Raise `AssertionError` unless an audit that scores all models again finds nothing."""
     from mlops.steps.audit.proofs import FrameProver
 
-    workspace = workspace_of(address)
+    workspace = workspace_of(address, spec=spec)
     checks.check_clean(workspace.ports, FrameProver(workspace), rescore=True)
 
 

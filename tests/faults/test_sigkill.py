@@ -8,6 +8,8 @@ Ingest, run, promote, rollback, restore, reconcile, policy and sweep, with model
 at every call. Commands that take mostly the same way, and the real steps, which take longer, are killed in
 every state that they can leave behind: between each call that changes something and its answer.
 
+Ingest and run of every registered pipeline are killed at twenty points each, chosen by a fixed seed.
+
 ``just test-faults`` kills at all of these; ``just test`` at twenty points, chosen by a fixed seed.
 Calls found and calls killed are printed and must be equal.
 """
@@ -20,7 +22,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import real_steps
+from tests.faults import pipeline_steps, real_steps
 from tests.faults.harness import Zygote
 from tests.faults.points import reads
 from tests.faults.telling import SAYS, TALLY
@@ -57,6 +59,24 @@ def test_killed_at_seeded_points_and_run_again(zygote: Zygote, record_property: 
     for point in chosen:
         zygote.kill(point)
     record_property(SAYS, f"of {len(points)} points found {len(chosen)} killed")
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("pipeline", sorted(set(pipeline_steps.BASES.values())))
+def test_every_pipeline_is_killed_at_seeded_points_and_run_again(
+    zygote: Zygote, record_property: Say, pipeline: str
+) -> None:
+    points = [
+        point
+        for command, (name, _) in pipeline_steps.COMMANDS.items()
+        if name == pipeline
+        for server in (False, True)
+        for point in zygote.known(command).points(command, server=server)
+    ]
+    chosen = random.Random(SEED).sample(points, SEEDED_POINTS)
+    for point in chosen:
+        zygote.kill(point)
+    record_property(SAYS, f"{pipeline}: of {len(points)} points found {len(chosen)} killed")
 
 
 @pytest.mark.faults

@@ -28,7 +28,7 @@ from typing import Any
 
 from mlops.adapters.tracking.store import quieten
 from mlops.runs.errors import MlopsError
-from tests.faults import racers, real_steps, serving, victims
+from tests.faults import pipeline_steps, racers, real_steps, serving, victims
 from tests.faults.turnstile import Director, Racer, Turnstile
 from tests.faults.victims import Address, SigKillPlan
 
@@ -84,6 +84,8 @@ def _address(request: dict[str, Any]) -> Address:
 
 def _kit(request: dict[str, Any]) -> Any:
     """Return the module whose commands these are: models that are numbers, or real ones."""
+    if request.get("command") in pipeline_steps.COMMANDS:
+        return pipeline_steps
     steps = request.get("steps", request.get("command") in real_steps.COMMANDS)
     return real_steps if steps else victims
 
@@ -96,6 +98,7 @@ def _give(request: dict[str, Any]) -> None:
 
 JOBS: dict[str, Job] = {
     "steps": lambda r: real_steps.make_base(_address(r)),
+    "pipeline": lambda r: pipeline_steps.make_base(_address(r), r["pipeline"]),
     "bare": lambda r: victims.make_base(_address(r), bare=True),
     "prepare": lambda r: _kit(r).prepare(_address(r), r["command"]),
     "give": _give,

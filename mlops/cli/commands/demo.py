@@ -14,24 +14,32 @@ from mlops.cli.session import Session
 _HEADINGS = ("no.", "kind", "run", "commit", "where", "metrics")
 
 
-Months = Annotated[int, typer.Option("--months", min=3, max=12, help="Number of months that arrive.")]
+Story = Annotated[str, typer.Argument(metavar="[PIPELINE]", help="Pipeline whose story is told.")]
+Months = Annotated[
+    int | None,
+    typer.Option(
+        "--months", min=3, max=12, help="Number of months of flights that arrive.", show_default="5"
+    ),
+]
 
 
-def demo(context: typer.Context, months: Months = 5, json: Json = False) -> Result:
-    """Run the whole workflow on real data in a scratch store."""
+def demo(
+    context: typer.Context, pipeline: Story = "flights", months: Months = None, json: Json = False
+) -> Result:
+    """Run the whole workflow of a pipeline in a scratch store."""
     from mlops.demo import show
 
     session: Session = context.obj
     settings = session.settings
     folder = settings.state_dir / "demo"
     # With --json standard output is the document's alone, and what is printed here goes to standard error.
-    facts = show.demo(_say, folder, months=months, lake=settings.lake)
+    facts = show.demo(_say, folder, pipeline=pipeline, months=months, lake=settings.lake)
     lines = ["", *columns([_HEADINGS, *map(_row, facts["promotions"])], right=(0,), indent=""), ""]
     lines += [f"{label}: {address}" for label, address in facts["links"].items()]
     lines += [
         f"log in there with the key in {settings.lakectl_file.name} in {folder}",
         f"{facts['elapsed_s_total']:.0f} s; everything is in {folder}",
-        f"look around: mlops --state-dir {folder} status flights  (or log, diff, up)",
+        f"look around: mlops --state-dir {folder} status {pipeline}  (or log, diff, up)",
         f"stop the lake server: mlops --state-dir {folder} down",
     ]
     return Result(facts, lines)
