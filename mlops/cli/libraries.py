@@ -12,7 +12,7 @@ import sys
 _LAKE = ("mlops.steps.opening", "mlops.adapters.lake.client", "mlops.adapters.lake.lake")
 _SUITES = ("mlops.adapters.validation.suites", "great_expectations")
 _RUNS = ("mlops.orchestration.runner", *_SUITES, "mlflow.sklearn", "skops.io")
-_AUDIT = ("mlops.steps.audit.audit", "pandas", "mlflow")
+_AUDIT = ("mlops.steps.audit.audit", "pandas")
 
 #: Command to the modules that it imports besides those of every command that asks the lake.
 BY_COMMAND: dict[str, tuple[str, ...]] = {
@@ -23,6 +23,14 @@ BY_COMMAND: dict[str, tuple[str, ...]] = {
     "recommend": ("mlops.steps.recommend", "pandas", "skops.io", "mlops.adapters.models.saved_files"),
     "audit": _AUDIT,
 }
+
+#: The commands that write to MLflow or compare it with the record; it is loaded by a process beside them.
+TRACKED = frozenset(
+    {
+        *("run", "ingest", "audit", "rollback", "resume", "restore", "promote", "reconcile"),
+        *("write-off", "forget", "policy apply"),
+    }
+)
 
 
 def load(command: str) -> None:

@@ -14,7 +14,7 @@ from typing import IO
 from mlops.cli.output.failures import UsageFailure, failure_of, interrupted, is_interruption
 from mlops.cli.output.progress import Progress
 from mlops.cli.output.results import Result, StoppedHalfway, print_failure, print_result
-from mlops.cli.session import Dependencies, Session
+from mlops.cli.session import Dependencies, Session, start_tracker
 from mlops.runs.errors import BROKEN_PIPE, INTERRUPTED, SUCCESS
 
 
@@ -23,7 +23,7 @@ def main() -> None:
     _open_streams()
     try:
         with _quiet():
-            code = run(sys.argv[1:])
+            code = run(sys.argv[1:], Dependencies(start_tracker=start_tracker))
             sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has seen enough; the interpreter must not complain at exit either.

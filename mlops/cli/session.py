@@ -10,12 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlops.cli.libraries import load
+from mlops.cli.libraries import TRACKED, load
 from mlops.cli.output.progress import Progress
 
 if TYPE_CHECKING:
     from mlops.adapters.lake.connection import Connection
     from mlops.adapters.lake.credentials import Credentials
+    from mlops.adapters.tracking.tracker import MLflowTracker
     from mlops.settings import Settings
     from mlops.steps.workspace import Workspace
 
@@ -42,10 +43,21 @@ def _find_lake(settings: Settings) -> Credentials | None:
     return running_lake(settings) if settings.lake != "external" else settings.lake_credentials()
 
 
-def _open_workspace(settings: Settings, pipeline: str, report: Report) -> Workspace:
+def _open_workspace(
+    settings: Settings, pipeline: str, report: Report, tracker: MLflowTracker | None = None
+) -> Workspace:
     from mlops.steps.opening import open_workspace
 
-    return open_workspace(settings, pipeline, tell=report)
+    return open_workspace(settings, pipeline, report, tracker)
+
+
+def start_tracker(settings: Settings, pipeline: str, command: str) -> MLflowTracker | None:
+    """Start MLflow in a process of its own for a command that will write to it; return at once."""
+    from mlops.adapters.tracking import tracker_process
+
+    if command not in TRACKED or not tracker_process.is_possible():
+        return None
+    return tracker_process.start_tracker(settings.tracking_uri, pipeline)
 
 
 def _create_repository(settings: Settings, credentials: Credentials, name: str) -> bool:
@@ -81,6 +93,7 @@ class Dependencies:
         repositories: Returns the names of all repositories of the lake.
         open_workspace: Returns the workspace of a pipeline.
         execute_run: Executes a run of a pipeline.
+        start_tracker: Starts what a command will write to MLflow with; None leaves that to the workspace.
     """
 
     load_settings: Callable[..., Settings] = _load_settings
@@ -88,8 +101,9 @@ class Dependencies:
     find_lake: Callable[[Settings], Credentials | None] = _find_lake
     create_repository: Callable[[Settings, Credentials, str], bool] = _create_repository
     repositories: Callable[[Settings, Credentials], list[str]] = _repositories
-    open_workspace: Callable[[Settings, str, Report], Workspace] = _open_workspace
+    open_workspace: Callable[..., Workspace] = _open_workspace
     execute_run: Callable[..., Any] = _execute_run
+    start_tracker: Callable[[Settings, str, str], MLflowTracker | None] = lambda *_: None
 
 
 @dataclass
@@ -157,8 +171,10 @@ class Session:
             ConfigError: There is no such pipeline.
         """
         check_pipeline(pipeline)
+        tracker = self.dependencies.start_tracker(self.settings, pipeline, self.command)
         self.credentials()
-        return self.dependencies.open_workspace(self.settings, pipeline, self.report)
+        started = {} if tracker is None else {"tracker": tracker}
+        return self.dependencies.open_workspace(self.settings, pipeline, self.report, **started)
 
     def workspace_for(self, doing: str, pipeline: str) -> Workspace:
         """Open a workspace, and report what is done in which repository before the slow imports begin."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mlops.adapters.record.witnesses import NotedModels
+    from mlops.adapters.tracking.tracker import MLflowTracker
     from mlops.runs.record.seen import RecordWitness
     from mlops.runs.statements import Signer
     from mlops.settings import Settings
@@ -28,7 +29,10 @@ DOOR = "front-door"
 
 
 def open_workspace(
-    settings: Settings, pipeline_name: str, tell: Callable[[str], None] = lambda _line: None
+    settings: Settings,
+    pipeline_name: str,
+    tell: Callable[[str], None] = lambda _line: None,
+    tracker: MLflowTracker | None = None,
 ) -> Workspace:
     """Return the workspace of a pipeline; nothing is sent to any server yet.
 
@@ -36,6 +40,7 @@ def open_workspace(
         settings: Where everything is.
         pipeline_name: Which pipeline.
         tell: Receives one line of progress at a time.
+        tracker: One that has been started already; by default MLflow in this process.
 
     Raises:
         ConfigError: There is no such pipeline, no lakeFS address and key, no signing key that can be used, or
@@ -49,7 +54,7 @@ def open_workspace(
     credentials = settings.lake_credentials()
     connection = connect(credentials, timeout_s=settings.lake_timeout_s)
     lake = LakeFSLake(connection, spec.name)
-    tracker = MLflowTracker(settings.tracking_uri, spec.name)
+    tracker = tracker or MLflowTracker(settings.tracking_uri, spec.name)
     ports = Ports(
         lake=lake,
         tracker=tracker,

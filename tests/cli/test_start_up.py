@@ -125,14 +125,21 @@ MAY_IMPORT: dict[str, set[str]] = {
     "settings": set(),
     "signing show": set(),
     "diff flights main~1 main": {"numpy", "pandas", "pyarrow"},
-    "reconcile flights": {"alembic", "mlflow", "numpy", "pandas", "pyarrow", "scipy", "sqlalchemy"},
-    "audit flights": {"alembic", "mlflow", "numpy", "pandas", "pyarrow", "scipy", "sqlalchemy"},
+    # MLflow, and what it brings along, is imported by a process beside them.
+    "reconcile flights": set(),
+    "audit flights": {"numpy", "pandas", "pyarrow", "scipy"},
+    "rollback flights --reason bad": set(),
+    "ingest flights 2013-01": {
+        *("great_expectations", "numpy", "pandas", "pyarrow", "scipy", "sqlalchemy"),
+    },
 }
 ASKING = """
 import sys
-from mlops.cli import run
-run(sys.argv[1:])
-print("\\n".join(sorted(sys.modules)), file=sys.stderr)
+from mlops.cli import main
+try:
+    main()
+finally:
+    print("\\n".join(sorted(sys.modules)), file=sys.stderr)
 """
 
 
@@ -158,7 +165,7 @@ def test_a_command_imports_what_it_needs_and_no_more(command: str, set_up: dict[
         env=set_up,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,  # there is nothing to go back to yet
     )
     imported = OF_RUNS & set(answer.stderr.split())
 
