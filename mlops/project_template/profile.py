@@ -106,6 +106,8 @@ def profile(frame: pd.DataFrame, task: str, target: str, key: Sequence[str]) -> 
             raise InputError(
                 "the sample has no such column", where=name, todo=f"there are {', '.join(names)}"
             )
+    if task == "ranking":
+        return _of_lists(rows, columns, target, key)
     chosen = target or _target(columns, task)
     _check_target(by_name[chosen], task)
     keys = tuple(key) or _key(rows, [column for column in columns if column.name != chosen])
@@ -118,6 +120,24 @@ def profile(frame: pd.DataFrame, task: str, target: str, key: Sequence[str]) -> 
     number = kinds[chosen] in (Kind.INTEGER, Kind.NUMBER)
     spread = float(pd.to_numeric(rows[chosen]).std()) if number else 1.0
     return Profile(columns, len(rows), keys, cluster, chosen, spread or 1.0, taken, excluded)
+
+
+def _of_lists(rows: pd.DataFrame, columns: tuple[Column, ...], target: str, key: Sequence[str]) -> Profile:
+    """Return the profile of items in lists: query and item identify a row together, and neither alone."""
+    usable = [c.name for c in columns if c.complete and c.kind is not Kind.NUMBER and c.distinct < len(rows)]
+    pairs = [tuple(key)] if key else list(itertools.combinations(usable, 2))
+    named = [pair for pair in pairs if len(pair) == 2 and (not target or target in pair)]
+    found = next((pair for pair in named if not rows.duplicated(list(pair)).any()), None)
+    if found is None or not set(found) <= set(usable):
+        raise InputError(
+            "no query and item identify a row together and occur in several rows each",
+            where="--key" if key else "sample",
+            todo="name both with --key, the query first, or another file",
+        )
+    query, item = found if target != found[0] else found[::-1]
+    reasons = {c.name: "the model takes query and item alone" for c in columns if c.name not in found}
+    excluded = {item: "the target", **reasons}
+    return Profile(columns, len(rows), (query, item), query, item, 1.0, (query, item), excluded)
 
 
 def _kind(values: pd.Series) -> Kind:

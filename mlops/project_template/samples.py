@@ -11,15 +11,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS, _SITES = 600, 60
+_LISTS, _TASTES, _ITEMS_PER_TASTE, _LENGTH = 60, 5, 30, 12
 
 
 def sample(task: str, part: int) -> pd.DataFrame:
-    """Return a part of a synthetic sample: items of sites, with a price or a grade to predict.
+    """Return a part of a synthetic sample: items of sites with a price or a grade, or items of lists.
 
     Args:
-        task: ``regression`` or ``classification``.
+        task: ``regression``, ``classification`` or ``ranking``.
         part: Number of the part, from 1.
     """
+    if task == "ranking":
+        return _lists(part)
     import numpy as np
     import pandas as pd
 
@@ -39,3 +42,17 @@ def sample(task: str, part: int) -> pd.DataFrame:
     if task == "regression":
         return frame.assign(price=np.maximum(price, 1.0).round(2))
     return frame.assign(grade=np.select([price < 180, price < 260], ["basic", "good"], "best"))
+
+
+def _lists(part: int) -> pd.DataFrame:
+    """Return lists of items, each by one taste; what a list does not hold yet is recommended by others."""
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(part)
+    rows = [
+        (f"list-{part}-{number:03d}", f"item-{number % _TASTES}-{item:02d}")
+        for number in range(_LISTS)
+        for item in sorted(rng.choice(_ITEMS_PER_TASTE, _LENGTH, replace=False).tolist())
+    ]
+    return pd.DataFrame(rows, columns=["list_id", "item_id"])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 #: The one raw table of a new project.
 TABLE = "rows"
-TASKS = ("regression", "classification")
+TASKS = ("regression", "classification", "ranking")
 _PLACEHOLDER = re.compile(r"@([a-z_]+)@")
 #: Text of the template to the file that it becomes; ``package`` stands for the project's package.
 _FILES = {
@@ -46,6 +46,8 @@ _FILES = {
 _REGRESSION = {
     "task_class": "Regression",
     "task_value": "Regression()",
+    "input_import": "CATEGORIES, NUMBERS, ",
+    "input_value": "(*NUMBERS, *CATEGORIES)",
     "unit": '"units"',
     "metric": "mae",
     "guard": "rmse",
@@ -54,10 +56,27 @@ _REGRESSION = {
 _CLASSIFICATION = {
     "task_class": "Classification",
     "task_value": "Classification(CLASSES)",
+    "input_import": "CATEGORIES, CLASSES, NUMBERS, ",
+    "input_value": "(*NUMBERS, *CATEGORIES)",
     "unit": '"nats"',
     "metric": "log_loss",
     "guard": "error_rate",
     "parameter": "c",
+}
+_RANKING = {
+    "task_class": "Ranking",
+    "task_value": "Ranking(*KEY)",
+    "input_import": "",
+    "input_value": "KEY",
+    "unit": '"1 - NDCG"',
+    "metric": "one_minus_ndcg_at_10",
+    "guard": "miss_at_10",
+    "parameter": "shrinkage",
+}
+_BY_TASK: Mapping[str, Mapping[str, str]] = {
+    "regression": _REGRESSION,
+    "classification": _CLASSIFICATION,
+    "ranking": _RANKING,
 }
 
 
@@ -198,13 +217,12 @@ def _values(name: str, task: str, found: Profile) -> dict[str, str]:
         "key": repr(found.key),
         "cluster": repr(found.cluster),
         "target": repr(found.target),
-        "classes_import": "CLASSES, " if task == "classification" else "",
         "numbers": _pretty(tuple(numbers)),
         "categories": _pretty(tuple(n for n in found.model_input if n not in numbers)),
         "excluded": _pretty(found.excluded),
         "classes": _pretty(target.values),
         "tolerance": f"{found.spread / 10:.3g}",
-        **(_REGRESSION if task == "regression" else _CLASSIFICATION),
+        **_BY_TASK[task],
     }
 
 

@@ -18,7 +18,7 @@ from mlops.adapters.lake import servers
 from tests.cli.conftest import Answer, Mlops
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKS = ("regression", "classification")
+TASKS = ("regression", "classification", "ranking")
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,8 @@ def test_every_file_can_be_parsed_and_names_the_project(task: str, real: Mlops) 
             yaml.safe_load(text)
         if not file.startswith(("data/", ".github")):
             assert "@" not in text.replace("@dataclass", "").replace("@pytest", ""), file
-    assert answer.document["target"] == ("price" if task == "regression" else "grade")
+    targets = {"regression": "price", "classification": "grade", "ranking": "item_id"}
+    assert answer.document["target"] == targets[task]
 
 
 def test_the_workflow_follows_the_schema_and_may_only_read(real: Mlops) -> None:
@@ -70,11 +71,11 @@ def test_the_workflow_follows_the_schema_and_may_only_read(real: Mlops) -> None:
     assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
 
 
-@pytest.mark.parametrize("task", ["ranking", "data", "Regression", ""])
+@pytest.mark.parametrize("task", ["data", "Regression", ""])
 def test_a_task_that_does_not_exist_is_refused_with_those_that_do(task: str, real: Mlops) -> None:
     answer = real("new", "my-own", "--task", task)
     assert answer.code == 2
-    assert "there are regression, classification" in answer.error
+    assert "there are regression, classification, ranking" in answer.error
     assert not Path("my-own").exists()
 
 
@@ -139,6 +140,24 @@ def test_target_and_key_can_be_named(real: Mlops) -> None:
     assert document["excluded"]["z"] == "the same in every row of the sample"
     for wrong in (("--target", "q"), ("--key", "q"), ("--key", "z")):
         assert real("new", "other", "--task", "regression", "--sample", sample, *wrong).code == 3
+
+
+def test_query_and_item_are_guessed_or_named(real: Mlops) -> None:
+    frame = pd.DataFrame(
+        [(n, f"l{n // 5}", f"i{n % 5}", n / 2) for n in range(60)], columns=["n", "l", "i", "x"]
+    )
+    sample = write_csv("s.csv", frame.to_csv(index=False))
+    new = ("--task", "ranking", "--sample", sample, "--json")
+    guessed = real("new", "my-own", *new).document
+    assert (guessed["key"], guessed["cluster"], guessed["target"]) == (["l", "i"], "l", "i")
+    assert guessed["excluded"]["n"] == "the model takes query and item alone"
+    named = real("new", "other", *new, "--target", "l").document
+    assert (named["key"], named["target"]) == (["i", "l"], "l")
+    for wrong in (("--key", "n", "--key", "l"), ("--key", "l"), ("--target", "x")):
+        answer = real("new", "third", *new, *wrong)
+        assert answer.code == 3
+        assert "no query and item identify a row together" in answer.error
+    assert not Path("third").exists()
 
 
 STRANGE = ["a'b", 'a"b', "a\\nb", "@name@", "x'''\"\"\"", "${{ secrets }}", "{x}", "größe", "a\tb"]

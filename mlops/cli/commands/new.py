@@ -21,7 +21,10 @@ Name = Annotated[
 Task = Annotated[
     str,
     typer.Option(
-        "--task", metavar="TASK", help="What is predicted: regression or classification.", show_default=False
+        "--task",
+        metavar="TASK",
+        help="What is predicted: regression, classification or ranking.",
+        show_default=False,
     ),
 ]
 Sample = Annotated[
