@@ -114,6 +114,8 @@ def _kind(annotation: Any) -> str:
         return " or ".join(code(str(member.value)) for member in annotation)
     if choices and all(isinstance(choice, str) for choice in choices):
         return " or ".join(map(code, choices))
+    if type(None) in choices:
+        return _kind(choices[0])
     if getattr(annotation, "__origin__", None) is list:
         return "a list"
     return {bool: "true or false", float: "number", int: "whole number", str: "name of a column"}[annotation]
@@ -131,4 +133,4 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, bool):
         return code(str(value).lower())
-    return "none" if value in ("", []) else code(str(value))
+    return "none" if value in ("", [], None) else code(str(value))

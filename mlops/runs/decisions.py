@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 from mlops.runs import names
-from mlops.runs.errors import Corrupt
-from mlops.runs.evidence import NO_METRIC, Metric
+from mlops.runs.errors import Corrupt, bounded
+from mlops.runs.evidence import NO_METRIC, IntervalRule, Metric
 from mlops.runs.json_values import nulled, number, text
 from mlops.runs.records import ComparedTo
 
@@ -42,7 +42,11 @@ class Policy:
         min_gain: The point gain over the champion must exceed this, in units of the metric, >= 0.
         alpha: Error level shared by all evaluations on one holdout, in (0, 0.5].
         min_clusters: With fewer clusters the gate cannot tell, >= 2.
+        min_slice_rows: A guard's slice with fewer rows is not judged, >= 1.
+        min_slice_clusters: A guard's slice with fewer clusters is not judged, >= 2.
         must_beat_baseline: Whether every model, not only the first, must beat the baseline.
+        max_model_size_bytes: Largest size of a model; None where none is asked for.
+        max_prediction_ms_per_1000_rows: Longest time of a prediction; None where none is asked for.
         guards: What must not get worse.
         signatures: ``required`` where every change of `main` must bear a signed statement, from the first
             one on; else ``optional``: from the first one that bears one.
@@ -52,7 +56,11 @@ class Policy:
     min_gain: float = 0.0
     alpha: float = 0.05
     min_clusters: int = 20
+    min_slice_rows: int = 30
+    min_slice_clusters: int = 5
     must_beat_baseline: bool = True
+    max_model_size_bytes: int | None = None
+    max_prediction_ms_per_1000_rows: float | None = None
     guards: tuple[Guard, ...] = ()
     signatures: str = "optional"
 
@@ -110,6 +118,7 @@ class Interval:
         holds: Whether it is good enough.
         rows: Rows it rests on.
         std_error: Cluster-robust standard error of the difference.
+        freedom: Degrees of freedom of the t quantile; 0 in decisions by the rule of before.
         critical: The t quantile: the ends are ``critical * std_error`` away from the difference.
     """
 
@@ -127,6 +136,7 @@ class Interval:
     rows: int = 0
     std_error: float = 0.0
     critical: float = 0.0
+    freedom: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,79 @@ class Finding:
 
     reason: Reason
     sentence: str
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A measure of a model that the policy bounds, whatever the champion's is.
+
+    Attributes:
+        name: ``model_size_bytes`` or ``prediction_ms_per_1000_rows``.
+        value: What was measured.
+        maximum: The largest value that is accepted.
+        holds: Whether the value is not above it.
+    """
+
+    name: str
+    value: float
+    maximum: float
+    holds: bool
+
+    @property
+    def sentence(self) -> str:
+        """Say what was measured, and what is accepted."""
+        value, maximum = (f"{x:,}" if isinstance(x, int) else f"{x:,.4g}" for x in (self.value, self.maximum))
+        return f"{self.name}: {value}, at most {maximum}{'' if self.holds else ': NO'}."
+
+
+@dataclass(frozen=True)
+class Power:
+    """The gain that a holdout could have shown, and the clusters that would show the one that was seen.
+
+    Attributes:
+        name: What is compared, e.g. ``mae``.
+        against: ``champion`` or ``baseline``.
+        power: Share of such holdouts that show the smallest gain, or the one seen with further clusters.
+        smallest_gain: The smallest true gain that is shown with this power.
+        further_clusters: Clusters that are needed beyond those there are to show the gain that was seen with
+            this power; more than a million are not counted.
+    """
+
+    name: str
+    against: str
+    power: float
+    smallest_gain: float
+    further_clusters: int
+
+
+@dataclass(frozen=True)
+class NotJudged:
+    """A guard's slice that is too small to judge, so that it can neither hold nor fail.
+
+    Attributes:
+        name: What would be compared, e.g. ``mae origin=JFK``.
+        rows: Its rows.
+        clusters: Its clusters.
+        min_rows: Rows that the policy asks for.
+        min_clusters: Clusters that the policy asks for.
+    """
+
+    name: str
+    rows: int
+    clusters: int
+    min_rows: int
+    min_clusters: int
+
+    @property
+    def sentence(self) -> str:
+        """Say what was not judged, and why."""
+        least = f"{self.min_rows:,} rows" if self.rows < self.min_rows else f"{self.min_clusters:,} clusters"
+        counts = f"{_counted(self.rows, 'row')} of {_counted(self.clusters, 'cluster')}"
+        return f"{bounded(self.name, 120)}: {counts}, below the minimum of {least}, not judged."
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 @dataclass(frozen=True)
@@ -148,6 +231,10 @@ class Verdict:
         look: Number of this evaluation of the holdout, from 1.
         level: Error level of this evaluation, alpha / (look (look + 1)).
         what_if: Whether another policy than the one on `main` was asked; such a verdict cannot be promoted.
+        interval: The rule of the intervals.
+        not_judged: Guarded slices that are too small to judge, in the order of the policy.
+        bounds: The measures of the model that the policy bounds.
+        power: For each gain that was not significant, what it would take to show it.
     """
 
     outcome: Outcome
@@ -156,6 +243,10 @@ class Verdict:
     look: int = 1
     level: float = 0.0
     what_if: bool = False
+    interval: str = IntervalRule.CR1
+    not_judged: tuple[NotJudged, ...] = ()
+    power: tuple[Power, ...] = ()
+    bounds: tuple[Bound, ...] = ()
 
     @property
     def promotes(self) -> bool:
@@ -222,6 +313,9 @@ class Decision:
                 Finding(Reason(f["reason"]), f["sentence"]) for f in verdict["findings"]
             )
             verdict["intervals"] = tuple(Interval(**i) for i in verdict["intervals"])
+            verdict["not_judged"] = tuple(NotJudged(**n) for n in verdict.get("not_judged", ()))
+            verdict["bounds"] = tuple(Bound(**b) for b in verdict.get("bounds", ()))
+            verdict["power"] = tuple(Power(**p) for p in verdict.get("power", ()))
             fields["verdict"] = Verdict(**verdict)
             fields["compared_to"] = ComparedTo(**value["compared_to"])
             fields["metrics"] = {text(k): number(v) for k, v in value.get("metrics", {}).items()}

@@ -21,6 +21,20 @@ ALL_ROWS = "all"
 NO_METRIC = "none"
 
 
+class IntervalRule(StrEnum):
+    """Rules by which intervals are computed from sums per cluster; evidence names the one of its time.
+
+    Attributes:
+        CR1: The rule of evidence that names none: one factor for few clusters, their number less one as
+            degrees of freedom, and every slice judged.
+        CR2: Variance and degrees of freedom that allow for clusters of unequal size; slices below the least
+            numbers of rows and clusters of the policy are not judged.
+    """
+
+    CR1 = ""
+    CR2 = "cr2"
+
+
 class Loss(StrEnum):
     """Losses of the metrics that have a form of their own: error = prediction - target, in its units.
 
@@ -104,6 +118,21 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Footprint:
+    """Size and speed of a candidate's model, as measured where it was evaluated.
+
+    Attributes:
+        model_size_bytes: Size of all objects of the model.
+        prediction_ms_per_1000_rows: Time of a prediction of a thousand rows: the median of some repeats.
+        machine: What it was measured on.
+    """
+
+    model_size_bytes: int
+    prediction_ms_per_1000_rows: float
+    machine: str
+
+
+@dataclass(frozen=True)
 class Paired:
     """``reports/paired.json``: everything the verdict is computed from, but the policy.
 
@@ -121,6 +150,8 @@ class Paired:
         series: One per loss and slice.
         holdout_id: What the holdout is, whatever its bytes (`mlops.runs.gate.holdouts`); empty in evidence of
             versions that counted evaluations by the digest of the rows.
+        footprint: What the candidate's model costs; None in evidence of earlier versions.
+        interval: The rule of its intervals: that of the enforcer on `main`, and nobody else's choice.
     """
 
     holdout_digest: str
@@ -132,6 +163,8 @@ class Paired:
     holdout_from: str
     series: tuple[Series, ...]
     holdout_id: str = ""
+    interval: str = IntervalRule.CR1
+    footprint: Footprint | None = None
 
     @property
     def identity(self) -> str:
@@ -168,9 +201,21 @@ class Paired:
                 holdout_from=text(value["holdout_from"]),
                 series=tuple(_series(row) for row in items(value["series"])),
                 holdout_id=text(value.get("holdout_id", "")),
+                interval=IntervalRule(text(value.get("interval", ""))),
+                footprint=_footprint(value.get("footprint")),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise Corrupt(f"not paired losses: {error}", where=names.PAIRED) from error
+
+
+def _footprint(value: Mapping[str, Any] | None) -> Footprint | None:
+    if value is None:
+        return None
+    return Footprint(
+        model_size_bytes=whole(value["model_size_bytes"]),
+        prediction_ms_per_1000_rows=number(value["prediction_ms_per_1000_rows"]),
+        machine=text(value["machine"]),
+    )
 
 
 def _series(row: Mapping[str, Any]) -> Series:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops.runs import json_values
-from mlops.runs.decisions import Decision, Interval, Outcome
+from mlops.runs.decisions import Bound, Decision, Interval, NotJudged, Outcome
 from mlops.runs.records import Run
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
         f"(error level {verdict.level:.4g}). The metric that decides is in {workspace.spec.unit}.",
         "",
         *_intervals(verdict.intervals),
+        *_sentences(*verdict.bounds, *verdict.not_judged),
         *_reasons_and_numbers(decision),
         *_inputs(workspace, run, decision),
         "",
@@ -97,6 +98,10 @@ def _rows(workspace: Workspace, run: Run) -> list[str]:
             used = [f"- {name}: {count:,}" for name, count in rows.items()]
             return used + [f"- left out, {reason}: {count:,} rows" for reason, count in dropped.items()]
     return []
+
+
+def _sentences(*found: Bound | NotJudged) -> list[str]:
+    return [*(f"- {each.sentence}" for each in found), ""] if found else []
 
 
 def _intervals(intervals: tuple[Interval, ...]) -> list[str]:

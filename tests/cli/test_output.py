@@ -16,7 +16,7 @@ from tests.cli.conftest import PIPELINE, Desk
 #: Command and the keys of its document, beside `command` and `exit_code`.
 SHAPES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "status": ((PIPELINE,), {"pipelines", "servers"}),
-    "log": ((PIPELINE,), {"pipeline", "entries", "more", "arrivals"}),
+    "log": ((PIPELINE,), {"pipeline", "entries", "holdouts", "more", "arrivals"}),
     "diff": ((PIPELINE, "1", "2"), {"pipeline", "left", "right", "objects", "metrics", "link"}),
     "run": (
         (PIPELINE, "--param", "shrinkage=11"),

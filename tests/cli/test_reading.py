@@ -106,6 +106,17 @@ class TestLog:
 
         assert "1 older; a higher --limit shows them" in answer.out
 
+    def test_shows_the_error_level_that_is_left_on_each_holdout(self, mlops: Desk) -> None:
+        (holdout,) = mlops("log", PIPELINE, "--json").document["holdouts"]
+        assert (holdout["evaluations"], holdout["low"]) == (2, False)
+        assert holdout["left"] == pytest.approx(0.05 / 3)
+
+        for mae in (20.0, 21.0):
+            mlops.world.run(mae=mae)
+        shown = mlops("log", PIPELINE).out
+        assert "holdout          evaluations  level left    next" in shown
+        assert "from 2013-03-01            4         1 %  0.17 %  little is left" in shown
+
     def test_says_that_there_is_none(self, empty: Desk) -> None:
         assert empty("log", PIPELINE).out == "nothing has been promoted yet\n"
 

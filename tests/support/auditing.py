@@ -25,7 +25,7 @@ class NumberProver:
         mine, theirs = subject.predictions_data.decode().split()
         champion = None if theirs == "None" else float(theirs)
         derived = paired(float(mine), champion, holdout=subject.paired.holdout_digest)
-        derived = replace(derived, holdout_id=subject.paired.holdout_id)
+        derived = replace(derived, holdout_id=subject.paired.holdout_id, interval=subject.paired.interval)
         if derived != subject.paired:
             yield "paired losses do not follow from the predictions"
 

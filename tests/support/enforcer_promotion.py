@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import re
@@ -16,7 +17,7 @@ from mlops.runs.digest import sha256
 from mlops.runs.errors import ConfigError, MainMoved, MlopsError, Unlawful
 from mlops.runs.evidence import Paired
 from mlops.runs.gate import verdict as gate
-from mlops.runs.gate.holdouts import counts_by_identity
+from mlops.runs.gate.rules import rules_in_force
 from mlops.runs.names import OUTPUTS
 from tests.support.enforcer_merge import Guard, Merge, is_ancestor, read_optional
 from tests.support.memory_lake import MemoryLake
@@ -103,6 +104,10 @@ def _objects(m: Merge) -> None:
         names.PREDICTIONS: decision["predictions_sha256"],
     }
     count = len(found)
+    footprint = m.after(names.PAIRED).get("footprint")
+    size = sum(o["size_bytes"] for o in champion["objects"] if o["path"].startswith(names.MODEL))
+    fits = footprint is None or footprint["model_size_bytes"] == size
+    m.refuse_unless(fits, f"the model has {size} bytes, not as many as its evidence says")
     for record in champion["objects"]:
         path = record["path"]
         judged = found.pop(path, None) == (record["size_bytes"], record["checksum"])
@@ -114,7 +119,8 @@ def _objects(m: Merge) -> None:
 
 def _identity(m: Merge) -> Any:
     """Return what evaluations are counted by: by older enforcers, the bytes of the holdout."""
-    return m.after(names.PAIRED).get("holdout_id" if counts_by_identity(m.lake, m.head) else "holdout_digest")
+    by_identity = rules_in_force(m.lake, m.head).by_identity
+    return m.after(names.PAIRED).get("holdout_id" if by_identity else "holdout_digest")
 
 
 def _decision_on_record(m: Merge) -> None:
@@ -217,10 +223,16 @@ def verdict(m: Merge) -> None:
     champion = m.before(names.CHAMPION)
     if policy.has_model:
         _same_champion(m, paired, champion)
+    rule = rules_in_force(m.lake, m.head).interval
+    m.refuse_unless({paired.interval, stated.get("interval")} == {rule}, "intervals of another rule")
     derived = gate.decide(paired, policy, look=stated["look"])
     level = math.isclose(derived.level, stated["level"], rel_tol=1e-9)
     m.refuse_unless(level, f"look {stated['look']} has the level {derived.level}, not {stated['level']}")
     m.refuse_unless(derived.outcome is Outcome.PROMOTE, f"nothing is promoted: {derived.sentence}")
+    same = [dataclasses.asdict(bound) for bound in derived.bounds] == stated["bounds"]
+    m.refuse_unless(same, "misstates size or prediction time")
+    small = [dataclasses.asdict(slice_) for slice_ in derived.not_judged]
+    m.refuse_unless(small == stated["not_judged"], "misnames slices that are not judged")
     intervals = [Interval(**i) for i in stated["intervals"]]
     same = len(intervals) == len(derived.intervals)
     m.refuse_unless(same, f"the policy asks for {len(derived.intervals)} comparisons, not {len(intervals)}")

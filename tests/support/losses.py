@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mlops.runs.evidence import ALL_ROWS, Contender, Loss, Paired, Series
+from mlops.runs.evidence import ALL_ROWS, Contender, IntervalRule, Loss, Paired, Series
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ def aggregate(rows: Sequence[Row], column: str = "origin") -> Paired:
             for loss in Loss
             for name in slices
         ),
+        interval=IntervalRule.CR2,
     )
 
 

@@ -13,7 +13,7 @@ import yaml
 from mlops.runs import names
 from mlops.runs.decisions import Decision, Guard, Outcome, Policy, Verdict
 from mlops.runs.digest import document
-from mlops.runs.evidence import Metric, Paired, Series
+from mlops.runs.evidence import Footprint, IntervalRule, Metric, Paired, Series
 from mlops.runs.gate import verdict as gate
 from mlops.runs.records import ComparedTo
 from tests.support.losses import aggregate, edited, rows_of
@@ -66,8 +66,12 @@ def policy_file(policy: Policy) -> bytes:
         "min_gain": policy.min_gain,
         "alpha": policy.alpha,
         "min_clusters": policy.min_clusters,
+        "min_slice_rows": policy.min_slice_rows,
+        "min_slice_clusters": policy.min_slice_clusters,
         "must_beat_baseline": policy.must_beat_baseline,
         "guards": guards,
+        "max_model_size_bytes": policy.max_model_size_bytes,
+        "max_prediction_ms_per_1000_rows": policy.max_prediction_ms_per_1000_rows,
     }
     return yaml.safe_dump(fields).encode()
 
@@ -94,7 +98,8 @@ def _evidence(dice: random.Random, seed: int) -> Paired:
         wobble=dice.choice((0.0, 0.05, 0.2, 1.0)),
         seed=seed,
     )
-    paired = aggregate(rows)
+    footprint = Footprint(dice.choice((90, 4000)), dice.choice((0.25, 19.875, 20.0)), "a machine")
+    paired = replace(aggregate(rows), footprint=footprint)
     return edited(paired, _shuffled(dice)) if dice.random() < 0.2 else paired
 
 
@@ -124,7 +129,11 @@ def _policy(dice: random.Random) -> Policy:
         min_gain=dice.choice((0.0, 0.0, 0.05, 1)),
         alpha=dice.choice((0.05, 0.05, 0.1, 0.5, 1e-3)),
         min_clusters=dice.choice((2, 2, 5, 20)),
+        min_slice_rows=dice.choice((1, 30, 90, 200)),
+        min_slice_clusters=dice.choice((2, 5, 21)),
         must_beat_baseline=dice.random() < 0.7,
+        max_model_size_bytes=dice.choice((None, None, 100, 5000)),
+        max_prediction_ms_per_1000_rows=dice.choice((None, None, 0.5, 20, 250.0)),
         guards=tuple(dice.sample(guards, dice.randrange(len(guards) + 1))),
     )
 
@@ -144,6 +153,10 @@ def _with_nan(who: str, only: int | None = None) -> Any:
 
 _FLAWS: tuple[Any, ...] = (
     lambda p: replace(p, rows=p.rows + 1),
+    lambda p: replace(p, footprint=None),
+    lambda p: replace(p, footprint=Footprint(90, float("nan"), "")),
+    lambda p: replace(p, footprint=Footprint(-1, 1.0, "")),
+    lambda p: replace(p, interval=IntervalRule.CR1),
     lambda p: replace(p, rows=0),
     lambda p: replace(p, train_overlap=1),
     lambda p: replace(p, candidate_trained_until="2013-12-01T00:00:00Z"),

@@ -22,6 +22,9 @@ ROWS = Series(
     champion=(1.5, 3.0),
     baseline=(2.0, 4.0),
 )
+#: Fields that evidence of earlier versions does not have.
+LATER = {"holdout_id", "interval", "footprint"}
+
 PAIRED = Paired(
     holdout_digest="a" * 64,
     rows=5,
@@ -149,7 +152,7 @@ def test_other_types_are_no_paired_losses(path: tuple[Any, ...], value: object) 
         Paired.from_json(whole)
 
 
-@pytest.mark.parametrize("key", [key for key in PAIRED.to_json() if key != "holdout_id"])
+@pytest.mark.parametrize("key", [key for key in PAIRED.to_json() if key not in LATER])
 def test_a_missing_key_is_no_paired_losses(key: str) -> None:
     value = through_json(PAIRED.to_json())
     del value[key]
@@ -236,3 +239,9 @@ def test_series_are_found_by_loss_and_slice() -> None:
     assert PAIRED.get(Loss.ABSOLUTE, "origin=LGA") is None
     assert PAIRED.slices("origin") == ["origin=EWR", "origin=JFK"]
     assert PAIRED.slices("orig") == []
+
+
+def test_evidence_by_an_unknown_rule_of_intervals_is_corrupt() -> None:
+    value = through_json(PAIRED.to_json())
+    with pytest.raises(Corrupt, match="cr9"):
+        Paired.from_json({**value, "interval": "cr9"})

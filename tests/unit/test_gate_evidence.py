@@ -7,7 +7,7 @@ import pytest
 
 from mlops.runs.decisions import Outcome, Policy, Reason
 from mlops.runs.digest import document
-from mlops.runs.evidence import Loss, Paired, Series
+from mlops.runs.evidence import IntervalRule, Loss, Paired, Series
 from mlops.runs.gate.verdict import decide
 from tests.support.gate_answers import GUARDED, JFK, SOUND, reasons
 from tests.support.losses import edited, evidence
@@ -192,16 +192,16 @@ REFUSED = [
         id="few clusters",
     ),
     pytest.param(
-        edited(SOUND, lambda s: _cut(s, 1), name=JFK),
+        replace(edited(SOUND, lambda s: _cut(s, 1), name=JFK), interval=IntervalRule.CR1),
         Reason.TOO_FEW_CLUSTERS,
         "1 cluster of origin=JFK",
-        id="small slice",
+        id="small slice, by the rule of before",
     ),
     pytest.param(
-        edited(SOUND, lambda s: _cut(s, 0), name=JFK),
+        replace(edited(SOUND, lambda s: _cut(s, 0), name=JFK), interval=IntervalRule.CR1),
         Reason.TOO_FEW_CLUSTERS,
         "0 clusters of origin=JFK",
-        id="empty slice",
+        id="empty slice, by the rule of before",
     ),
 ]
 

@@ -1,17 +1,23 @@
 """The interval of a difference, against computations that share nothing with it."""
 
 import math
+import random
+from dataclasses import replace
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
 from lupa import lua52
-from scipy import stats
+from scipy import special, stats
 
-from mlops.runs.evidence import Contender, Loss, Metric, Series, loss_of
+from mlops.enforcer.assemble import read_source
+from mlops.runs.evidence import Contender, IntervalRule, Loss, Metric, Series, loss_of
 from mlops.runs.gate.intervals import critical_value, difference
 from tests.support.losses import Row, aggregate, rows_of
 
 CANDIDATE, CHAMPION = Contender.CANDIDATE, Contender.CHAMPION
+FORMER = IntervalRule.CR1
 SAMPLES = [
     pytest.param(rows_of(seed=1), id="a gain"),
     pytest.param(rows_of(seed=2, candidate=11, champion=10.9, wobble=2), id="near a tie"),
@@ -39,7 +45,7 @@ def membership(rows: list[Row]) -> np.ndarray:
 
 
 @each_sample
-def test_mae_is_a_regression_on_a_constant_with_clustered_errors(rows: list[Row]) -> None:
+def test_the_former_rule_is_a_regression_on_a_constant_with_clustered_errors(rows: list[Row]) -> None:
     y = np.abs(errors_of(rows, CHAMPION)) - np.abs(errors_of(rows, CANDIDATE))
     x, belongs = np.ones((len(rows), 1)), membership(rows)
     bread = np.linalg.inv(x.T @ x)
@@ -49,7 +55,7 @@ def test_mae_is_a_regression_on_a_constant_with_clustered_errors(rows: list[Row]
     covariance = clusters / (clusters - 1) * bread @ (scores.T @ scores) @ bread
     half_width = stats.t.ppf(1 - 0.025 / 2, clusters - 1) * math.sqrt(covariance[0, 0])
 
-    found = difference(series_of(rows, Metric.MAE), Metric.MAE, CHAMPION, CANDIDATE, 0.025)
+    found = difference(series_of(rows, Metric.MAE), Metric.MAE, CHAMPION, CANDIDATE, 0.025, FORMER)
     assert found.value == pytest.approx(beta[0], rel=1e-9, abs=1e-12)
     assert found.std_error == pytest.approx(math.sqrt(covariance[0, 0]), rel=1e-9)
     assert found.lower == pytest.approx(beta[0] - half_width, rel=1e-9)
@@ -69,6 +75,20 @@ def test_mae_is_a_regression_of_cluster_means_weighted_by_rows(rows: list[Row]) 
 
 
 @each_sample
+def test_clusters_of_unequal_size_widen_the_interval(rows: list[Row]) -> None:
+    series = series_of(rows, Metric.MAE)
+    former, found = (
+        difference(series, Metric.MAE, CHAMPION, CANDIDATE, 0.025, rule) for rule in IntervalRule
+    )
+    assert (found.value, found.clusters) == (former.value, former.clusters)
+    assert former.freedom == former.clusters - 1
+    assert 1 <= found.freedom <= former.freedom * (1 + 1e-12)
+    assert found.critical >= former.critical * (1 - 1e-12)
+    equal = difference(replace(series, n=(9,) * len(series.n)), Metric.MAE, CHAMPION, CANDIDATE, 0.025)
+    assert equal.freedom == pytest.approx(former.freedom, rel=1e-12)
+
+
+@each_sample
 @pytest.mark.parametrize("metric", [Metric.RMSE, Metric.BIAS])
 def test_other_metrics_follow_from_the_covariance_of_both_means(rows: list[Row], metric: Metric) -> None:
     left, right = errors_of(rows, CHAMPION), errors_of(rows, CANDIDATE)
@@ -82,7 +102,7 @@ def test_other_metrics_follow_from_the_covariance_of_both_means(rows: list[Row],
     gradient = slopes * (1, -1)
     std_error = math.sqrt(gradient @ covariance @ gradient)
 
-    found = difference(series_of(rows, metric), metric, CHAMPION, CANDIDATE, 0.05)
+    found = difference(series_of(rows, metric), metric, CHAMPION, CANDIDATE, 0.05, FORMER)
     assert found.left == pytest.approx(values[0], rel=1e-9)
     assert found.right == pytest.approx(values[1], rel=1e-9)
     assert found.std_error == pytest.approx(std_error, rel=1e-9)
@@ -124,82 +144,43 @@ def test_a_perfect_model_has_no_error_of_its_own() -> None:
 # --- the critical value
 
 
-def outside(t: float, freedom: int) -> float:
-    """Return the probability that a t variable lies outside ``-t..t``, as the module describes it."""
-    theta = math.atan(t / math.sqrt(freedom))
-    sine, cosine = math.sin(theta), math.cos(theta)
-    term = total = cosine if freedom % 2 else 1.0
-    for k in range(2 if freedom % 2 else 1, freedom - 1, 2):
-        term *= k / (k + 1) * cosine * cosine
-        total += term
-    if freedom == 1:
-        return 1 - 2 * theta / math.pi
-    inside = 2 / math.pi * (theta + sine * total) if freedom % 2 else sine * total
-    return 1 - inside
-
-
-@pytest.mark.parametrize("freedom", [*range(1, 41), 99, 364])
-@pytest.mark.parametrize("level", [0.5, 0.025, 0.05 / 6, 0.05 / 420, 1e-6])
-def test_the_critical_value_can_be_checked_without_a_quantile_function(freedom: int, level: float) -> None:
-    t = critical_value(freedom, level)
+@pytest.mark.parametrize("freedom", [*range(1, 41), 1.003, 4.34, 15.7, 99, 364.5, 2000.25])
+@pytest.mark.parametrize("level", [0.5, 0.025, 0.05 / 6, 0.05 / 420, 1e-6, 1e-20])
+def test_the_critical_value_can_be_checked_without_a_quantile_function(freedom: float, level: float) -> None:
+    t, is_critical = critical_value(freedom, level), shipped()[1]["is_critical"]
     assert t == pytest.approx(stats.t.isf(level / 2, freedom), rel=1e-9)
-    assert outside(t, freedom) == pytest.approx(level, rel=1e-9 if level > 1e-5 else 1e-7)
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 30])
-def test_the_critical_value_keeps_its_digits_at_very_small_levels(freedom: int) -> None:
-    assert critical_value(freedom, 1e-20) == pytest.approx(stats.t.isf(0.5e-20, freedom), rel=1e-9)
+    assert special.betainc(freedom / 2, 0.5, freedom / (freedom + t * t)) == pytest.approx(level, rel=1e-9)
+    assert is_critical(t, freedom, level)
+    assert not is_critical(t * (1 + 3e-9), freedom, level)
+    assert not is_critical(t * (1 - 3e-9), freedom, level)
 
 
 # --- the same in another language
 
-LUA = """
-return function(metric, n, left, right, critical)
-  local function total(list)
-    local sum = 0
-    for i = 1, #list do sum = sum + list[i] end
-    return sum
-  end
-  local rows = total(n)
-  local function linearised(sums)
-    local mean = total(sums) / rows
-    local value, slope = mean, 1
-    if metric == "rmse" then
-      value = math.sqrt(mean)
-      slope = value > 0 and 1 / (2 * value) or 0
-    elseif metric == "bias" then
-      value, slope = math.abs(mean), mean < 0 and -1 or 1
-    end
-    local moves = {}
-    for i = 1, #n do moves[i] = slope * (sums[i] - mean * n[i]) / rows end
-    return value, moves
-  end
-  local left_value, left_moves = linearised(left)
-  local right_value, right_moves = linearised(right)
-  local moves, largest = {}, 0
-  for i = 1, #n do
-    moves[i] = left_moves[i] - right_moves[i]
-    largest = math.max(largest, math.abs(moves[i]))
-  end
-  local std_error = 0
-  if largest > 0 then
-    for i = 1, #n do moves[i] = (moves[i] / largest) * (moves[i] / largest) end
-    std_error = largest * math.sqrt(#n / (#n - 1) * total(moves))
-  end
-  local value = left_value - right_value
-  return value, std_error, value - critical * std_error, value + critical * std_error
-end
-"""
 
-
-@pytest.mark.parametrize("metric", list(Metric))
-def test_lua_gets_the_same_numbers_to_the_last_digit(metric: Metric) -> None:
+@cache
+def shipped() -> tuple[Any, Any]:
+    """Return a runtime and the functions of the enforcer's statistics, as it ships them."""
+    numbers, intervals = (read_source(file).body for file in ("shared/numbers.lua", "gate/intervals.lua"))
     runtime = lua52.LuaRuntime()
-    derive = runtime.execute(LUA)
+    names = ("linearised", "std_error", "degrees_of_freedom", "is_critical")
+    functions = ", ".join(f"{name} = {name}" for name in names)
+    return runtime, runtime.execute(f"{numbers}\n{intervals}\nreturn {{{functions}}}")
+
+
+@pytest.mark.parametrize("metric", [*Metric, "log_loss"])
+def test_lua_gets_the_same_numbers_to_the_last_digit(metric: str) -> None:
+    (runtime, lua), dice = shipped(), random.Random(0)
     for seed in range(40):
         rows = rows_of(seed=seed, days=2 + seed, wobble=seed / 5, bias=seed - 20)
-        series = series_of(rows, metric)
+        rows = [row for row in rows if dice.random() < 0.7 or int(row.cluster[-2:]) % 3] if seed > 5 else rows
+        series = series_of(rows, Metric(metric) if metric in set(Metric) else Metric.MAE)
         found = difference(series, metric, CHAMPION, CANDIDATE, 0.025)
-        columns = [runtime.table_from(list(x)) for x in (series.n, series.champion, series.candidate)]
-        numbers = derive(str(metric), *columns, found.critical)
-        assert tuple(numbers) == (found.value, found.std_error, found.lower, found.upper)
+        n, left, right = (runtime.table_from(list(x)) for x in (series.n, series.champion, series.candidate))
+        left_value, left_moves = lua["linearised"](left, n, metric)
+        right_value, right_moves = lua["linearised"](right, n, metric)
+        moves = runtime.table_from([left_moves[i + 1] - right_moves[i + 1] for i in range(len(series.n))])
+        numbers = (left_value, right_value, lua["std_error"](moves, n))
+        assert numbers == (found.left, found.right, found.std_error)
+        assert lua["degrees_of_freedom"](n) == found.freedom
+        assert lua["is_critical"](found.critical, found.freedom, 0.025)

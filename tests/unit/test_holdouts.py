@@ -12,6 +12,7 @@ from mlops.runs import names
 from mlops.runs.errors import Corrupt
 from mlops.runs.evidence import Paired
 from mlops.runs.gate.holdouts import HOLDOUT_KEY, identity_of
+from mlops.runs.gate.rules import Rules
 from mlops.runs.main.policy import apply_policy
 from mlops.runs.main.state import read_json
 from mlops.runs.promotion.promote import Promotion
@@ -162,7 +163,7 @@ def test_evidence_by_bytes_is_refused_and_found_once_the_gate_counts_by_identity
 
     world = new_world("2013-01", "2013-02")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(decision, "counts_by_identity", lambda *_: False)
+        patched.setattr(decision, "rules_in_force", lambda *_: Rules(by_identity=False))
         with pytest.raises(Unlawful, match="which look at which holdout"):
             world.run(mae=14.0)
         world.lake.enforcer = None  # type: ignore[attr-defined]

@@ -63,7 +63,11 @@ class PolicyFile(_File):
     min_gain: float = Field(default=_DEFAULT.min_gain, ge=0)
     alpha: float = Field(default=_DEFAULT.alpha, gt=0, le=0.5)
     min_clusters: int = Field(default=_DEFAULT.min_clusters, ge=2, le=1_000_000)
+    min_slice_rows: int = Field(default=_DEFAULT.min_slice_rows, ge=1, le=1_000_000)
+    min_slice_clusters: int = Field(default=_DEFAULT.min_slice_clusters, ge=2, le=1_000_000)
     must_beat_baseline: bool = _DEFAULT.must_beat_baseline
+    max_model_size_bytes: int | None = Field(default=None, ge=1, le=2**53)
+    max_prediction_ms_per_1000_rows: float | None = Field(default=None, gt=0)
     guards: list[GuardEntry] = Field(default=[], max_length=100)
     signatures: Literal["optional", "required"] = "optional"
 
@@ -88,7 +92,11 @@ class PolicyFile(_File):
             min_gain=self.min_gain,
             alpha=self.alpha,
             min_clusters=self.min_clusters,
+            min_slice_rows=self.min_slice_rows,
+            min_slice_clusters=self.min_slice_clusters,
             must_beat_baseline=self.must_beat_baseline,
+            max_model_size_bytes=self.max_model_size_bytes,
+            max_prediction_ms_per_1000_rows=self.max_prediction_ms_per_1000_rows,
             guards=tuple(entry.value() for entry in self.guards),
             signatures=self.signatures,
         )

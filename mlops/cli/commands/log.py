@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,9 +14,12 @@ from mlops.cli.session import Session
 
 if TYPE_CHECKING:
     from mlops.runs.decisions import Decision
+    from mlops.runs.gate.budget import Budget
     from mlops.runs.main.event_log import Event, Forgotten, Promoted, RolledBack
+    from mlops.steps.workspace import Workspace
 
 _HEADINGS = ("no.", "kind", "when", "metric", "gain", "commit")
+_BUDGET_HEADINGS = ("holdout", "evaluations", "level left", "next", "note")
 _BELOW = "     "
 
 Arrivals = Annotated[
@@ -31,7 +35,7 @@ def log(
     arrivals: Arrivals = False,
     json: Json = False,
 ) -> Result:
-    """List promotions and rollbacks with their gain."""
+    """List promotions and rollbacks with their gain, and the error level that is left on each holdout."""
     from mlops.runs import names
     from mlops.runs.main.event_log import read_event_log
     from mlops.steps.arrivals.origins import arrivals_on_main
@@ -41,13 +45,42 @@ def log(
     events, more = read_event_log(workspace.lake, limit)
     entries = [_entry(event, workspace.spec.unit) for event in events]
     document: dict[str, Any] = {"pipeline": pipeline, "entries": entries, "more": more}
-    lines = _lines(entries, more)
+    budgets = _budgets(workspace, limit)
+    document["holdouts"] = [dataclasses.asdict(budget) for budget in budgets]
+    lines = [*_lines(entries, more), *_budget_lines(budgets)]
     if json or arrivals:
         head = workspace.lake.head(names.MAIN)
         found = [_arrival(row) for row in arrivals_on_main(workspace.lake, head, limit)]
         document["arrivals"] = found
         lines = _arrival_lines(found) if arrivals else lines
     return Result(document, lines)
+
+
+def _budgets(workspace: Workspace, limit: int) -> list[Budget]:
+    from mlops.runs.gate.budget import budgets
+    from mlops.runs.main.state import read_main
+    from mlops.steps.evaluation.what_if import policy_on_main
+
+    state = read_main(workspace.lake)
+    if not any(tag.startswith("decision-") for tag in state.tags):
+        return []
+    return budgets(workspace.lake, state.tags, policy_on_main(workspace.lake).alpha, limit)
+
+
+def _budget_lines(budgets: list[Budget]) -> list[str]:
+    if not budgets:
+        return []
+    rows = [
+        (
+            f"from {budget.begins[:10]}" if budget.begins else budget.holdout,
+            str(budget.evaluations),
+            f"{100 * budget.left:.2g} %",
+            f"{100 * budget.next_level:.2g} %",
+            "little is left; new data makes a new holdout" if budget.low else "",
+        )
+        for budget in budgets
+    ]
+    return ["", *columns([_BUDGET_HEADINGS, *rows], right=(1, 2, 3), indent="")]
 
 
 def _arrival(row: dict[str, Any]) -> dict[str, Any]:

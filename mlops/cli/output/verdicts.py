@@ -20,6 +20,9 @@ def document_of(verdict: Verdict) -> dict[str, Any]:
         "what_if": verdict.what_if,
         "findings": [{"reason": str(f.reason), "sentence": f.sentence} for f in verdict.findings],
         "intervals": [dataclasses.asdict(interval) for interval in verdict.intervals],
+        "not_judged": [dataclasses.asdict(slice_) for slice_ in verdict.not_judged],
+        "bounds": [dataclasses.asdict(bound) for bound in verdict.bounds],
+        "power": [dataclasses.asdict(power) for power in verdict.power],
         "look": verdict.look,
         "level": verdict.level,
     }
@@ -31,6 +34,8 @@ def lines_of(verdict: Verdict) -> list[str]:
     why = [line for text in said for line in _hanging(text)]
     if not verdict.intervals:
         return why
+    why += [line for bound in verdict.bounds for line in _hanging(bound.sentence)]
+    why += [line for slice_ in verdict.not_judged for line in _hanging(slice_.sentence)]
     return [*why, *columns([_HEADINGS, *map(_row, verdict.intervals)], right=(2, 3, 5))]
 
 

@@ -38,16 +38,25 @@ local function read_policy(ref)
     min_gain = 0,
     alpha = 0.05,
     min_clusters = 20,
+    min_slice_rows = 30,
+    min_slice_clusters = 5,
     must_beat_baseline = true,
     signatures = "optional",
     guards = {},
   }
-  check_keys(given, policy, what)
+  local known = {max_model_size_bytes = true, max_prediction_ms_per_1000_rows = true}
+  for key in pairs(policy) do known[key] = true end
+  check_keys(given, known, what)
   for key, value in pairs(given) do policy[key] = value end
   local sound = is_metric(policy.metric)
     and is_number(policy.min_gain) and policy.min_gain >= 0
     and is_number(policy.alpha) and policy.alpha > 0 and policy.alpha <= 0.5
     and is_whole(policy.min_clusters, 2, 1000000)
+    and is_whole(policy.min_slice_rows, 1, 1000000)
+    and is_whole(policy.min_slice_clusters, 2, 1000000)
+    and (policy.max_model_size_bytes == nil or is_whole(policy.max_model_size_bytes, 1, 2^53))
+    and (policy.max_prediction_ms_per_1000_rows == nil
+      or is_number(policy.max_prediction_ms_per_1000_rows) and policy.max_prediction_ms_per_1000_rows > 0)
     and type(policy.must_beat_baseline) == "boolean"
     and (policy.signatures == "optional" or policy.signatures == "required")
     and type(policy.guards) == "table" and #policy.guards <= 100

@@ -10,6 +10,7 @@
 
 local lakefs = require("lakefs")
 local regexp = require("regexp")
+local strings = require("strings")
 
 if meta.kind ~= "promotion" then return end
 local guard = {}
@@ -127,13 +128,19 @@ guard.objects = function()
     ["reports/paired.json"] = decision.paired_sha256,
     ["reports/predictions.parquet"] = decision.predictions_sha256,
   }
+  local model_size = 0
   for _, object in ipairs(champion.objects) do
     local path = tostring(object.path)
+    if strings.has_prefix(path, "model/") then model_size = model_size + object.size_bytes end
     if found[path] ~= object.checksum .. " " .. tostring(object.size_bytes)
         or digests[path] and digests[path] ~= object.sha256 then
       refuse(path .. " is not what was judged")
     end
     found[path] = nil
+  end
+  local footprint = parse(evidence, "reports/paired.json").footprint
+  if footprint and footprint.model_size_bytes ~= model_size then
+    refuse("the model has " .. model_size .. " bytes, not as many as its evidence says")
   end
   if #champion.objects ~= count then
     refuse("champion.json lists " .. #champion.objects .. " objects, there are " .. count)

@@ -135,6 +135,20 @@ local function slices_of(metric, column)
   return found
 end
 
+-- Slices of guards that are too small to judge; all rows are always judged.
+local not_judged = {}
+local function too_small(metric, slice)
+  local s = slice ~= "all" and of(metric, slice)
+  if not s then return false end
+  local rows, clusters = total(s.n), #s.clusters
+  if rows >= policy.min_slice_rows and clusters >= policy.min_slice_clusters then return false end
+  not_judged[#not_judged + 1] = {
+    name = metric .. " " .. slice, rows = rows, clusters = clusters,
+    min_rows = policy.min_slice_rows, min_clusters = policy.min_slice_clusters,
+  }
+  return true
+end
+
 local function plan()
   local asked = {}
   if policy.metric == "none" then return asked end
@@ -154,7 +168,7 @@ local function plan()
   end
   for _, entry in ipairs(paired.has_champion and policy.guards or {}) do
     for _, slice in ipairs(entry.by == "" and {"all"} or slices_of(entry.metric, entry.by)) do
-      ask(entry.metric, slice, "champion", entry.tolerance, true)
+      if not too_small(entry.metric, slice) then ask(entry.metric, slice, "champion", entry.tolerance, true) end
     end
   end
   return asked
@@ -179,10 +193,10 @@ local function derive(asked, stated, level)
   local found = {
     name = asked.slice == "all" and asked.metric or asked.metric .. " " .. asked.slice,
     against = asked.against, candidate = candidate, other = other,
-    difference = sign * (candidate - other), std_error = std_error(moves), critical = stated.critical,
+    difference = sign * (candidate - other), std_error = std_error(moves, n), freedom = degrees_of_freedom(n), critical = stated.critical,
     clusters = #n, rows = total(n), level = level, bound = asked.bound,
   }
-  if not is_critical(stated.critical, #n - 1, level) then
+  if not is_critical(stated.critical, found.freedom, level) then
     refuse("the interval of " .. found.name .. " is not at the level that is left for this look")
   end
   found.lower = found.difference - found.critical * found.std_error
@@ -204,6 +218,9 @@ end
 
 check_model(policy)
 check_evidence()
+if paired.interval ~= INTERVAL or verdict.interval ~= INTERVAL then
+  refuse("the intervals are not computed by the rule " .. INTERVAL)
+end
 if policy.metric == "none" then check_suites(paired.rows) end
 if not is_whole(verdict.look, 1, 1e9) then refuse("the decision does not say which look it is") end
 local level = policy.alpha / (verdict.look * (verdict.look + 1))
@@ -225,5 +242,33 @@ for i, comparison in ipairs(asked) do
   end
   if not is_number(found.lower) or not is_number(found.upper) or not found.holds then
     refuse(found.name .. " against the " .. found.against .. " does not hold, so nothing is promoted")
+  end
+end
+local stated = verdict.not_judged or {}
+if #stated ~= #not_judged then
+  refuse(#not_judged .. " slices are too small to judge, the decision names " .. #stated)
+end
+for i, slice in ipairs(not_judged) do
+  for key, value in pairs(slice) do
+    if stated[i][key] ~= value then refuse("the decision misnames " .. slice.name .. ", which is not judged") end
+  end
+end
+
+-- Bounds of the model's size and of its prediction time; promotion_record.lua adds up the size itself.
+local measured, bounds = paired.footprint, {}
+if measured and not (is_whole(measured.model_size_bytes, 0, 2^53)
+    and is_number(measured.prediction_ms_per_1000_rows) and measured.prediction_ms_per_1000_rows >= 0) then
+  refuse("the model's size or prediction time is not a number that a model can have")
+end
+for _, name in ipairs({"model_size_bytes", "prediction_ms_per_1000_rows"}) do
+  local maximum = policy["max_" .. name]
+  if maximum and not measured then refuse("the evidence does not say the " .. name .. ", which is bounded") end
+  if maximum then bounds[#bounds + 1] = {name = name, value = measured[name], maximum = maximum, holds = true} end
+end
+if #bounds ~= #(verdict.bounds or {}) then refuse("the decision has other bounds than the policy") end
+for i, bound in ipairs(bounds) do
+  if bound.value > bound.maximum then refuse("the " .. bound.name .. " is above " .. bound.maximum) end
+  for key, value in pairs(bound) do
+    if not agree(verdict.bounds[i][key], value) then refuse("the decision misstates the " .. bound.name) end
   end
 end

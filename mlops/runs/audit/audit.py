@@ -27,7 +27,7 @@ from mlops.runs.audit.subject import SHALLOW, Before, Depth, Lineage, PromotionS
 from mlops.runs.audit.tracker import Version, Witness
 from mlops.runs.digest import digest_of
 from mlops.runs.errors import AuditFailed, InputError, NotProved
-from mlops.runs.gate.holdouts import counts_by_identity
+from mlops.runs.gate.rules import NO_RULES, rules_in_force
 from mlops.runs.main.state import kind_of, read_optional
 from mlops.runs.ports import Commit, Lake, Ports
 from mlops.runs.record.checks import statement_checks
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 #: Raised whenever a later version asks for more: what an earlier one found clean is then asked again.
-_RULES = 3
+_RULES = 4
 
 #: How often an audit goes on with what came to `main` meanwhile.
 _ROUNDS = 20
@@ -219,7 +219,7 @@ class _Walk:
         self._champion = read_optional(lake, at, names.CHAMPION) if at else None
         self._policy = read_optional(lake, at, names.POLICY) if at else None
         self._enforced = read_optional(lake, at, names.ENFORCER) is not None if at else False
-        self._by_identity = counts_by_identity(lake, at) if at else False
+        self._rules = rules_in_force(lake, at) if at else NO_RULES
 
     def findings(self, commit: Commit, checks: Mapping[Kind, tuple[Check, ...]]) -> Iterator[AuditFinding]:
         """Yield the findings about the next commit."""
@@ -250,7 +250,7 @@ class _Walk:
             lineage=self._lineage,
             head=self._head,
             signed=self._signed,
-            by_identity=self._by_identity,
+            rules=self._rules,
         )
 
     def _read(self, subject: PromotionSubject) -> None:
@@ -262,7 +262,7 @@ class _Walk:
             self._policy = subject.read_optional(names.POLICY)
         if names.ENFORCER in changed:
             self._enforced = subject.read_optional(names.ENFORCER) is not None
-            self._by_identity = counts_by_identity(subject.lake, subject.commit.id)
+            self._rules = rules_in_force(subject.lake, subject.commit.id)
 
     def _pass(self, commit: Commit) -> None:
         self.digest = _chained(self.digest, commit)

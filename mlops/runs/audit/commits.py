@@ -8,6 +8,7 @@ from mlops.runs import names
 from mlops.runs.audit.findings import Check, Unprovable
 from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.errors import NotFound
+from mlops.runs.gate.rules import rules_in_force
 from mlops.runs.main.state import is_forward, read_json
 from mlops.runs.records import Kind, RollbackRecord, lawful
 
@@ -107,6 +108,15 @@ def _judges_left(subject: PromotionSubject) -> Iterator[str]:
             yield f"it left main without {path}"
 
 
+def _rules_left(subject: PromotionSubject) -> Iterator[str]:
+    """Prove that no enforcer of an earlier version comes back, whose rules would be easier to meet."""
+    if any(change.path == names.ENFORCER for change in subject.changes):
+        before, now = subject.before.rules, rules_in_force(subject.lake, subject.commit.id)
+        fewer = (before.interval and not now.interval) or (before.by_identity and not now.by_identity)
+        if fewer and now.judges:
+            yield "it brings back an enforcer that judges by the rules of an earlier version"
+
+
 def _guards_left(subject: PromotionSubject) -> Iterator[str]:
     """Yield the actions protecting tags and `main` that a change removed."""
     kept = {f"{names.ACTIONS}direct.yaml", f"{names.ACTIONS}tags.yaml"}
@@ -179,6 +189,7 @@ BY_KIND = {
         Check("I10", BY_POLICY, _policy_with_reason),
         Check("I10", BY_POLICY, _judges_left),
         Check("I10", BY_POLICY, _guards_left),
+        Check("I10", BY_POLICY, _rules_left),
     ),
     Kind.INGEST: (
         Check("I7", GO_BACK, _own_arrival),

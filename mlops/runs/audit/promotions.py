@@ -142,6 +142,9 @@ def _objects(subject: PromotionSubject) -> Iterator[str]:
             other.append(path)
     if other:
         yield f"not what was judged: {shown(other)}"
+    size = sum(stat.size_bytes for path, stat in subject.outputs.items() if path.startswith(names.MODEL))
+    if subject.paired.footprint and subject.paired.footprint.model_size_bytes != size:
+        yield f"its model has {size:,} bytes, not as many as its evidence says"
 
 
 def _decided_on(subject: PromotionSubject) -> Iterator[str]:
@@ -158,7 +161,7 @@ def _decided_on(subject: PromotionSubject) -> Iterator[str]:
 def _on_record(subject: PromotionSubject) -> Iterator[str]:
     """Prove that the promoted objects are those of the evidence commit, under its decision tag."""
     evidence = subject.evidence
-    if subject.before.by_identity and not subject.paired.holdout_id:
+    if subject.before.rules.by_identity and not subject.paired.holdout_id:
         yield "its evaluation was counted by the bytes of the holdout, not by what the holdout is"
     tag = names.decision_tag(subject.paired.identity, subject.decision.verdict.look)
     if evidence.metadata.get("decision_tag") != tag:
@@ -195,7 +198,10 @@ class _Proofs:
     def verdict(self, subject: PromotionSubject) -> Iterator[str]:
         if self.prover is None or subject.before.policy is None:
             raise Unprovable("its verdict was not derived again")
-        stated = subject.decision.verdict
+        stated, rule = subject.decision.verdict, subject.before.rules.interval
+        if {subject.paired.interval, stated.interval} != {rule}:
+            asked = f"the rule '{rule}'" if rule else "the rule of before"
+            yield f"its intervals are not by {asked}, which the enforcer on main asked for"
         policy = self.prover.policy(subject.before.policy)
         derived = gate.decide(subject.paired, policy, look=stated.look)
         if not stated.promotes:
@@ -206,6 +212,10 @@ class _Proofs:
             yield f"evaluation {stated.look} has the error level {derived.level:.6g}, not {stated.level:.6g}"
         if len(derived.intervals) != len(stated.intervals):
             yield f"the policy asks for {len(derived.intervals)} comparisons, it has {len(stated.intervals)}"
+        if derived.bounds != stated.bounds:
+            yield "its size or prediction time, or their bounds, are not those of evidence and policy"
+        if derived.not_judged != stated.not_judged:
+            yield "it names other slices as too small to judge than its evidence"
         for mine, theirs in zip(derived.intervals, stated.intervals, strict=False):
             yield from _differences(mine, theirs)
 

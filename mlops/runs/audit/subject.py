@@ -13,6 +13,7 @@ from mlops.runs.decisions import Decision, Policy
 from mlops.runs.digest import sha256
 from mlops.runs.errors import NotFound
 from mlops.runs.evidence import Paired
+from mlops.runs.gate.rules import NO_RULES, Rules
 from mlops.runs.main.state import champion_of, is_forward, kind_of, parse_json
 from mlops.runs.ports import Change, Commit, Lake, ObjectStat
 from mlops.runs.records import Champion, Kind
@@ -115,7 +116,7 @@ class Before:
         lineage: The history of `main` then, without dropped commits.
         head: The commit that `main` is at now.
         signed: Whether an earlier change carries a signed statement.
-        by_identity: Whether the enforcer counted evaluations by the identity of the holdout.
+        rules: The rules of the enforcer.
     """
 
     commit: str
@@ -125,7 +126,7 @@ class Before:
     lineage: Lineage
     head: str
     signed: bool = False
-    by_identity: bool = False
+    rules: Rules = NO_RULES
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mlops.runs.decisions import Finding, Policy, Reason
+from mlops.runs.decisions import Finding, Guard, NotJudged, Policy, Reason
 from mlops.runs.errors import bounded
-from mlops.runs.evidence import ALL_ROWS, Contender, Loss, Paired, Series, loss_of
+from mlops.runs.evidence import ALL_ROWS, Contender, IntervalRule, Loss, Paired, Series, loss_of
+from mlops.runs.gate.footprint import unmeasured
 
 #: Two clusters are the least that have a spread.
 LEAST_CLUSTERS = 2
@@ -62,11 +63,35 @@ def plan(paired: Paired, policy: Policy) -> list[Comparison]:
         comparisons.append(Comparison(policy.metric, ALL_ROWS, Contender.BASELINE, 0.0))
     if paired.has_champion:
         for guard in policy.guards:
-            for slice_ in paired.slices(guard.by) if guard.by else [ALL_ROWS]:
-                comparisons.append(
-                    Comparison(guard.metric, slice_, Contender.CHAMPION, guard.tolerance, guard=True)
-                )
+            for comparison, series in _guarded(paired, guard):
+                if series is None or not _too_small(paired, policy, series):
+                    comparisons.append(comparison)
     return comparisons
+
+
+def not_judged(paired: Paired, policy: Policy) -> tuple[NotJudged, ...]:
+    """Return the guarded slices that are too small to judge; all rows are always judged."""
+    least = (policy.min_slice_rows, policy.min_slice_clusters)
+    return tuple(
+        NotJudged(comparison.name, sum(series.n), len(series.clusters), *least)
+        for guard in (policy.guards if paired.has_champion else ())
+        for comparison, series in _guarded(paired, guard)
+        if series is not None and _too_small(paired, policy, series)
+    )
+
+
+def _guarded(paired: Paired, guard: Guard) -> Iterator[tuple[Comparison, Series | None]]:
+    """Yield what a guard compares, with the series that it needs."""
+    for slice_ in paired.slices(guard.by) if guard.by else [ALL_ROWS]:
+        comparison = Comparison(guard.metric, slice_, Contender.CHAMPION, guard.tolerance, guard=True)
+        yield comparison, paired.get(loss_of(guard.metric), slice_)
+
+
+def _too_small(paired: Paired, policy: Policy, series: Series) -> bool:
+    """Return whether a slice is below the minimum of the policy; evidence of before is judged as it was."""
+    if series.slice == ALL_ROWS or paired.interval == IntervalRule.CR1:
+        return False
+    return sum(series.n) < policy.min_slice_rows or len(series.clusters) < policy.min_slice_clusters
 
 
 def refusals(paired: Paired, policy: Policy, comparisons: Sequence[Comparison]) -> list[Finding]:
@@ -75,6 +100,7 @@ def refusals(paired: Paired, policy: Policy, comparisons: Sequence[Comparison]) 
         *((Reason.MISSING_EVIDENCE, s) for s in _contradictions(paired)),
         *((Reason.MISSING_EVIDENCE, s) for s in _of_a_model(paired, policy)),
         *((Reason.MISSING_EVIDENCE, s) for s in _gaps(paired, policy, comparisons)),
+        *((Reason.MISSING_EVIDENCE, s) for s in unmeasured(paired, policy)),
         *((Reason.NOT_FINITE, s) for s in _not_finite(paired)),
         *_leaks(paired),
         *((Reason.TOO_FEW_CLUSTERS, s) for s in _too_few(paired, policy, comparisons)),

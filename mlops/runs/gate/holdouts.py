@@ -17,16 +17,13 @@ from mlops.runs import names
 from mlops.runs.digest import digest_of
 from mlops.runs.errors import Corrupt, NotFound
 from mlops.runs.evidence import Paired
-from mlops.runs.main.state import MainState, parse_json, read_optional
+from mlops.runs.main.state import MainState, parse_json
 from mlops.runs.ports import Commit, Judge, Lake, Ports
 from mlops.runs.records import HoldoutRule
 from mlops.runs.upkeep.forget import requests
 
 #: Metadata key of a decision's commit: the identity of the holdout that it was decided on.
 HOLDOUT_KEY = "holdout_id"
-
-#: An enforcer that looks for this field counts evaluations by identity; an older one counts them by bytes.
-_BY_IDENTITY = b"holdout_id"
 
 
 @dataclass(frozen=True)
@@ -76,18 +73,13 @@ def _period(begins: str, period: str) -> str:
     return first.get(period, day).isoformat()
 
 
-def counts_by_identity(lake: Lake, ref: str) -> bool:
-    """Return whether the enforcer at a commit counts evaluations by identity rather than by bytes."""
-    return _BY_IDENTITY in (read_optional(lake, ref, names.ENFORCER) or b"")
-
-
 def evaluations(ports: Ports, judge: Judge, state: MainState, paired: Paired) -> Evaluations:
     """Return the number of the next evaluation of a holdout.
 
     Numbers of forgotten runs stay taken. Evaluations that an older version counted by bytes count as well:
     the next number follows the highest of them.
     """
-    tags = dict(state.tags) | dict.fromkeys(_freed(ports, state.tags), "")
+    tags = dict(state.tags) | dict.fromkeys(freed(ports.lake, state.tags), "")
     taken = dataclasses.replace(state, tags=tags)
     number, continues = taken.next_look(paired.identity), ""
     if paired.holdout_id:
@@ -98,8 +90,9 @@ def evaluations(ports: Ports, judge: Judge, state: MainState, paired: Paired) ->
     return Evaluations(number, continues)
 
 
-def _freed(ports: Ports, tags: Mapping[str, str]) -> Iterator[str]:
-    for request in requests(ports.lake, tags).values():
+def freed(lake: Lake, tags: Mapping[str, str]) -> Iterator[str]:
+    """Yield the record tags of forgotten runs; the numbers in them stay taken."""
+    for request in requests(lake, tags).values():
         yield from request.tags
 
 

@@ -12,12 +12,14 @@ Every further evaluation on a holdout gives chance another try. The k-th is made
 
 from __future__ import annotations
 
-from mlops.runs.decisions import Finding, Interval, Outcome, Policy, Reason, Verdict
+from mlops.runs.decisions import Finding, Interval, Outcome, Policy, Power, Reason, Verdict
 from mlops.runs.errors import ProtocolMisuse
-from mlops.runs.evidence import Contender, Paired, loss_of
+from mlops.runs.evidence import Contender, IntervalRule, Paired, loss_of
 from mlops.runs.gate import wording as text
-from mlops.runs.gate.checks import Comparison, plan, refusals
+from mlops.runs.gate.checks import Comparison, not_judged, plan, refusals
+from mlops.runs.gate.footprint import bounds, exceeded
 from mlops.runs.gate.intervals import difference
+from mlops.runs.gate.power import power_of
 
 #: Far beyond any real count, and small enough for the level of the last look to stay above zero.
 MAX_LOOK = 10**9
@@ -46,8 +48,13 @@ def decide(paired: Paired, policy: Policy, *, look: int, what_if: bool = False) 
     comparisons = plan(paired, policy)
     refused = refusals(paired, policy, comparisons)
     results = [] if refused else [(c, _compare(paired, c, level)) for c in comparisons]
+    power: list[Power] = []
     for comparison, interval in results:
         refused += _against(comparison, interval)
+        if interval and _may_be_chance(comparison, interval):
+            power.append(power_of(interval))
+    measured = bounds(paired, policy) if results else ()
+    refused += exceeded(measured)
     return Verdict(
         outcome=Outcome.REFUSE if refused else Outcome.PROMOTE,
         findings=tuple(refused) or tuple(_in_favour(paired, policy, results, look)),
@@ -55,6 +62,10 @@ def decide(paired: Paired, policy: Policy, *, look: int, what_if: bool = False) 
         look=look,
         level=level,
         what_if=what_if,
+        interval=paired.interval,
+        not_judged=not_judged(paired, policy) if results else (),
+        power=tuple(power),
+        bounds=measured,
     )
 
 
@@ -78,7 +89,7 @@ def _compare(paired: Paired, comparison: Comparison, level: float) -> Interval |
         raise ProtocolMisuse("evidence is compared that was not checked", where=comparison.name)
     pair = (comparison.against, Contender.CANDIDATE)
     left, right = reversed(pair) if comparison.guard else pair
-    found = difference(series, comparison.metric, left, right, level)
+    found = difference(series, comparison.metric, left, right, level, paired.interval)
     if not found.finite:
         return None
     enough = found.value > comparison.bound and found.value > 0 and found.lower > 0
@@ -97,6 +108,7 @@ def _compare(paired: Paired, comparison: Comparison, level: float) -> Interval |
         rows=found.rows,
         std_error=found.std_error,
         critical=found.critical,
+        freedom=0.0 if paired.interval == IntervalRule.CR1 else found.freedom,
     )
 
 
@@ -115,9 +127,15 @@ def _against(comparison: Comparison, interval: Interval | None) -> list[Finding]
     findings: list[Finding] = []
     if not interval.difference > interval.bound:
         findings.append(Finding(Reason.GAIN_TOO_SMALL, text.gain_too_small(comparison, interval)))
-    if not interval.lower > 0:
-        findings.append(Finding(Reason.NOT_SIGNIFICANT, text.not_significant(comparison, interval)))
+    if _may_be_chance(comparison, interval):
+        said = text.not_significant(comparison, interval, power_of(interval))
+        findings.append(Finding(Reason.NOT_SIGNIFICANT, said))
     return findings
+
+
+def _may_be_chance(comparison: Comparison, interval: Interval) -> bool:
+    """Return whether a gain was seen that is not significant."""
+    return not comparison.guard and interval.difference > 0 and not interval.lower > 0
 
 
 def _in_favour(

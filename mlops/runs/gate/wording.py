@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from mlops.runs.decisions import Interval
+from mlops.runs.decisions import Interval, Power
 from mlops.runs.errors import bounded
 from mlops.runs.evidence import ALL_ROWS, Metric
 from mlops.runs.gate.checks import Comparison
+from mlops.runs.gate.power import MOST_CLUSTERS
 
 _TITLES: Mapping[str, str] = {Metric.MAE: "MAE", Metric.RMSE: "RMSE", Metric.BIAS: "Absolute bias"}
 
@@ -34,9 +35,17 @@ def gain_too_small(comparison: Comparison, interval: Interval) -> str:
     return f"{gain(comparison, interval)}; the gain must be above {interval.bound:g}."
 
 
-def not_significant(comparison: Comparison, interval: Interval) -> str:
-    """Return the reason for refusing a gain that may be chance."""
-    return f"{gain(comparison, interval)}; the interval does not lie above zero, so the gain may be chance."
+def not_significant(comparison: Comparison, interval: Interval, power: Power) -> str:
+    """Return the reason for refusing a gain that may be chance, with what it would take to show it."""
+    share = f"{100 * power.power:g} % power"
+    further = f"{power.further_clusters:,} further cluster{'' if power.further_clusters == 1 else 's'}"
+    if power.further_clusters >= MOST_CLUSTERS:
+        further = f"more than {MOST_CLUSTERS:,} further clusters"
+    return (
+        f"{gain(comparison, interval)}; the interval does not lie above zero, so the gain may be chance. "
+        f"The smallest gain that this holdout shows with {share} is "
+        f"{_number(power.smallest_gain, interval)}; to show the one seen it takes {further}."
+    )
 
 
 def beats(comparison: Comparison, interval: Interval, remark: str) -> str:

@@ -17,7 +17,9 @@ from mlops.runs.errors import Conflict, ProtocolMisuse, bounded
 from mlops.runs.evidence import Paired
 from mlops.runs.gate import verdict as gate
 from mlops.runs.gate import wording
-from mlops.runs.gate.holdouts import HOLDOUT_KEY, counts_by_identity, evaluations
+from mlops.runs.gate.budget import is_low, warning
+from mlops.runs.gate.holdouts import HOLDOUT_KEY, evaluations
+from mlops.runs.gate.rules import Rules, rules_in_force
 from mlops.runs.json_values import nulled
 from mlops.runs.main.state import MainState, parse_json, read_json, read_main, read_optional
 from mlops.runs.ports import Commit, Evaluation, Judge, Lake, Ports
@@ -112,12 +114,13 @@ def is_unscorable(decision: Decision) -> bool:
 
 
 def still_stands(ports: Ports, state: MainState, decided: Decided) -> bool:
-    """Return whether a decision was made with the champion and the policy that are on `main` now."""
-    policy = sha256(ports.lake.read(state.head, names.POLICY))
+    """Return whether a decision was made with champion, policy and rules that are on `main` now."""
     by_suites = any(f.reason is Reason.SUITES_HOLD for f in decided.decision.verdict.findings)
+    decision, verdict = decided.decision, decided.decision.verdict
     return (
-        decided.decision.compared_to.champion_sha256 == state.champion_sha256
-        and decided.decision.policy_sha256 == policy
+        decision.compared_to.champion_sha256 == state.champion_sha256
+        and decision.policy_sha256 == sha256(ports.lake.read(state.head, names.POLICY))
+        and (not verdict.intervals or verdict.interval == rules_in_force(ports.lake, state.head).interval)
         and not (by_suites and _suite_changed(ports.lake, state, decided.run))
     )
 
@@ -132,14 +135,13 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_un
     """Score, decide, and commit the evidence to the run's branch."""
     champion: tuple[str, Champion] | None = (state.head, state.champion) if state.champion else None
     evaluation = judge.evaluate(run, run.head, champion)
-    if not counts_by_identity(ports.lake, state.head):
-        evaluation = dataclasses.replace(
-            evaluation, paired=dataclasses.replace(evaluation.paired, holdout_id="")
-        )
+    evaluation = _judged_by(evaluation, rules_in_force(ports.lake, state.head))
     before = evaluations(ports, judge, state, evaluation.paired)
     look = before.next
     policy_bytes = ports.lake.read(state.head, names.POLICY)
     policy = judge.policy(policy_bytes)
+    if is_low(look):
+        ports.tell(warning(policy.alpha, look))
     replaced = replace_unscorable if evaluation.unscorable else ""
     verdict = (
         _barred(state, run, look)
@@ -176,6 +178,14 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_un
     message = f"Decide on run {run.run_id}: {verdict.outcome}"
     run = finish_step(ports, run, Step.DECIDED, message, extra, written=Written(objects, read=read))
     return Decided(run, run.head, decision)
+
+
+def _judged_by(evaluation: Evaluation, rules: Rules) -> Evaluation:
+    """Return an evaluation whose evidence says by which rules it is judged."""
+    paired = dataclasses.replace(evaluation.paired, interval=rules.interval)
+    if not rules.by_identity:
+        paired = dataclasses.replace(paired, holdout_id="")
+    return dataclasses.replace(evaluation, paired=paired)
 
 
 def _barred(state: MainState, run: Run, look: int) -> Verdict | None:

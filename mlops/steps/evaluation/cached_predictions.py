@@ -10,7 +10,7 @@ from mlops.runs import names
 from mlops.runs.decisions import Decision
 from mlops.runs.digest import sha256
 from mlops.runs.errors import Corrupt, InputError, NotFound
-from mlops.runs.evidence import Contender, Paired
+from mlops.runs.evidence import Contender, Footprint, Paired
 from mlops.runs.main.state import parse_json
 from mlops.runs.promotion.step_statements import check_own, step_statement, written_by
 from mlops.steps.evaluation.paired_losses import predicted_by
@@ -71,11 +71,16 @@ def recorded_predictions(
     scored = {name: digest for name, digest in written.read.items() if name.startswith(names.MODEL)}
     if not model or scored != dict(model) or written.read.get(ROWS) != unit_digest(spec, units):
         return None
-    return _of(spec, tables.read_parquet(content[names.PREDICTIONS], where=names.PREDICTIONS), units)
+    predictions = tables.read_parquet(content[names.PREDICTIONS], where=names.PREDICTIONS)
+    return _of(spec, predictions, units, paired.footprint)
 
 
-def _of(spec: PipelineSpec, predictions: pd.DataFrame, units: pd.DataFrame) -> RecordedPredictions | None:
+def _of(
+    spec: PipelineSpec, predictions: pd.DataFrame, units: pd.DataFrame, footprint: Footprint | None
+) -> RecordedPredictions | None:
+    if footprint is None:
+        return None  # an earlier version recorded it
     key = list(spec.task.unit_key(spec))
     if not predictions[key].equals(units[key].reset_index(drop=True)):
         return None  # the same units in another order
-    return RecordedPredictions(predicted_by(spec.task, predictions, Contender.CANDIDATE))
+    return RecordedPredictions(predicted_by(spec.task, predictions, Contender.CANDIDATE), footprint)

@@ -22,6 +22,7 @@ from mlops.steps import run_report
 from mlops.steps.champion import model_at
 from mlops.steps.evaluation.cached_predictions import ROWS, recorded_predictions
 from mlops.steps.evaluation.data_alone import data_evaluation
+from mlops.steps.evaluation.footprint import measured
 from mlops.steps.evaluation.score import (
     ChampionUnscorable,
     RecordedPredictions,
@@ -100,7 +101,11 @@ class CommittedJudge:
             timed=timed,
             overlap_key=overlap_key(spec, rule),
         )
-        paired = dataclasses.replace(result.paired, holdout_id=identity_of(rule, result.paired))
+        paired = dataclasses.replace(
+            result.paired,
+            holdout_id=identity_of(rule, result.paired),
+            footprint=measured(spec, candidate_model, units, objects),
+        )
         return Evaluation(
             paired=paired,
             predictions=tables.to_parquet(result.predictions),

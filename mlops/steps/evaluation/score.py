@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.pipelines.holdout import row_digest
 from mlops.runs.errors import InputError, NotPromoted
-from mlops.runs.evidence import Contender, Paired
+from mlops.runs.evidence import Contender, Footprint, Paired
 from mlops.steps.evaluation.paired_losses import CLUSTER, TARGET, metrics, prediction_column, series
 
 if TYPE_CHECKING:
@@ -38,9 +38,11 @@ class RecordedPredictions:
 
     Attributes:
         predictions: One row per unit, in order, with the columns of the task.
+        footprint: Size and prediction time of the model, as measured then.
     """
 
     predictions: pd.DataFrame
+    footprint: Footprint
 
     def of(self, units: pd.DataFrame) -> pd.DataFrame:
         """Return the recorded predictions of all units.
