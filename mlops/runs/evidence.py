@@ -181,7 +181,9 @@ class Paired:
 
     def to_json(self) -> dict[str, Any]:
         """Return the value as JSON types."""
-        return nulled(dataclasses.asdict(self))
+        found = nulled(dataclasses.asdict(self))
+        # A reader in another language takes any null for a sum that is not finite.
+        return {key: item for key, item in found.items() if item is not None}
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Paired:
