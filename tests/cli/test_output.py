@@ -173,5 +173,8 @@ class TestText:
             "mae 1.235, rmse 2"
         )
 
+    def test_metrics_of_parts_are_left_to_the_document(self) -> None:
+        assert metrics({"miss_at_10": 0.5, "silhouette/rap": 0.2}) == "miss_at_10 0.5"
+
     def test_times_are_utc(self) -> None:
         assert at(0) == "1970-01-01T00:00:00Z"
