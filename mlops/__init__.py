@@ -1,7 +1,7 @@
 """A Git-style workflow for data experiments: every run on its own lakeFS branch, merged only if it wins.
 
-Users import `load_champion` from here; the command ``mlops`` is `mlops.cli`. Importing this package imports
-none of the others. Start with `mlops.runs`, the core, then `mlops.steps`.
+Users import `load_champion` and `load` from here; the command ``mlops`` is `mlops.cli`. Importing this
+package imports none of the others. Start with `mlops.runs`, the core, then `mlops.steps`.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mlops.settings import Settings
 
-__all__ = ["__version__", "load_champion"]
+__all__ = ["__version__", "load", "load_champion"]
 
 __version__ = "0.1.0"
 
@@ -53,3 +55,33 @@ def load_champion(name: str, *, number: int | None = None, settings: Settings | 
     # By name: importing this package must stay as fast as the command line's help has to be.
     module = importlib.import_module("mlops.steps.champion")
     return module.open_champion(name, number=number, settings=settings).model
+
+
+def load(name: str, version: str | int | None = None, *, settings: Settings | None = None) -> pd.DataFrame:
+    """Return the processed rows that a pipeline's `main` holds, or those of an earlier version.
+
+    Only the lake is asked, as for `load_champion`: the rows are those that the signed promotion recorded,
+    byte for byte. Of a pipeline with a model they are its training rows, followed by its holdout.
+
+    Args:
+        name: The pipeline, such as ``tabular-lab``.
+        version: ``v2`` for the second promotion, as ``mlops versions`` lists them; a promotion's number; or a
+            commit of `main` with one, of which seven digits suffice. None for the current one. One that was
+            rolled back is not loaded.
+        settings: Where the lake is; None for what the command line would use.
+
+    Raises:
+        ConfigError: There is no such pipeline, or no address and key of a lake.
+        NotFound: `main` holds nothing yet, or there is no such version, or it was rolled back.
+        InputError: ``version`` is none of these.
+        Corrupt: The record on `main` or the bytes in the lake are not the ones that were promoted.
+        LakeUnavailable: The lake does not answer.
+        LakeDenied: The lake does not accept the key.
+
+    All of them are `mlops.runs.errors.MlopsError`.
+
+    Example:
+        >>> rows = mlops.load("tabular-lab", "v2")  # doctest: +SKIP
+    """
+    module = importlib.import_module("mlops.steps.version")
+    return module.load_rows(name, version, settings=settings)

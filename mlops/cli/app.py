@@ -36,6 +36,7 @@ from mlops.cli.commands import (
     sweep,
     up,
     verify,
+    versions,
     write_off,
 )
 from mlops.cli.commands import open as open_
@@ -62,6 +63,7 @@ _COMMANDS: Commands = {
     "gate": gate.gate,
     "status": status.status,
     "log": log.log,
+    "versions": versions.versions,
     "diff": diff.diff,
     "audit": audit.audit,
     "recommend": recommend.recommend,

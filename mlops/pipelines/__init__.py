@@ -20,4 +20,5 @@ PIPELINES: Mapping[str, str] = {
     "movie-ratings": "mlops.pipelines.movie_ratings.pipeline:SPEC",
     "songs": "mlops.pipelines.songs.pipeline:SPEC",
     "spotify-genre": "mlops.pipelines.spotify_genre.pipeline:SPEC",
+    "tabular-lab": "mlops.pipelines.tabular_lab.pipeline:SPEC",
 }

@@ -61,20 +61,25 @@ def open_champion(
     Raises:
         MlopsError: As for `mlops.load_champion`.
     """
-    from mlops.adapters.lake.lake import LakeFSLake, connect
-    from mlops.adapters.record import signing
-
-    spec, chosen = pipeline(name), settings or _settings()
+    spec = pipeline(name)
     if not spec.has_model:
         raise ConfigError(
             "the pipeline holds data alone and has no model", where=name, todo=f"mlops.load({name!r})"
         )
-    connection = connect(_credentials(chosen), timeout_s=chosen.lake_timeout_s)
-    lake = LakeFSLake(connection, spec.name)
-    verify = verify or signed_by(signing.load_trusted(chosen.trusted_folder))
+    lake, verify = open_lake(spec.name, settings, verify)
     found = current(lake, verify) if number is None else numbered(lake, number, verify)
     model = promoted_model(lake, found, spec.trusted_types)
     return LoadedChampion(model, found.champion.number, found.commit.id, found.champion)
+
+
+def open_lake(repository: str, settings: Settings | None, verify: Verify | None) -> tuple[LakeFSLake, Verify]:
+    """Return a repository and what vouches for its promotions, found as the command line finds them."""
+    from mlops.adapters.lake.lake import LakeFSLake, connect
+    from mlops.adapters.record import signing
+
+    chosen = settings or _settings()
+    lake = LakeFSLake(connect(_credentials(chosen), timeout_s=chosen.lake_timeout_s), repository)
+    return lake, verify or signed_by(signing.load_trusted(chosen.trusted_folder))
 
 
 def promoted_model(lake: LakeFSLake, promoted: Promoted, trusted: Sequence[SavedType]) -> Any:

@@ -12,16 +12,21 @@ from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
 from mlops.orchestration.building import build
 from mlops.runs import names
 from mlops.runs.decisions import Policy, Reason
-from mlops.runs.errors import ConfigError, InputError, ValidationFailed
+from mlops.runs.errors import ConfigError, Corrupt, InputError, NotFound, ValidationFailed
 from mlops.runs.evidence import Paired
 from mlops.runs.main.policy import apply_policy
 from mlops.runs.main.state import read_json, read_main
+from mlops.runs.main.versions import versions
+from mlops.runs.promotion.promoted import unverified
 from mlops.runs.records import Champion, Step
+from mlops.runs.rollback.target import target_number
+from mlops.runs.upkeep.forget import forget
 from mlops.runs.upkeep.reconcile import reconcile
 from mlops.steps import run as running
 from mlops.steps.audit.audit import Depth, audit_pipeline
 from mlops.steps.repository.gate_agreement import check_holdout_rule, check_policy
 from mlops.steps.rollback import rehearse, restore, roll_back
+from mlops.steps.version_details import details_of
 from mlops.steps.workspace import Workspace
 from tests.orchestration.measurements import POLICY, RULE, SPEC, data_workspace, suite
 from tests.orchestration.tiny import SPEC as LINE
@@ -138,6 +143,69 @@ def test_the_tracker_has_the_run_and_no_model(workspace: Workspace) -> None:
     assert found["mlops.reason"] == "suites_hold"
     assert tracker.alias(SPEC.name, "champion") is None
     assert reconcile(workspace.ports) == []
+
+
+def test_versions_are_counted_and_never_given_twice(workspace: Workspace, tmp_path: Path) -> None:
+    second = running.run_all(workspace, SPEC.parameters({"most": 50.0}))
+    roll_back.roll_back(workspace.ports, "too few rows")
+    workspace.lake.delete_tag(names.HOLD_TAG)
+    third = running.run_all(workspace, SPEC.parameters({"most": 60.0}))
+    found = [(v.name, v.event.number, v.event.on_main) for v in versions(workspace.lake)]  # type: ignore[union-attr]
+    assert found == [("v1", 1, True), ("v2", 2, False), ("v3", 4, True)]
+    tags = workspace.lake.tags()
+    assert (tags["v2"], tags["v3"]) == (second.merge_commit, third.merge_commit)
+    assert target_number(workspace.lake, "v3") == 4
+    with pytest.raises(InputError, match="no such version"):
+        target_number(workspace.lake, "v4")
+    details = details_of(workspace.lake, versions(workspace.lake)[2].event)  # type: ignore[arg-type]
+    assert (details.rows, details.parameters, details.paths) == (61, {"most": 60.0}, (names.ROWS,))
+    assert [line for line in audited(workspace, tmp_path, Depth()) if "hold" not in line] == []
+
+
+def test_a_version_tag_that_was_moved_leads_nobody_astray(workspace: Workspace) -> None:
+    running.run_all(workspace, SPEC.parameters({"most": 50.0}))
+    lake = workspace.lake
+    first = lake.tags()["v1"]
+    lake.delete_tag("v2")
+    lake.create_tag("v2", first)
+    assert target_number(lake, "v2") == 2
+    assert len(reconcile(workspace.ports)) == 1
+    assert lake.tags()["v2"] == lake.tags()[names.promotion_tag(2)] != first
+    assert reconcile(workspace.ports) == []
+
+
+def test_a_forgotten_version_keeps_its_number_and_no_rows(workspace: Workspace) -> None:
+    dropped = running.run_all(workspace, SPEC.parameters({"most": 50.0}))
+    roll_back.roll_back(workspace.ports, "asked to be forgotten")
+    done = forget(workspace.ports, dropped.run.run_id, "erasure request")
+    assert "v2" in done.tags
+    assert names.ROWS not in {stat.path for stat in workspace.lake.list("v2")}
+    assert reconcile(workspace.ports) == []
+    assert [type(version.event).__name__ for version in versions(workspace.lake)] == ["Promoted", "Forgotten"]
+
+
+def test_rows_are_loaded_as_they_were_promoted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = workspace.lake
+    running.run_all(workspace, SPEC.parameters({"most": 50.0}))
+    monkeypatch.setattr("mlops.steps.version.pipeline", lambda _name: SPEC)
+    monkeypatch.setattr("mlops.steps.version.open_lake", lambda *_: (lake, unverified))
+    assert [len(mlops.load("tiny-data", v)) for v in (None, "v1", 1, "2", lake.tags()["v1"][:9])] == [
+        51,
+        101,
+        101,
+        51,
+        101,
+    ]
+    with pytest.raises(NotFound, match="no such version"):
+        mlops.load("tiny-data", "v3")
+    with pytest.raises(InputError, match="names no version"):
+        mlops.load("tiny-data", "latest")
+    honest = lake.read
+    monkeypatch.setattr(
+        lake, "read", lambda ref, path: honest(ref, path) + b"x" * path.endswith(".parquet"), raising=False
+    )
+    with pytest.raises(Corrupt, match="not the bytes that were promoted"):
+        mlops.load("tiny-data")
 
 
 def test_a_version_registered_as_a_model_is_found_and_removed(workspace: Workspace, tmp_path: Path) -> None:

@@ -37,6 +37,29 @@ def every(request: pytest.FixtureRequest) -> PipelineSpec:
     return pipeline(request.param)
 
 
+@pytest.fixture(params=sorted(name for name in PIPELINES if pipeline(name).has_model))
+def modelled(request: pytest.FixtureRequest) -> PipelineSpec:
+    """Every pipeline with a model."""
+    return pipeline(request.param)
+
+
+@pytest.fixture(params=sorted(name for name in PIPELINES if not pipeline(name).has_model))
+def alone(request: pytest.FixtureRequest) -> PipelineSpec:
+    """Every pipeline of data alone."""
+    return pipeline(request.param)
+
+
+def test_data_alone_is_judged_by_its_suite(alone: PipelineSpec, rows: Rows) -> None:
+    folder, found = EXPECTATIONS / alone.name, rows(alone.name)
+    policy = parse_policy((folder / "policy.yaml").read_bytes())
+    rule = parse_holdout_rule((folder / "holdout.yaml").read_bytes())
+    check_policy(alone, policy, "policy.yaml")
+    check_holdout_rule(alone, rule, "holdout.yaml")
+    assert (policy.metric, policy.signatures, rule.kind) == ("none", "required", "none")
+    assert not found.duplicated(list(alone.key)).any()
+    assert found.equals(found.sort_values(list(alone.key), kind="stable", ignore_index=True))
+
+
 def test_an_unknown_pipeline_is_named_beside_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=f"there are {', '.join(sorted(PIPELINES))}") as raised:
         pipeline("trains")
@@ -59,26 +82,26 @@ def test_it_has_a_suite_for_every_table_and_for_the_joined_rows(every: PipelineS
         assert len(suite["expectations"]) >= 5
 
 
-def test_its_policy_and_holdout_rule_can_be_followed(every: PipelineSpec) -> None:
-    folder = EXPECTATIONS / every.name
+def test_its_policy_and_holdout_rule_can_be_followed(modelled: PipelineSpec) -> None:
+    folder = EXPECTATIONS / modelled.name
     policy = parse_policy((folder / "policy.yaml").read_bytes())
     rule = parse_holdout_rule((folder / "holdout.yaml").read_bytes())
-    assert {guard.by for guard in policy.guards} <= {"", *every.slices}
+    assert {guard.by for guard in policy.guards} <= {"", *modelled.slices}
     assert policy.min_clusters >= 20
     assert rule.kind == "hash" or rule.column
 
 
-def test_every_raw_column_is_taken_identifies_or_is_excluded_for_a_reason(every: PipelineSpec) -> None:
+def test_every_raw_column_is_taken_identifies_or_is_excluded_for_a_reason(modelled: PipelineSpec) -> None:
     raw = {
         column
-        for frame in every.source({}).extract(every.source({}).arrivals()[0]).values()
+        for frame in modelled.source({}).extract(modelled.source({}).arrivals()[0]).values()
         for column in frame.columns
     }
-    taken = {*every.model_input, *(column.split("_", 1)[-1] for column in every.model_input)}
-    assert not set(every.model_input) & set(every.excluded) - {every.target}
-    assert raw - taken <= set(every.excluded)
-    assert all(every.excluded.values())
-    assert every.target in every.excluded
+    taken = {*modelled.model_input, *(column.split("_", 1)[-1] for column in modelled.model_input)}
+    assert not set(modelled.model_input) & set(modelled.excluded) - {modelled.target}
+    assert raw - taken <= set(modelled.excluded)
+    assert all(modelled.excluded.values())
+    assert modelled.target in modelled.excluded
 
 
 def test_its_parameters_are_a_frozen_dataclass_with_defaults(every: PipelineSpec) -> None:
@@ -111,13 +134,13 @@ def _predicted(spec: PipelineSpec, model: Any, rows: pd.DataFrame) -> pd.DataFra
     return spec.task.predict(model, units[list(spec.task.unit_input(spec))])
 
 
-def test_joined_rows_are_unique_and_hold_what_is_declared(every: PipelineSpec, rows: Rows) -> None:
-    found = rows(every.name)
-    declared = {*every.key, every.cluster, every.target, *every.model_input, *every.slices}
-    assert declared | ({every.time} - {""}) <= set(found.columns)
-    assert not found.duplicated(list(every.key)).any()
-    assert found[[*every.key, every.cluster, every.target]].notna().all(axis=None)
-    order = list(dict.fromkeys([*([every.time] if every.time else []), *every.key]))
+def test_joined_rows_are_unique_and_hold_what_is_declared(modelled: PipelineSpec, rows: Rows) -> None:
+    found = rows(modelled.name)
+    declared = {*modelled.key, modelled.cluster, modelled.target, *modelled.model_input, *modelled.slices}
+    assert declared | ({modelled.time} - {""}) <= set(found.columns)
+    assert not found.duplicated(list(modelled.key)).any()
+    assert found[[*modelled.key, modelled.cluster, modelled.target]].notna().all(axis=None)
+    order = list(dict.fromkeys([*([modelled.time] if modelled.time else []), *modelled.key]))
     assert found[order].equals(found[order].sort_values(order, kind="stable", ignore_index=True))
 
 
@@ -148,14 +171,14 @@ def test_an_unknown_table_is_named(every: PipelineSpec) -> None:
     assert raised.value.where == "airlines"
 
 
-def test_the_holdout_rule_leaves_rows_on_both_sides(every: PipelineSpec, rows: Rows) -> None:
-    rule = parse_holdout_rule((EXPECTATIONS / every.name / "holdout.yaml").read_bytes())
-    policy = parse_policy((EXPECTATIONS / every.name / "policy.yaml").read_bytes())
-    check_policy(every, policy, "policy.yaml")
-    check_holdout_rule(every, rule, "holdout.yaml")
-    parts = split(rows(every.name), rule, every)
-    assert parts.holdout[every.cluster].nunique() >= policy.min_clusters
-    key = list(rule.by or every.key)
+def test_the_holdout_rule_leaves_rows_on_both_sides(modelled: PipelineSpec, rows: Rows) -> None:
+    rule = parse_holdout_rule((EXPECTATIONS / modelled.name / "holdout.yaml").read_bytes())
+    policy = parse_policy((EXPECTATIONS / modelled.name / "policy.yaml").read_bytes())
+    check_policy(modelled, policy, "policy.yaml")
+    check_holdout_rule(modelled, rule, "holdout.yaml")
+    parts = split(rows(modelled.name), rule, modelled)
+    assert parts.holdout[modelled.cluster].nunique() >= policy.min_clusters
+    key = list(rule.by or modelled.key)
     assert parts.train.merge(parts.holdout, on=key).empty
 
 
@@ -168,36 +191,36 @@ def test_the_suites_pass_what_the_source_delivers(every: PipelineSpec, rows: Row
         assert report.run == report.listed
 
 
-def test_a_fit_follows_from_rows_parameters_and_seed(every: PipelineSpec, rows: Rows) -> None:
-    found = rows(every.name)
-    first, again = (_predicted(every, _fitted(every, found), found) for _ in range(2))
+def test_a_fit_follows_from_rows_parameters_and_seed(modelled: PipelineSpec, rows: Rows) -> None:
+    found = rows(modelled.name)
+    first, again = (_predicted(modelled, _fitted(modelled, found), found) for _ in range(2))
     pd.testing.assert_frame_equal(first, again, check_exact=True)
 
 
-def test_a_model_takes_the_declared_input_and_nothing_else(every: PipelineSpec, rows: Rows) -> None:
-    found = rows(every.name)
-    given = found[[*every.key, every.cluster, every.target, *every.model_input, *every.slices]]
+def test_a_model_takes_the_declared_input_and_nothing_else(modelled: PipelineSpec, rows: Rows) -> None:
+    found = rows(modelled.name)
+    given = found[[*modelled.key, modelled.cluster, modelled.target, *modelled.model_input, *modelled.slices]]
     given = given.loc[:, ~given.columns.duplicated()]
-    model = _fitted(every, given)
-    if isinstance(every.task, Ranking):
+    model = _fitted(modelled, given)
+    if isinstance(modelled.task, Ranking):
         assert not hasattr(model, "feature_names_in_")
     else:
-        assert tuple(model.feature_names_in_) == every.model_input
-        assert np.isfinite(_predicted(every, model, given).to_numpy()).all()
-    assert not {*every.excluded} & set(every.model_input) - {every.target}
+        assert tuple(model.feature_names_in_) == modelled.model_input
+        assert np.isfinite(_predicted(modelled, model, given).to_numpy()).all()
+    assert not {*modelled.excluded} & set(modelled.model_input) - {modelled.target}
 
 
-def test_a_model_beats_the_baseline_on_its_holdout(every: PipelineSpec, rows: Rows) -> None:
-    rule = parse_holdout_rule((EXPECTATIONS / every.name / "holdout.yaml").read_bytes())
-    policy = parse_policy((EXPECTATIONS / every.name / "policy.yaml").read_bytes())
-    parts = split(rows(every.name), rule, every)
+def test_a_model_beats_the_baseline_on_its_holdout(modelled: PipelineSpec, rows: Rows) -> None:
+    rule = parse_holdout_rule((EXPECTATIONS / modelled.name / "holdout.yaml").read_bytes())
+    policy = parse_policy((EXPECTATIONS / modelled.name / "policy.yaml").read_bytes())
+    parts = split(rows(modelled.name), rule, modelled)
     scored = score(
-        every,
+        modelled,
         parts.holdout,
-        candidate=_fitted(every, parts.train, trees=40),
+        candidate=_fitted(modelled, parts.train, trees=40),
         candidate_train=parts.train,
-        timed=bool(every.time),
-        overlap_key=rule.by or every.key,
+        timed=bool(modelled.time),
+        overlap_key=rule.by or modelled.key,
     )
     assert scored.metrics[policy.metric] < scored.metrics[f"baseline_{policy.metric}"]
     assert scored.paired.train_overlap == 0

@@ -155,7 +155,8 @@ def _lines(entry: dict[str, Any]) -> list[str]:
         until = champion["trained_until"].replace("+00:00", "Z")
         trained = f", trained until {until}" if until else ""
         lines.append(f"  champion  promotion {champion['number']}, run {champion['run_id']}{trained}")
-        lines.append(f"            {metrics(champion['metrics'])} ({_unit(champion)})")
+        unit = f" ({_unit(champion)})" if champion["unit"] else ""  # data without a model has none
+        lines.append(f"            {metrics(champion['metrics'])}{unit}")
     if entry["frozen"]:
         lines.append(f"  frozen    a rollback is under way; `mlops reconcile {name}` finishes it")
     if entry["on_hold"]:

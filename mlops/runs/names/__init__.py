@@ -72,6 +72,7 @@ from mlops.runs.names.tags import (
     forgotten_tag,
     is_promotion_tag,
     is_rollback_tag,
+    is_version_tag,
     parse_decision_tag,
     parse_revoked_tag,
     promotion_tag,
@@ -83,6 +84,7 @@ from mlops.runs.names.tags import (
     settled_number,
     settled_tag,
     validated_tag,
+    version_tag,
     written_off_tag,
 )
 
@@ -132,6 +134,7 @@ __all__ = [
     "is_commit_id",
     "is_promotion_tag",
     "is_rollback_tag",
+    "is_version_tag",
     "note_branch",
     "parse_decision_tag",
     "parse_raw_path",
@@ -159,5 +162,6 @@ __all__ = [
     "suite_path",
     "validated_tag",
     "validation_path",
+    "version_tag",
     "written_off_tag",
 ]

@@ -17,6 +17,7 @@ _ROLLBACK_TAG = re.compile(rf"rolledback-(?P<number>{NUMBER})")
 _SETTLED_TAG = re.compile(rf"settled-(?P<number>{NUMBER})")
 _RESUMED_TAG = re.compile(r"resumed-(?P<number>[0-9]{6,9})")
 _DECISION_TAG = re.compile(rf"decision-(?P<holdout>[0-9a-f]{{12}})-(?P<look>{COUNT})")
+_VERSION_TAG = re.compile(rf"v{COUNT}")
 _REVOKED_TAG = re.compile(rf"revoked-(?P<run>{RUN_ID.pattern})")
 
 
@@ -98,6 +99,16 @@ def settled_number(tag: str) -> int | None:
 def is_promotion_tag(tag: str) -> bool:
     """Return whether ``tag`` records a promotion."""
     return _PROMOTION_TAG.fullmatch(tag) is not None
+
+
+def version_tag(place: int) -> str:
+    """Return the tag of the version that the ``place``-th promotion is, counted from 1."""
+    return f"v{place}"
+
+
+def is_version_tag(tag: str) -> bool:
+    """Return whether ``tag`` has the form of a version's."""
+    return _VERSION_TAG.fullmatch(tag) is not None
 
 
 def is_rollback_tag(tag: str) -> bool:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from mlops.runs import names
 from mlops.runs.errors import InputError, NotFound
 from mlops.runs.main.state import kind_of, lineage, promotions
+from mlops.runs.main.versions import is_data_alone, promotion_number
 from mlops.runs.ports import Commit, Lake
 from mlops.runs.records import Kind
 
@@ -28,6 +29,11 @@ def target_number(lake: Lake, text: str) -> int:
         return int(text)
     if _DATE.fullmatch(text):
         return _by(lake, text)
+    if names.is_version_tag(text) and is_data_alone(lake):
+        try:
+            return promotion_number(lake, text)
+        except NotFound as error:
+            raise InputError(error.what, where=text, todo=error.todo) from error
     try:
         commit = lake.commit_of(text)
     except NotFound as error:

@@ -177,6 +177,8 @@ def _records(lake: Lake, state: MainState, run_id: str) -> tuple[list[str], list
             evidence[tag] = commit
         if names.is_promotion_tag(tag) and commit not in on_main and _run_at(lake, commit) == run_id:
             promoted.append(tag)
+    alone = set(map(state.tags.get, promoted))
+    promoted += [tag for tag, at in state.tags.items() if names.is_version_tag(tag) and at in alone]
     revoked = [tag for tag in (names.revoked_tag(run_id),) if tag in state.tags]
     return sorted([*evidence, *promoted, *revoked]), sorted(set(evidence.values()))
 

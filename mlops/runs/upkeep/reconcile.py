@@ -15,6 +15,7 @@ from mlops.runs.errors import Conflict, Frozen, InputError, MainMoved, NotFound,
 from mlops.runs.main.protection import CACHE_S, protect_main
 from mlops.runs.main.record_tags import tag_events
 from mlops.runs.main.state import MainState, promotions, read_main
+from mlops.runs.main.versions import tag_versions
 from mlops.runs.ports import Change, Commit, Lake, Ports
 from mlops.runs.promotion.promote import Promotion
 from mlops.runs.promotion.tracked import expected, finite_metrics, outcome_tags, version_tags
@@ -131,7 +132,7 @@ def _align(ports: Ports, state: MainState) -> list[str]:
     done += _move_champion_tag(ports.lake, state, promoted.id)
     if not state.champion.has_model:
         _record_run(ports, promoted)
-        return done + _no_alias(ports, "main holds no model")
+        return done + tag_versions(ports.lake) + _no_alias(ports, "main holds no model")
     done += _register(ports, state, promoted)
     return done
 
