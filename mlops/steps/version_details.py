@@ -1,4 +1,4 @@
-"""What is on record about a version of the data: rows, digest, parameters, and where the rows are."""
+"""Details of a version of the data: rows, digest, parameters, and where the rows are."""
 
 from __future__ import annotations
 

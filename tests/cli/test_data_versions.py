@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 import mlops
 from mlops.adapters.lake import servers
@@ -61,7 +62,12 @@ def _read(folder: Path, real: Mlops) -> None:
         ("v3", 300, 0.0),
     ]
     assert "drift=0.5" in real("versions", NAME).out
-    options = {"configfile": str(folder / "state" / "lakectl.yaml")}
+    lake = yaml.safe_load((folder / "state" / "lakectl.yaml").read_text())
+    options = {
+        "host": lake["server"]["endpoint_url"],
+        "username": lake["credentials"]["access_key_id"],
+        "password": lake["credentials"]["secret_access_key"],
+    }
     for version in found:
         by_tag = f"lakefs://{NAME}/{version['version']}/processed/rows.parquet"
         rows = mlops.load(NAME, version["version"])

@@ -25,17 +25,15 @@ from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import Run
 from mlops.steps.audit import data_alone
-from mlops.steps.audit.loss_sums import Groups, groups_of, unproved_sums
+from mlops.steps.audit.holdout_rows import HoldoutRows, rows_of, same_rows
+from mlops.steps.audit.loss_sums import unproved_sums
 from mlops.steps.audit.rebuild import Rebuilder, only_by_this_code
 from mlops.steps.audit.scored_again import scored_otherwise
 from mlops.steps.evaluation.judge import CommittedJudge
-from mlops.steps.evaluation.paired_losses import CLUSTER, TARGET, metrics, predicted_by
-from mlops.steps.evaluation.score import baseline, measures, texts
+from mlops.steps.evaluation.paired_losses import metrics, predicted_by
+from mlops.steps.evaluation.score import measures
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from mlops.pipelines.spec import PipelineSpec
     from mlops.steps.workspace import Workspace
 
 
@@ -47,38 +45,13 @@ class _Selection:
     begins: Any
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """The data of a holdout that the proofs of every promotion evaluated on it need.
-
-    Attributes:
-        digest: Digest of its rows, as evidence names it.
-        begins: Its smallest time, ISO 8601.
-        key: Keys of its units, in order.
-        clusters: Cluster of each unit.
-        targets: Target of each unit.
-        slices: Slice column to its value in each unit.
-        groups: Its clusters, on all units and on each slice.
-        baseline: The declared baseline's predictions of the units.
-    """
-
-    digest: str
-    begins: str
-    key: pd.DataFrame
-    clusters: pd.Series
-    targets: pd.Series
-    slices: dict[str, list[str]]
-    groups: Groups
-    baseline: pd.DataFrame
-
-
 class FrameProver:
     """Proofs of promotions from the committed tables and models of a pipeline."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._selected: dict[tuple[str, str], _Selection] = {}
-        self._holdout: tuple[tuple[str, str], _Rows] | None = None
+        self._holdout: tuple[tuple[str, str], HoldoutRows] | None = None
         # Whether a holdout's units, or what the baseline predicts for them, depend on training rows.
         self._reads = bool(workspace.spec.baseline_reads or workspace.spec.task.reads(workspace.spec))
         self._rule: tuple[str, bytes] | None = None
@@ -99,7 +72,7 @@ class FrameProver:
             return
         recorded, rows, task = subject.paired, self._rows(subject), self._workspace.spec.task
         predictions = tables.read_parquet(subject.predictions_data, where=names.PREDICTIONS)
-        yield from _same_rows(rows, predictions)
+        yield from same_rows(rows, predictions)
         if rows.digest != recorded.holdout_digest:
             yield f"{names.HOLDOUT} is another holdout than the evidence names"
         if recorded.holdout_id:
@@ -131,7 +104,7 @@ class FrameProver:
             self._only_by_this_code(subject, "the measures of its training rows")
             yield "the measures of its training rows do not follow from them"
 
-    def _identity(self, subject: PromotionSubject, rows: _Rows) -> Iterator[str]:
+    def _identity(self, subject: PromotionSubject, rows: HoldoutRows) -> Iterator[str]:
         """Yield how the identity by which evaluations are counted does not follow from the rows."""
         recorded = subject.paired
         rule = files.parse_holdout_rule(self._rule_at(subject.champion.raw_commit))
@@ -140,7 +113,7 @@ class FrameProver:
         if identity_of(rule, recorded) != recorded.holdout_id:
             yield "its evaluation was counted for another holdout than the one it was made on"
 
-    def _rows(self, subject: PromotionSubject) -> _Rows:
+    def _rows(self, subject: PromotionSubject) -> HoldoutRows:
         """Return what a promotion's holdout holds; promotions in a row are mostly judged by the same one."""
         spec = self._workspace.spec
         digests = (subject.sha256(names.HOLDOUT), subject.sha256(names.TRAIN) if self._reads else "")
@@ -149,7 +122,7 @@ class FrameProver:
             train = holdout.iloc[:0]
             if self._reads:
                 train = tables.read_parquet(subject.read(names.TRAIN), where=names.TRAIN)
-            self._holdout = (digests, _rows_of(spec, holdout, train))
+            self._holdout = (digests, rows_of(spec, holdout, train))
         return self._holdout[1]
 
     def holdout(self, subject: PromotionSubject) -> Iterator[str]:
@@ -275,34 +248,5 @@ class FrameProver:
         only_by_this_code(self._workspace.spec, inputs.code_digest, inputs.lock_digest, what)
 
 
-def _rows_of(spec: PipelineSpec, holdout: pd.DataFrame, train: pd.DataFrame) -> _Rows:
-    import pandas as pd
-
-    units = spec.task.units(spec, holdout, train)
-    clusters = texts(units[spec.cluster])
-    slices = {column: texts(units[column]) for column in spec.slices}
-    return _Rows(
-        digest=row_digest(holdout, spec.key, [spec.target, *spec.model_input]),
-        begins=holdout[spec.time].min().isoformat() if spec.time else "",
-        key=units[list(spec.task.unit_key(spec))].reset_index(drop=True),
-        clusters=pd.Series(clusters, dtype="str"),
-        targets=spec.task.targets(units[spec.target]).reset_index(drop=True),
-        slices=slices,
-        groups=groups_of(clusters, slices),
-        baseline=baseline(spec, train, units),
-    )
-
-
 def _same(found: Mapping[str, float], stated: Mapping[str, float]) -> bool:
     return found.keys() == stated.keys() and all(agree(found[name], stated[name]) for name in found)
-
-
-def _same_rows(rows: _Rows, predictions: pd.DataFrame) -> Iterator[str]:
-    if len(rows.key) != len(predictions):
-        raise Corrupt(f"{len(predictions)} predictions for {len(rows.key)} holdout rows")
-    if not rows.key.equals(predictions[list(rows.key.columns)]):
-        yield "the predictions are of other rows than the holdout's"
-    if not rows.clusters.equals(predictions[CLUSTER]):
-        yield "the predictions are in other clusters than the holdout's rows"
-    if not predictions[TARGET].equals(rows.targets.rename(TARGET)):
-        yield "the predictions are held against other targets than the holdout's"
