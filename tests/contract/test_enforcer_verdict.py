@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from mlops.lakeserver.hooks.engine import Event, HookEngine, HookFailed
 from mlops.runs import names
 from mlops.runs.digest import document
 from mlops.runs.errors import LakeError, Unlawful
+from mlops.runs.evidence import IntervalRule
+from mlops.runs.gate import verdict as gate
 from tests.support.verdicts import Case, action_of, cases
 
 if TYPE_CHECKING:
@@ -125,6 +127,35 @@ def test_a_number_that_is_a_millionth_off_is_refused(server: Server) -> None:
         if case.promotes:
             what, files = altered(case)
             assert server.judge(case.files_before(), files), f"{case.seed}: {what}"
+
+
+def former(case: Case) -> Case:
+    """Return a case whose evidence claims the former rule, decided by it."""
+    paired = replace(case.paired, interval=IntervalRule.CR1)
+    verdict = gate.decide(paired, case.policy, look=case.verdict.look)
+    return replace(case, paired=paired, verdict=verdict)
+
+
+def test_evidence_by_the_former_rule_of_intervals_is_refused(server: Server) -> None:
+    claimed = [case for case in map(former, cases(SAMPLED)) if case.promotes]
+    assert len(claimed) > 5
+    for case in claimed:
+        found = server.judge(case.files_before(), case.files())
+        assert "not computed by the rule cr2" in found, f"{case.seed}: {found}"
+
+
+def test_a_slice_that_is_too_small_must_be_named(server: Server) -> None:
+    found = [case for case in cases(GENERATED) if case.promotes and case.verdict.not_judged]
+    assert len(found) > 5
+    for case in found:
+        files = case.files()
+        decision = json.loads(files[names.DECISION])
+        decision["verdict"]["not_judged"][0]["rows"] += 1
+        told = server.judge(case.files_before(), {**files, names.DECISION: document(decision)})
+        assert "which is not judged" in told, f"{case.seed}: {told}"
+        decision["verdict"]["not_judged"] = []
+        told = server.judge(case.files_before(), {**files, names.DECISION: document(decision)})
+        assert "too small to judge" in told, f"{case.seed}: {told}"
 
 
 def test_a_champion_that_cannot_be_scored_is_passed_over_on_purpose_alone(server: Server) -> None:

@@ -13,7 +13,7 @@ import yaml
 from mlops.runs import names
 from mlops.runs.decisions import Decision, Guard, Outcome, Policy, Verdict
 from mlops.runs.digest import document
-from mlops.runs.evidence import Footprint, IntervalRule, Metric, Paired, Series
+from mlops.runs.evidence import Footprint, Metric, Paired, Series
 from mlops.runs.gate import verdict as gate
 from mlops.runs.records import ComparedTo
 from tests.support.losses import aggregate, edited, rows_of
@@ -156,7 +156,6 @@ _FLAWS: tuple[Any, ...] = (
     lambda p: replace(p, footprint=None),
     lambda p: replace(p, footprint=Footprint(90, float("nan"), "")),
     lambda p: replace(p, footprint=Footprint(-1, 1.0, "")),
-    lambda p: replace(p, interval=IntervalRule.CR1),
     lambda p: replace(p, rows=0),
     lambda p: replace(p, train_overlap=1),
     lambda p: replace(p, candidate_trained_until="2013-12-01T00:00:00Z"),
