@@ -199,10 +199,10 @@ _SPOTIFY_GENRE: Plot = (
 
 _SONGS: Plot = (
     Chapter(
-        "A first part of the playlists, and a recommender that asks for shared playlists alone",
+        "A first part of the playlists, and a recommender that does not ask for artists",
         (
             Arrive(("part-1",)),
-            Candidate("shared playlists alone", {"artist": 0.0, "genre": 0.0, "style": 0.0}),
+            Candidate("no artists", {"artist": 0.0}),
         ),
     ),
     Chapter("New playlists bring a candidate", (Arrive(("part-2",)), Candidate("candidate after part-2"))),
