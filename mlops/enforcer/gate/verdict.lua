@@ -218,10 +218,11 @@ end
 
 check_model(policy)
 check_evidence()
-if paired.interval ~= INTERVAL or verdict.interval ~= INTERVAL then
+if policy.metric == "none" then
+  check_suites(paired.rows)
+elseif paired.interval ~= INTERVAL or verdict.interval ~= INTERVAL then
   refuse("the intervals are not computed by the rule " .. INTERVAL)
 end
-if policy.metric == "none" then check_suites(paired.rows) end
 if not is_whole(verdict.look, 1, 1e9) then refuse("the decision does not say which look it is") end
 local level = policy.alpha / (verdict.look * (verdict.look + 1))
 if not agree(level, verdict.level) then
