@@ -223,8 +223,8 @@ def verdict(m: Merge) -> None:
     champion = m.before(names.CHAMPION)
     if policy.has_model:
         _same_champion(m, paired, champion)
-    rule = rules_in_force(m.lake, m.head).interval
-    m.refuse_unless({paired.interval, stated.get("interval")} == {rule}, "intervals of another rule")
+        rule = rules_in_force(m.lake, m.head).interval
+        m.refuse_unless({paired.interval, stated.get("interval")} == {rule}, "intervals of another rule")
     derived = gate.decide(paired, policy, look=stated["look"])
     level = math.isclose(derived.level, stated["level"], rel_tol=1e-9)
     m.refuse_unless(level, f"look {stated['look']} has the level {derived.level}, not {stated['level']}")
