@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mlops.pipelines.tasks.classification import Classification
 from mlops.runs import json_values
 from mlops.runs.decisions import Bound, Decision, Interval, NotJudged, Outcome
 from mlops.runs.records import Run
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
+
+_MORE = (
+    "What else the predictions show (confusion, calibration, AUC and F1) is in [details.md](details.md).",
+    "",
+)
 
 
 def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
@@ -28,6 +34,7 @@ def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
         *_intervals(verdict.intervals),
         *_sentences(*verdict.bounds, *verdict.not_judged),
         *_reasons_and_numbers(decision),
+        *(_MORE if isinstance(workspace.spec.task, Classification) else ()),
         *_inputs(workspace, run, decision),
         "",
         "## What the model may not take",

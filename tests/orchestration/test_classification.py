@@ -10,11 +10,13 @@ import pytest
 from mlops.adapters.policy.files import parse_policy
 from mlops.runs import names
 from mlops.runs.decisions import Reason
+from mlops.runs.digest import document
 from mlops.runs.errors import ConfigError, InputError
 from mlops.runs.evidence import Paired
 from mlops.runs.main.state import read_json, read_main
 from mlops.steps import run as running
 from mlops.steps.audit.audit import Depth, audit_pipeline
+from mlops.steps.audit.details import unproved_details
 from mlops.steps.repository.gate_agreement import check_policy
 from mlops.steps.rollback import rehearse, roll_back
 from mlops.steps.workspace import Workspace
@@ -123,3 +125,40 @@ def test_a_policy_about_a_metric_that_no_run_records_promotes_nothing() -> None:
     ended = running.run_all(workspace, SPEC.parameters({}))
     assert not ended.number
     assert {finding.reason for finding in ended.decision.verdict.findings} == {Reason.MISSING_EVIDENCE}
+
+
+def test_confusion_calibration_and_areas_are_part_of_the_evidence(workspace: Workspace) -> None:
+    running.run_all(workspace, SPEC.parameters({"c": 1.0}))
+    details = read_json(workspace.lake, names.MAIN, names.DETAILS)
+    metrics = read_json(workspace.lake, names.MAIN, names.METRICS)
+    page = workspace.lake.read(names.MAIN, names.DETAILS_PAGE).decode()
+
+    assert set(details) == {"candidate", "champion", "baseline"}
+    confusion = details["candidate"]["confusion"]
+    rows = sum(map(sum, confusion))
+    wrong = rows - sum(row[at] for at, row in enumerate(confusion))
+    assert wrong / rows == pytest.approx(metrics["error_rate"])
+    assert details["candidate"]["auc"]["low"] > details["baseline"]["auc"]["high"]
+    assert "auc" not in metrics, "what does not decide stands apart from what does"
+    assert page.count("Rows by true class") == 3
+
+
+def test_an_audit_finds_details_that_do_not_follow_from_the_predictions(workspace: Workspace) -> None:
+    predictions = workspace.frames.read(names.MAIN, names.PREDICTIONS)
+    stated = read_json(workspace.lake, names.MAIN, names.DETAILS)
+
+    assert list(unproved_details(SPEC.task, _Stating(stated), predictions)) == []
+    stated["candidate"]["auc"]["value"] += 1e-6
+    assert list(unproved_details(SPEC.task, _Stating(stated), predictions)) == [
+        "reports/details.json does not follow from the predictions"
+    ]
+
+
+class _Stating:
+    """The subject of an audit, as far as it has details."""
+
+    def __init__(self, details: object) -> None:
+        self._details = document(details)
+
+    def read(self, _path: str) -> bytes:
+        return self._details

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -81,6 +81,12 @@ class DataOnly:
         raise _no_model()
 
     def costs(self, targets: pd.Series, predicted: pd.DataFrame) -> Mapping[str, np.ndarray]:
+        """Raise `ProtocolMisuse`: nothing is predicted."""
+        raise _no_model()
+
+    def details(
+        self, targets: pd.Series, predicted: pd.DataFrame, clusters: Sequence[str]
+    ) -> Mapping[str, Any]:
         """Raise `ProtocolMisuse`: nothing is predicted."""
         raise _no_model()
 

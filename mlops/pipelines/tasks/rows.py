@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,3 +33,9 @@ class RowTask:
     def fit(self, spec: PipelineSpec, model: Any, train: pd.DataFrame) -> None:
         """Fit a scikit-learn estimator on model input and target."""
         model.fit(train.loc[:, list(spec.model_input)], train[spec.target])
+
+    def details(
+        self, targets: pd.Series, predicted: pd.DataFrame, clusters: Sequence[str]
+    ) -> Mapping[str, Any]:
+        """Return nothing: the losses say it all."""
+        return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -104,6 +104,21 @@ class Task(Protocol):
 
     def costs(self, targets: pd.Series, predicted: pd.DataFrame) -> Mapping[str, np.ndarray]:
         """Return the losses of predictions: name to one number per unit, for each of `losses`."""
+        ...
+
+    def details(
+        self, targets: pd.Series, predicted: pd.DataFrame, clusters: Sequence[str]
+    ) -> Mapping[str, Any]:
+        """Describe predictions beyond their losses; none of it decides.
+
+        Args:
+            targets: The recorded targets.
+            predicted: Predictions, with the columns `columns`, none of them missing.
+            clusters: The cluster of every unit.
+
+        Returns:
+            Plain values by name, for ``reports/details.json``; empty where there is nothing to add.
+        """
         ...
 
     def change(self, one: pd.DataFrame, other: pd.DataFrame) -> np.ndarray:

@@ -25,6 +25,9 @@ DECISION = "reports/decision.json"
 VALIDATION = "reports/validation/"
 ORIGIN = "reports/origin.json"
 RUN_PAGE = "reports/run.md"
+#: What a task tells about predictions beyond their losses, and the page that shows it.
+DETAILS = "reports/details.json"
+DETAILS_PAGE = "reports/details.md"
 #: The profile of the rows of a pipeline without a model, and the page that shows it.
 PROFILE = "reports/profile.json"
 PROFILE_PAGE = "reports/profile.md"

@@ -47,6 +47,7 @@ class Evaluation:
         metrics: Content of ``reports/metrics.json``.
         holdout_source: Commit whose holdout was used, if not the candidate's own; empty otherwise.
         unscorable: Why the champion could not be scored; then the evidence is without one. Empty otherwise.
+        details: Path to content of what the task tells beyond the losses; nobody decides by it.
         read: Name to digest of what was scored: the candidate's objects by path, the holdout's rows.
     """
 
@@ -55,4 +56,5 @@ class Evaluation:
     metrics: Mapping[str, float]
     holdout_source: str = ""
     unscorable: str = ""
+    details: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     read: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -231,6 +231,7 @@ def _write(
         names.PAIRED: paired,
         names.METRICS: document(nulled(dict(evaluation.metrics))),
         names.DECISION: document(decision.to_json()),
+        **evaluation.details,
         names.RUN_PAGE: judge.page(run, decision),
     }
     for path, data in files.items():

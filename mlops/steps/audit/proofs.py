@@ -25,6 +25,7 @@ from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import Run
 from mlops.steps.audit import data_alone
+from mlops.steps.audit.details import unproved_details
 from mlops.steps.audit.holdout_rows import HoldoutRows, rows_of, same_rows
 from mlops.steps.audit.loss_sums import unproved_sums
 from mlops.steps.audit.rebuild import Rebuilder, only_by_this_code
@@ -84,6 +85,7 @@ class FrameProver:
             yield "predictions and evidence differ in whether a champion was scored"
         yield from unproved_sums(task, predictions, rows.groups, rows.slices, recorded)
         yield from self._metrics(subject, metrics(recorded))
+        yield from unproved_details(task, subject, predictions)
         if not rows.baseline.equals(predicted_by(task, predictions, Contender.BASELINE)):
             self._only_by_this_code(subject, "the baseline's predictions")
             yield "the baseline's predictions are not those of the declared baseline"

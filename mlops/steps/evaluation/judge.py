@@ -12,6 +12,7 @@ from mlops.adapters.policy import files
 from mlops.pipelines.holdout import overlap_key
 from mlops.runs import names
 from mlops.runs.decisions import Decision, Policy
+from mlops.runs.digest import document
 from mlops.runs.errors import Corrupt, InputError, NotFound
 from mlops.runs.evidence import Paired
 from mlops.runs.gate.holdouts import identity_of
@@ -22,6 +23,7 @@ from mlops.steps import run_report
 from mlops.steps.champion import model_at
 from mlops.steps.evaluation.cached_predictions import ROWS, recorded_predictions
 from mlops.steps.evaluation.data_alone import data_evaluation
+from mlops.steps.evaluation.details import details_of, details_page
 from mlops.steps.evaluation.footprint import measured
 from mlops.steps.evaluation.score import (
     ChampionUnscorable,
@@ -111,8 +113,17 @@ class CommittedJudge:
             predictions=tables.to_parquet(result.predictions),
             metrics={**measures(spec, train, run.inputs.params), **result.metrics},
             holdout_source=source,
+            details=self._details(result.predictions),
             read={**_digests(objects), ROWS: unit_digest(spec, units)},
         )
+
+    def _details(self, predictions: pd.DataFrame) -> dict[str, bytes]:
+        """Return what the task tells about the predictions, as values and as a page."""
+        spec = self._workspace.spec
+        found = details_of(spec.task, predictions)
+        if not found:
+            return {}
+        return {names.DETAILS: document(found), names.DETAILS_PAGE: details_page(spec.title, found)}
 
     def _recorded(
         self,
