@@ -33,6 +33,16 @@ def test_versions_are_made_listed_read_and_gone_back_to(
             made = real("run", NAME, "--param", param, "--json")
             assert (made.code, made.document["number"]) == (0, number), made.err + made.out
             assert made.document["verdict"]["findings"][0]["reason"] == "suites_hold"
+        alone = real("profile", NAME, "design-1", "--json").document
+        assert [table["rows"] for table in alone["profiles"]["design-1"]] == [3]
+        assert alone["drift"] is None
+        assert real("ingest", NAME, "design-2").code == 0
+        page = tmp_path / "profile.md"
+        both = real("profile", NAME, "design-1", "design-2", "--page", str(page))
+        assert "kolmogorov-smirnov" in both.out
+        assert "# design-2: segments" in page.read_text()
+        unknown = real("profile", NAME, "design-9")
+        assert (unknown.code, "no such arrival on main" in unknown.error) == (3, True)
         refused = real("run", NAME, "--param", "rows=50")
         assert refused.code == 4, refused.err + refused.out
         _read(tmp_path, real)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mlops.runs import names
-from mlops.runs.decisions import Finding, Outcome, Policy, Reason, Verdict
+from mlops.runs.decisions import Outcome, Policy, Reason
 from mlops.runs.digest import sha256
 from mlops.runs.errors import Unlawful
 from mlops.runs.evidence import Paired
-from mlops.runs.gate.verdict import decide, level_of
+from mlops.runs.gate.verdict import decide
 from mlops.runs.main.policy import apply_policy
 from tests.support.auditing import findings
 from tests.support.forging import Candidate
@@ -39,9 +39,9 @@ def world(lake: Lake) -> World:
 def without_evidence(candidate: Candidate) -> None:
     """Replace the evidence by that of data alone, and the verdict by one that the suites hold."""
     candidate.paired.update(series=[], has_champion=False, champion_trained_until="", holdout_from="")
-    look = candidate.verdict["look"]
-    finding = Finding(Reason.SUITES_HOLD, "The suites hold.")
-    verdict = Verdict(Outcome.PROMOTE, (finding,), look=look + 1, level=level_of(0.05, look + 1))
+    look = candidate.verdict["look"] + 1
+    verdict = decide(Paired.from_json(candidate.paired), Policy(metric="none"), look=look)
+    assert verdict.promotes
     candidate.decision["verdict"] = dataclasses.asdict(verdict)
     candidate.decision["predictions_sha256"] = ""
 

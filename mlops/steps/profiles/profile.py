@@ -161,6 +161,9 @@ def _column(name: str, values: pd.Series) -> ColumnProfile:
     counts = _frequencies(present, kind)
     numbers, back = _as_numbers(present, kind)
     measured, arithmetic = len(numbers) > 0, kind in ("integer", "number")
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is left out
+        mean = numbers.mean() if measured else math.nan
+        std = numbers.std(ddof=1) if len(numbers) > 1 else math.nan
     return ColumnProfile(
         name=name,
         kind=kind,
@@ -168,8 +171,8 @@ def _column(name: str, values: pd.Series) -> ColumnProfile:
         missing=int(values.isna().sum()),
         infinite=infinite,
         distinct=len(counts),
-        mean=_finite(numbers.mean()) if measured and arithmetic else None,
-        std=_finite(numbers.std(ddof=1)) if arithmetic and len(numbers) > 1 else None,
+        mean=_finite(mean) if arithmetic else None,
+        std=_finite(std) if arithmetic else None,
         minimum=back(numbers.min()) if measured else None,
         maximum=back(numbers.max()) if measured else None,
         quantiles=_quantiles(numbers, back) if measured else {},
@@ -221,8 +224,10 @@ def _as_numbers(present: pd.Series, kind: str) -> tuple[np.ndarray, Callable[[An
 def _quantiles(numbers: np.ndarray, back: Callable[[Any], Value]) -> dict[str, Value]:
     import numpy as np
 
-    found = np.quantile(numbers, LEVELS)
-    return {f"{level:g}": back(value) for level, value in zip(LEVELS, found, strict=True)}
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.quantile(numbers, LEVELS)
+    pairs = zip(LEVELS, found, strict=True)
+    return {f"{level:g}": back(value) for level, value in pairs if math.isfinite(value)}
 
 
 def _histogram(numbers: np.ndarray, back: Callable[[Any], Value]) -> Histogram | None:

@@ -1,0 +1,100 @@
+"""Declare and run ``mlops profile``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mlops.cli.options import Json, Pipeline
+from mlops.cli.output.results import Result, place_of
+from mlops.cli.output.text import columns
+from mlops.cli.session import Session
+
+if TYPE_CHECKING:
+    from mlops.steps.profiles.drift import Drift
+    from mlops.steps.profiles.profile import ColumnProfile, Profile
+
+Arrival = Annotated[str, typer.Argument(metavar="ARRIVAL", help="An arrival on main.")]
+Other = Annotated[
+    str | None,
+    typer.Argument(metavar="[OTHER]", help="A later arrival to compare it with.", show_default=False),
+]
+Page = Annotated[
+    Path | None, typer.Option("--page", help="Write the profiles to this Markdown file as well.")
+]
+
+
+def profile(
+    context: typer.Context,
+    pipeline: Pipeline,
+    arrival: Arrival,
+    other: Other = None,
+    page: Page = None,
+    json: Json = False,
+) -> Result:
+    """Profile an arrival, or compare two.
+
+    Lists columns, kinds, missing values and quantiles of each table. With two arrivals: the population
+    stability index of each column, and a Kolmogorov-Smirnov or chi-square test, with p-values corrected by
+    Holm's method.
+    """
+    session: Session = context.obj
+    workspace = session.workspace(pipeline)
+    session.report("loading libraries")
+    from mlops.steps.profiles.arrivals import arrival_drifts, arrival_profiles, pages_of
+
+    named = [arrival, *([other] if other else [])]
+    profiles = {name: arrival_profiles(workspace, name) for name in named}
+    drifts = arrival_drifts(workspace, arrival, other) if other else {}
+    if page is not None:
+        page.write_bytes(pages_of(profiles))
+    document = {
+        **place_of(workspace),
+        "arrivals": named,
+        "profiles": {name: [table.to_json() for table in tables] for name, tables in profiles.items()},
+        "drift": {table: found.to_json() for table, found in drifts.items()} or None,
+    }
+    lines = _drift_lines(drifts) if other else _profile_lines(profiles[arrival])
+    return Result(document, lines)
+
+
+def _profile_lines(tables: list[Profile]) -> list[str]:
+    lines: list[str] = []
+    for table in tables:
+        heading = ("column", "kind", "missing", "distinct", "smallest", "median", "largest")
+        rows = columns([heading, *map(_column, table.columns)], right=(2, 3, 4, 5, 6))
+        lines += [f"{table.table}: {table.rows:,} rows, {table.duplicates:,} repeated", *rows]
+    return lines
+
+
+def _column(column: ColumnProfile) -> tuple[str, ...]:
+    shown = (column.minimum, column.quantiles.get("0.5"), column.maximum)
+    return (column.name, column.kind, f"{column.missing:,}", f"{column.distinct:,}", *map(_value, shown))
+
+
+def _value(value: float | str | None) -> str:
+    return "" if value is None else value if isinstance(value, str) else f"{value:,.6g}"
+
+
+def _drift_lines(drifts: dict[str, Drift]) -> list[str]:
+    lines: list[str] = []
+    for table, found in drifts.items():
+        heading = ("column", "kind", "psi", "test", "statistic", "p, corrected", "drifted")
+        rows: list[tuple[str, ...]] = [
+            (
+                column.name,
+                column.kind,
+                _value(column.psi and round(column.psi, 4)),
+                column.test,
+                _value(column.statistic),
+                "" if column.corrected is None else f"{column.corrected:.3g}",
+                "yes" if column.drifted else "no",
+            )
+            for column in found.columns
+        ]
+        lines += [f"{table}:", *columns([heading, *rows], right=(2, 4, 5))]
+        for what, names in (("added", found.added), ("removed", found.removed), ("retyped", found.retyped)):
+            lines += [f"  {what}: {', '.join(names)}"] if names else []
+    return lines

@@ -1,0 +1,62 @@
+"""Profiles and drift of arrivals on `main`, table by table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from mlops.runs import names
+from mlops.runs.errors import InputError, NotFound
+from mlops.steps.profiles.drift import Drift, drift
+from mlops.steps.profiles.page import profile_page
+from mlops.steps.profiles.profile import Profile, profile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlops.steps.workspace import Workspace
+
+
+def arrival_profiles(workspace: Workspace, arrival: str) -> list[Profile]:
+    """Return the profile of every table of an arrival on `main`.
+
+    Raises:
+        InputError: There is no such arrival on `main`.
+    """
+    return [profile(table, frame) for table, frame in _frames(workspace, arrival).items()]
+
+
+def arrival_drifts(workspace: Workspace, first: str, second: str) -> dict[str, Drift]:
+    """Return table to the drift from one arrival to another, for every table that both have.
+
+    Raises:
+        InputError: There is no such arrival on `main`, or they have no table in common.
+    """
+    one, other = _frames(workspace, first), _frames(workspace, second)
+    both = [table for table in one if table in other]
+    if not both:
+        raise InputError("have no table in common", where=f"{first} and {second}")
+    return {table: drift(one[table], other[table]) for table in both}
+
+
+def pages_of(profiles: Mapping[str, list[Profile]]) -> bytes:
+    """Return one Markdown page with every profile."""
+    return b"\n".join(
+        profile_page(table, f"{arrival}: {table.table}")
+        for arrival, tables in profiles.items()
+        for table in tables
+    )
+
+
+def _frames(workspace: Workspace, arrival: str) -> dict[str, pd.DataFrame]:
+    head = workspace.lake.head(names.MAIN)
+    names.check_arrival(arrival)
+    found: dict[str, pd.DataFrame] = {}
+    for table in workspace.spec.tables:
+        try:
+            found[table] = workspace.frames.read(head, names.raw_path(table, arrival))
+        except NotFound:
+            continue
+    if not found:
+        raise InputError("no such arrival on main", where=arrival, todo="`mlops log --arrivals` lists them")
+    return found
