@@ -41,6 +41,8 @@ def test_versions_are_made_listed_read_and_gone_back_to(
         both = real("profile", NAME, "design-1", "design-2", "--page", str(page))
         assert "kolmogorov-smirnov" in both.out
         assert "# design-2: segments" in page.read_text()
+        nowhere = real("profile", NAME, "design-1", "--page", str(tmp_path / "no" / "page.md"))
+        assert (nowhere.code, "cannot be written" in nowhere.error) == (3, True)
         unknown = real("profile", NAME, "design-9")
         assert (unknown.code, "no such arrival on main" in unknown.error) == (3, True)
         refused = real("run", NAME, "--param", "rows=50")

@@ -11,6 +11,7 @@ from mlops.cli.options import Json, Pipeline
 from mlops.cli.output.results import Result, place_of
 from mlops.cli.output.text import columns
 from mlops.cli.session import Session
+from mlops.runs.errors import InputError, system_reason
 
 if TYPE_CHECKING:
     from mlops.steps.profiles.drift import Drift
@@ -49,7 +50,11 @@ def profile(
     profiles = {name: arrival_profiles(workspace, name) for name in named}
     drifts = arrival_drifts(workspace, arrival, other) if other else {}
     if page is not None:
-        page.write_bytes(pages_of(profiles))
+        try:
+            page.write_bytes(pages_of(profiles))
+        except OSError as error:
+            why = system_reason(error)
+            raise InputError(f"cannot be written: {why}", where=str(page), todo="check --page") from error
     document = {
         **place_of(workspace),
         "arrivals": named,
