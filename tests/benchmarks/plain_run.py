@@ -6,9 +6,10 @@ same form, scores it and the champion on the same holdout, decides by the same p
 files.
 
 It leaves out the lake (a server, branches, commits, merges, tags, the enforcer), checksums of what it writes,
-``champion.json``, MLflow (parameters, metrics, tags, registered version, alias), Dagster (assets, checks,
-events), leases and digests of inputs, and it never reads again what it has written: it scores the model that
-it has in memory, and it knows that the champion was fitted on the same training rows.
+``champion.json``, how long the model takes to predict, MLflow (parameters, metrics, tags, registered version,
+alias), Dagster (assets, checks, events), leases and digests of inputs, and it never reads again what it has
+written: it scores the model that it has in memory, and it knows that the champion was fitted on the same
+training rows.
 """
 
 from __future__ import annotations
