@@ -40,9 +40,13 @@ class Links:
         """Return the page that lists the objects of a ref."""
         return self._page("objects", ref=ref, path=prefix)
 
+    def object(self, ref: str, path: str) -> str:
+        """Return the page of one object of a ref."""
+        return self._page("object", ref=ref, path=path)
+
     def report(self, commit: str) -> str:
         """Return the page of a run's report in a commit."""
-        return self._page("object", ref=commit, path=names.RUN_PAGE)
+        return self.object(commit, names.RUN_PAGE)
 
     def mlflow_run(self, experiment_id: str, run_id: str) -> str:
         """Return MLflow's page of a run, or nothing where no MLflow pages are served."""

@@ -1,4 +1,5 @@
-"""The demo: the main job on real data, step by step, from an empty store to a rollback.
+"""The demo: the main job of a pipeline, step by step, from an empty store to a rollback.
 
-The command line imports it; nothing else does. Start with `story`, which lists the scenes in order.
+The command line imports it; nothing else does. Start with `plots`, which lists the scenes in order; `story`
+plays them.
 """

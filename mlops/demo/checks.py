@@ -1,4 +1,4 @@
-"""Checks that data, model, metrics, tags and MLflow belong together, from the stored objects."""
+"""Checks that what is on `main`, tags and MLflow belong together, from the stored objects."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import mlops
 from mlops.runs import names
 from mlops.runs.main.state import read_main
+from mlops.runs.main.versions import versions
 from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, model_uri
 
 if TYPE_CHECKING:
+    from mlops.runs.main.state import MainState
+    from mlops.runs.records import Champion
     from mlops.settings import Settings
     from mlops.steps.workspace import Workspace
 
@@ -22,19 +25,45 @@ def belong_together(settings: Settings, workspace: Workspace) -> dict[str, bool]
     champion = state.champion
     if champion is None:
         return {"main holds a champion": False}
-    tagged = state.tags.get(names.CHAMPION_TAG, "")
+    own = _of_model if champion.has_model else _of_data_alone
     return {
         "every object of the promotion has the recorded SHA-256": all(
             hashlib.sha256(lake.read(state.head, o.path)).hexdigest() == o.sha256 for o in champion.objects
         ),
-        "the champion tag is at that promotion's commit": tagged
+        "the champion tag is at that promotion's commit": state.tags.get(names.CHAMPION_TAG)
         == state.tags.get(names.promotion_tag(champion.number)),
+        **own(settings, workspace, state, champion),
+        "main is protected and nothing is staged": names.MAIN in lake.protection().patterns
+        and not lake.staged(names.MAIN),
+    }
+
+
+def _of_model(
+    settings: Settings, workspace: Workspace, state: MainState, _champion: Champion
+) -> dict[str, bool]:
+    """Return the checks of a promotion that brought a model."""
+    tagged = state.tags.get(names.CHAMPION_TAG, "")
+    return {
         "MLflow's alias names the model of that commit": _alias(workspace, tagged),
         "mlops.load_champion predicts what the promotion recorded": _predicts(
             settings, workspace, state.head
         ),
-        "main is protected and nothing is staged": names.MAIN in lake.protection().patterns
-        and not lake.staged(names.MAIN),
+    }
+
+
+def _of_data_alone(
+    settings: Settings, workspace: Workspace, state: MainState, champion: Champion
+) -> dict[str, bool]:
+    """Return the checks of a promotion that is a version of data."""
+    name, tracker = workspace.spec.name, workspace.ports.tracker
+    version = next(v.name for v in versions(workspace.lake) if v.event.number == champion.number)
+    current = mlops.load(name, settings=settings)
+    return {
+        f"main is at the very commit that the tag {version} names": state.tags.get(version) == state.head,
+        f"mlops.load returns the rows of {version}, as many as recorded": len(current)
+        == champion.metrics["rows"]
+        and current.equals(mlops.load(name, version, settings=settings)),
+        "MLflow has no alias, as there is no model": tracker.alias(name, CHAMPION_ALIAS) is None,
     }
 
 

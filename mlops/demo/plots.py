@@ -6,89 +6,23 @@ A plot says what is tried, never what comes of it: every verdict is the gate's.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from mlops.demo.broken import Breakage, negative, renamed, some
+from mlops.demo.scenes import (
+    Arrive,
+    Audit,
+    Broken,
+    Candidate,
+    Chapter,
+    GoBack,
+    ListVersions,
+    Plot,
+    RaceOn,
+    ReadVersion,
+    Scene,
+    ShowProfile,
+)
 from mlops.runs.errors import ConfigError
-
-
-@dataclass(frozen=True)
-class Arrive:
-    """Arrivals reach `main`."""
-
-    arrivals: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A model is trained and judged.
-
-    Attributes:
-        label: What it is, for people.
-        params: Its parameters, where they are not the defaults.
-    """
-
-    label: str
-    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-
-@dataclass(frozen=True)
-class RaceOn:
-    """An arrival reaches `main`, then two processes decide against the same champion and both promote.
-
-    Attributes:
-        arrival: What both train on, too.
-        mine: Parameters of the model of this process.
-        theirs: Parameters of the model of the other one.
-    """
-
-    arrival: str
-    mine: Mapping[str, Any]
-    theirs: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Broken:
-    """An arrival is delivered in broken forms.
-
-    Attributes:
-        arrival: The arrival.
-        breakages: The ways in which it is broken.
-    """
-
-    arrival: str
-    breakages: tuple[Breakage, ...]
-
-
-@dataclass(frozen=True)
-class GoBack:
-    """`main` goes back to the champion before."""
-
-
-@dataclass(frozen=True)
-class Audit:
-    """All of `main` is proved again from the stored objects.
-
-    Attributes:
-        rescore: Whether models are scored again, too.
-    """
-
-    rescore: bool = True
-
-
-Scene = Arrive | Candidate | RaceOn | Broken | GoBack | Audit
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """Scenes under a title."""
-
-    title: str
-    scenes: tuple[Scene, ...]
-
-
-Plot = tuple[Chapter, ...]
 
 _WORSE = "A plausible candidate that is worse than the champion"
 _OVERFITTED = "An overfitted candidate: excellent on its training rows"
@@ -226,6 +160,47 @@ _SONGS: Plot = (
     Chapter(_AUDIT, (Audit(),)),
 )
 
+_TABULAR_LAB: Plot = (
+    Chapter(
+        "A description of customers arrives; the first version of the rows is made from it",
+        (Arrive(("design-1",)), Candidate("1,000 customers", {"rows": 1_000})),
+    ),
+    Chapter(
+        _BROKEN,
+        (
+            Broken(
+                "design-2",
+                (
+                    Breakage("a share of 2", "segments", some("share", 2.0)),
+                    Breakage("a renamed column", "segments", renamed("churn", "leaving")),
+                ),
+            ),
+        ),
+    ),
+    Chapter(
+        "The same delivery, whole, and other parameters make two more versions",
+        (
+            Arrive(("design-2",)),
+            Candidate("2,000 customers, half the noise", {"noise": 0.5}),
+            Candidate("incomes drift", {"noise": 0.5, "drift": 2.0}),
+        ),
+    ),
+    Chapter(
+        "Rows that break the suite do not become a version",
+        (
+            Candidate("50 customers", {"rows": 50}),
+            Candidate("40 % of the incomes are not known", {"missing": 0.4}),
+        ),
+    ),
+    Chapter("mlops versions: each has a name, its rows and its parameters", (ListVersions(),)),
+    Chapter(
+        "An earlier version is read in Python, and by its address with pandas alone", (ReadVersion("v2"),)
+    ),
+    Chapter("Each version brings a profile of its rows", (ShowProfile("v3", "income"),)),
+    Chapter("Back to v2: nothing is made again", (GoBack("v2"),)),
+    Chapter(_AUDIT, (Audit(rescore=False, rebuild=True),)),
+)
+
 #: Name of a pipeline to its plot; that of flights depends on how many months arrive.
 PLOTS: Mapping[str, Callable[[int], Plot]] = {
     "flights": _flights,
@@ -233,6 +208,7 @@ PLOTS: Mapping[str, Callable[[int], Plot]] = {
     "movie-ratings": lambda _months: _MOVIE_RATINGS,
     "songs": lambda _months: _SONGS,
     "spotify-genre": lambda _months: _SPOTIFY_GENRE,
+    "tabular-lab": lambda _months: _TABULAR_LAB,
 }
 
 

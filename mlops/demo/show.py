@@ -84,11 +84,14 @@ def _server(folder: Path, lake: LakeMode, *, keep: bool) -> Iterator[Settings]:
 def _links(workspace: Workspace) -> dict[str, str]:
     """Return the pages to look at, by what they show."""
     links, lake = workspace.links, workspace.lake
-    return {
+    shown = {
         "what main holds": links.objects(names.MAIN),
         "what the rollback took back": links.compare(names.CHAMPION_TAG, _newest_rollback(lake.tags())),
         "the champion's report": links.report(names.CHAMPION_TAG),
     }
+    if not workspace.spec.has_model:
+        shown["the profile of its rows"] = links.object(names.CHAMPION_TAG, names.PROFILE_PAGE)
+    return shown
 
 
 def _newest_rollback(tags: dict[str, str]) -> str:

@@ -12,13 +12,25 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from mlops.demo.plots import Arrive, Audit, Broken, Candidate, GoBack, RaceOn
+from mlops.demo import versions
 from mlops.demo.race import Race
+from mlops.demo.scenes import (
+    Arrive,
+    Audit,
+    Broken,
+    Candidate,
+    GoBack,
+    ListVersions,
+    RaceOn,
+    ReadVersion,
+    ShowProfile,
+)
 from mlops.demo.worker import first_sentences
 from mlops.orchestration.runner import execute_run
 from mlops.runs import names
 from mlops.runs.errors import MlopsError, NotPromoted, ProtocolMisuse, ValidationFailed
 from mlops.runs.main.state import promotions, read_main
+from mlops.runs.main.versions import promotion_number
 from mlops.runs.promotion.promote import Promotion
 from mlops.steps.arrivals import ingest
 from mlops.steps.repository import init_repository
@@ -26,7 +38,7 @@ from mlops.steps.rollback.roll_back import roll_back
 
 if TYPE_CHECKING:
     from mlops.demo.broken import Breakage
-    from mlops.demo.plots import Plot, Scene
+    from mlops.demo.scenes import Plot, Scene, ShowScene
     from mlops.settings import Settings
     from mlops.steps.workspace import Workspace
 
@@ -39,6 +51,9 @@ class Facts:
         runs: Label, outcome, number and sentence of every run, in order.
         stopped: Breakage to what the suites said.
         race: What the two processes reported, where the story has a race.
+        versions: Versions of the data, where the story lists them.
+        read: Version, rows, columns and address of what was read in two ways.
+        profile: The profile that was shown, and its version.
         rollback: Numbers, seconds and the checks made after it.
         audit: Number of audited commits, and the findings.
         elapsed_s: Seconds per chapter.
@@ -47,6 +62,9 @@ class Facts:
     runs: list[dict[str, Any]] = field(default_factory=list)
     stopped: dict[str, str] = field(default_factory=dict)
     race: list[dict[str, Any]] = field(default_factory=list)
+    versions: list[dict[str, Any]] = field(default_factory=list)
+    read: dict[str, Any] = field(default_factory=dict)
+    profile: dict[str, Any] = field(default_factory=dict)
     rollback: dict[str, Any] = field(default_factory=dict)
     audit: dict[str, Any] = field(default_factory=dict)
     elapsed_s: dict[str, float] = field(default_factory=dict)
@@ -96,10 +114,21 @@ class Story:
                 self._race(scene)
             case Broken(arrival, breakages):
                 self._broken_arrivals(arrival, breakages)
-            case GoBack():
-                self._rollback()
-            case Audit(rescore):
-                self._audit(rescore)
+            case GoBack(version):
+                self._rollback(version)
+            case Audit(rescore, rebuild):
+                self._audit(rescore=rescore, rebuild=rebuild)
+            case _:
+                self._show(scene)
+
+    def _show(self, scene: ShowScene) -> None:
+        match scene:
+            case ListVersions():
+                self._list_versions()
+            case ReadVersion(version):
+                self._read_version(version)
+            case ShowProfile(version, column):
+                self._show_profile(version, column)
 
     def _begin(self) -> None:
         with self.chapter("A repository whose main only takes what passes"):
@@ -118,7 +147,7 @@ class Story:
         try:
             ended = execute_run(self._workspace, params, state_dir=self._settings.state_dir).promotion
             number, sentence = ended.number, first_sentences(ended.decision.verdict)
-        except NotPromoted as refused:
+        except (NotPromoted, ValidationFailed) as refused:
             number, sentence = 0, str(refused)
         self.facts.runs.append(
             {"label": label, "params": params, "number": number, "promoted": number > 0, "sentence": sentence}
@@ -150,8 +179,26 @@ class Story:
             again = f", decided again {ended['decided_again']}x" if ended["decided_again"] else ""
             self._say(f"   run {ended['run_id']}: {word}{again}. {ended['sentence']}")
 
-    def _rollback(self) -> None:
-        done = roll_back(self._workspace.ports, "demonstration")
+    def _list_versions(self) -> None:
+        self.facts.versions = versions.listed(self._workspace.lake)
+        for entry in self.facts.versions:
+            self._say(f"   {versions.line_of(entry)}")
+
+    def _read_version(self, version: str) -> None:
+        name = self._workspace.spec.name
+        read = self.facts.read = versions.read_twice(self._settings, name, version)
+        self._say(f"   mlops.load({name!r}, {version!r}): {read['rows']:,} rows, verified by their record")
+        self._say(f"   pandas.read_parquet({read['uri']!r}, ...): the same rows")
+
+    def _show_profile(self, version: str, column: str) -> None:
+        profile = versions.profile_of(self._workspace.lake, version)
+        self.facts.profile = {"version": version, **profile.to_json()}
+        for line in versions.profile_lines(profile, column, key=self._workspace.spec.key):
+            self._say(f"   {line}")
+
+    def _rollback(self, version: str) -> None:
+        to = promotion_number(self._workspace.lake, version) if version else None
+        done = roll_back(self._workspace.ports, "demonstration", to)
         if done is None:
             self._say("   there is only one champion: nothing to go back to")
             return
@@ -171,17 +218,21 @@ class Story:
             "checks": checks,
         }
 
-    def _audit(self, rescore: bool) -> None:
+    def _audit(self, *, rescore: bool, rebuild: bool) -> None:
         from mlops.steps.audit.audit import Depth, audit_pipeline, failure
 
-        depth = Depth(rescore=rescore)
-        audited = list(audit_pipeline(self._workspace, self._settings.state_dir, depth=depth))
+        depth = Depth(rescore=rescore, rebuild=rebuild)
+        audited = list(
+            audit_pipeline(self._workspace, self._settings.state_dir, depth=depth, from_start=True)
+        )
         findings = [finding for step in audited for finding in step.findings]
         self.facts.audit = {
             "commits": sum(step.commit is not None for step in audited),
             "findings": [asdict(finding) for finding in findings],
         }
-        how = "history, evidence and scores" if rescore else "history and evidence"
+        asked = {"scores": rescore, "rows made again": rebuild}
+        *before, last = ["history", "evidence", *(what for what, is_asked in asked.items() if is_asked)]
+        how = f"{', '.join(before)} and {last}"
         self._say(f"   {how} of {self.facts.audit['commits']} commits of main: {len(findings)} findings")
         wrong = failure(findings)
         if wrong is not None:

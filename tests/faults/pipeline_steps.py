@@ -1,6 +1,6 @@
 """Inside a forked child: ingest and run of every registered pipeline, by its own gate, suites and models.
 
-What is ingested and trained is the beginning of each pipeline's demo.
+What is ingested and run is the beginning of each pipeline's demo.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from mlops.demo.plots import PLOTS, Arrive, Candidate, Scene, plot_of
+from mlops.demo.plots import PLOTS, plot_of
+from mlops.demo.scenes import Arrive, Candidate, Scene
 from tests.faults import checks, real_steps
 from tests.faults.victims import Address, real_world
 from tests.support.faults import FaultPlan

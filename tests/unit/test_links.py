@@ -12,11 +12,13 @@ def test_every_page_is_below_the_address_that_serves_it() -> None:
         links.commit("c"),
         links.objects("main", "p"),
         links.report("c"),
+        links.object("c", "a/b.md"),
     ] == [
         "http://door/repositories/flights/compare?ref=main&compare=a%2Fb",
         "http://door/repositories/flights/commits/c",
         "http://door/repositories/flights/objects?ref=main&path=p",
         "http://door/repositories/flights/object?ref=c&path=reports%2Frun.md",
+        "http://door/repositories/flights/object?ref=c&path=a%2Fb.md",
     ]
     assert links.mlflow_run("1", "r") == "http://door/mlflow/#/experiments/1/runs/r"
     assert links.mlflow_model("m") == "http://door/mlflow/#/models/m"
