@@ -1,7 +1,7 @@
 # numpy and pandas ship no precise types: what an expression gives is guessed, often wrongly.
 # pyright: reportArgumentType=false, reportReturnType=false
 
-"""What a classifier's losses do not show: confusion, calibration, AUC and F1 with intervals.
+"""Details of a classifier that its losses do not show: confusion, calibration, AUC and F1 with intervals.
 
 None of it decides. AUC and F1 are no means of a loss per row, so that the gate has no interval of a paired
 difference for them; their intervals here are percentiles of a bootstrap that draws whole clusters (Cameron,

@@ -1,7 +1,7 @@
 # pandas ships no precise types: what an expression gives is guessed, often wrongly.
 # pyright: reportArgumentType=false
 
-"""What a task tells about predictions beyond their losses: plain values, and a page for people."""
+"""Details of predictions beyond their losses, as the task gives them: plain values, and a page for people."""
 
 from __future__ import annotations
 
