@@ -17,6 +17,7 @@ from mlops.runs.main.state import read_json
 from mlops.runs.promotion.attempts import fail, finish_step
 from mlops.runs.promotion.step_statements import Written
 from mlops.runs.records import Run, Step
+from mlops.steps.reuse import reused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +58,9 @@ def process(workspace: Workspace, run: Run) -> Run:
     spec, lake = workspace.spec, workspace.lake
     rule_data = lake.read(run.fork, names.HOLDOUT_RULE)
     rule = policy_files.parse_holdout_rule(rule_data)
+    read = {names.RAW: run.inputs.raw_digest, names.HOLDOUT_RULE: sha256(rule_data)}
+    if (done := reused(workspace, run, Step.PROCESSED, read)) is not None:
+        return done
     try:
         deliveries = {table: workspace.frames.deliveries(run.fork, table) for table in spec.tables}
         if not any(deliveries.values()):
@@ -69,7 +73,6 @@ def process(workspace: Workspace, run: Run) -> Run:
             f"{Reason.NOT_ENOUGH_DATA}: {error.what}", where=run.branch, todo=error.todo
         ) from error
     objects = {path: workspace.frames.write(run.branch, path, frame) for path, frame in frames.items()}
-    read = {names.RAW: run.inputs.raw_digest, names.HOLDOUT_RULE: sha256(rule_data)}
     counts = {_COUNTED[path]: len(frame) for path, frame in frames.items()}
     extra = {"rows": json.dumps({**joined.counts, **counts}), "dropped": json.dumps(dict(joined.dropped))}
     message = f"Process {_told(frames)}"
@@ -112,6 +115,8 @@ def validate(workspace: Workspace, run: Run) -> Run:
     """
     if run.reached(Step.VALIDATED):
         return run
+    if (done := reused(workspace, run, Step.VALIDATED, _judged_by(workspace, run))) is not None:
+        return done
     try:
         reports = _judged(workspace, run)
     except ValidationFailed as error:

@@ -29,6 +29,7 @@ class Workspace:
         promote_rounds: How often a promotion starts again because `main` has moved.
         options: Settings of the pipeline's source; a password may be among them.
         storage: Scheme to further arguments for fsspec, e.g. address and key of the lake for ``lakefs``.
+        reuse_steps: Whether a step is taken from a run that did it on the same inputs.
         frames: Parquet objects of the lake as frames.
     """
 
@@ -39,6 +40,7 @@ class Workspace:
     promote_rounds: int = 20
     options: Options = field(default_factory=dict[str, Any], repr=False)
     storage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Any], repr=False)
+    reuse_steps: bool = True
     frames: Frames = field(init=False)
 
     def __post_init__(self) -> None:

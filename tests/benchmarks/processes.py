@@ -79,7 +79,9 @@ class Processes:
     def run(self, repetition: int) -> float:
         """Return the seconds of ``mlops run``, which promotes; then it is rolled back."""
         given = [f"{name}={value!r}" for name, value in _params(repetition).items()]
-        taken_s = self._command("run", PIPELINE, *(part for text in given for part in ("--param", text)))
+        taken_s = self._command(
+            "run", PIPELINE, "--no-cache", *(part for text in given for part in ("--param", text))
+        )
         self._go_back()
         return taken_s
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import shutil
@@ -185,7 +186,8 @@ class Compared:
         """Return a workspace as each command opens one: nothing is kept from the last."""
         from mlops.steps.opening import open_workspace
 
-        return open_workspace(self._settings, PIPELINE)
+        # The plain script joins and validates its rows each time; so does the run that it is compared with.
+        return dataclasses.replace(open_workspace(self._settings, PIPELINE), reuse_steps=False)
 
     def _run(self, params: Mapping[str, Any]) -> Promotion:
         from mlops.orchestration.runner import execute_run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -17,6 +18,9 @@ from mlops.runs.errors import ConfigError
 Param = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model.")
 ]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Do every step, also where an earlier run has done it.")
+]
 Again = Annotated[bool, typer.Option("--again", help="Repeat a completed run under a new id.")]
 
 
@@ -25,6 +29,7 @@ def run(
     pipeline: Pipeline,
     param: Param = None,
     again: Again = False,
+    no_cache: NoCache = False,
     take_over: TakeOver = False,
     json: Json = False,
 ) -> Result:
@@ -36,6 +41,8 @@ def run(
     session: Session = context.obj
     params = _parameters(param or [])
     workspace = session.workspace(pipeline)
+    if no_cache:
+        workspace = dataclasses.replace(workspace, reuse_steps=False)
     typed = workspace.spec.parameters(params)
     session.report("loading libraries")
     from mlops.steps.repetitions import next_repetition
