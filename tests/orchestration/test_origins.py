@@ -64,3 +64,16 @@ def test_a_source_that_fails_leaves_nothing_behind(folder: Path) -> None:
     with pytest.raises(InputError, match="the source has no such arrival"):
         ingest_arrival(workspace, "2020-02")
     assert (workspace.lake.head("main"), set(workspace.lake.branches(""))) == before
+
+
+def test_the_profiles_of_an_arrival_lie_beside_its_validation() -> None:
+    workspace = tiny_workspace("2020-01")
+    main = workspace.lake.commit_of(workspace.lake.head(names.MAIN))
+    evidence = main.metadata["evidence_commit"]
+
+    profile = read_json(workspace.lake, evidence, f"{names.PROFILES}points.json")
+
+    rows = workspace.frames.read(names.MAIN, names.raw_path("points", "2020-01"))
+    assert profile["rows"] == len(rows)
+    assert b"2020-01: points" in workspace.lake.read(evidence, f"{names.PROFILES}README.md")
+    assert workspace.lake.list(names.MAIN, names.PROFILES) == []

@@ -49,6 +49,8 @@ def test_a_profile_counts_and_comes_back_from_json() -> None:
         [1.0, np.nextafter(1.0, 2.0)],
         ["x" * 100_000],
         [[1], [2]],
+        [b"\xff", b"x"],
+        [1, "x", None, 2.5],
     ],
 )
 def test_odd_columns_have_a_profile(values: list[object]) -> None:

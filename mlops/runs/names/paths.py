@@ -23,6 +23,8 @@ PREDICTIONS = "reports/predictions.parquet"
 PAIRED = "reports/paired.json"
 DECISION = "reports/decision.json"
 VALIDATION = "reports/validation/"
+#: Profiles of the tables of an arrival, and the page that shows them.
+PROFILES = "reports/profiles/"
 ORIGIN = "reports/origin.json"
 RUN_PAGE = "reports/run.md"
 #: What a task tells about predictions beyond their losses, and the page that shows it.

@@ -15,6 +15,7 @@ from mlops.runs.errors import InputError
 from mlops.runs.upkeep.reconcile import reconcile
 from mlops.steps.arrivals.origins import file_origin, origin_json, summary_of
 from mlops.steps.prepare import report_files, summary, validate_frames
+from mlops.steps.profiles.arrivals import profile_files
 from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def deliver(
         reports = validate_frames(workspace, suites_ref, committed)
         passed = all(report.success for report in reports)
         made_by = {CODE_KEY: code_digest(workspace.spec), LOCK_KEY: lock_digest()}
-        return Validated(passed, summary(reports), report_files(reports), made_by)
+        kept = {**report_files(reports), **profile_files(arrival, committed)}
+        return Validated(passed, summary(reports), kept, made_by)
 
     return ingest(workspace.ports, Delivery(arrival, content, source, origin), judge, again=again)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from mlops.runs import names
+from mlops.runs.digest import document
 from mlops.runs.errors import InputError, NotFound
 from mlops.steps.profiles.drift import Drift, drift
 from mlops.steps.profiles.page import profile_page
@@ -37,6 +38,15 @@ def arrival_drifts(workspace: Workspace, first: str, second: str) -> dict[str, D
     if not both:
         raise InputError("have no table in common", where=f"{first} and {second}")
     return {table: drift(one[table], other[table]) for table in both}
+
+
+def profile_files(arrival: str, frames: Mapping[str, pd.DataFrame]) -> dict[str, bytes]:
+    """Return path to content of what is kept beside the validation of an arrival: profiles, and a page."""
+    found = {table: profile(table, frame) for table, frame in frames.items()}
+    return {
+        **{f"{names.PROFILES}{table}.json": document(each.to_json()) for table, each in found.items()},
+        f"{names.PROFILES}README.md": pages_of({arrival: list(found.values())}),
+    }
 
 
 def pages_of(profiles: Mapping[str, list[Profile]]) -> bytes:

@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from mlops.steps.profiles.profile import kind_of
+from mlops.steps.profiles.profile import kind_of, texts_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -119,7 +119,7 @@ def _column(name: str, kind: str, first: pd.Series, second: pd.Series) -> dict[s
     told: dict[str, Any] = {"name": name, "kind": kind, "missing": missing}
     nothing = {"psi": None, "test": "", "statistic": None, "p_value": None}
     measured = kind in ("integer", "number", "time")
-    one, other = (_numbers(v, kind) if measured else v.dropna().astype("str") for v in (first, second))
+    one, other = (_numbers(v, kind) if measured else texts_of(v.dropna()) for v in (first, second))
     if not len(one) or not len(other):
         return {**told, **nothing}
     return {**told, **(_measured(one, other) if measured else _counted(one, other))}

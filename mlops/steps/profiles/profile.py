@@ -146,7 +146,7 @@ def _duplicates(frame: pd.DataFrame) -> int:
     try:
         return int(frame.duplicated().sum())
     except TypeError:  # cells that are lists or maps cannot be compared
-        return int(frame.astype("str").duplicated().sum())
+        return int(frame.apply(texts_of).duplicated().sum())
 
 
 def _column(name: str, values: pd.Series) -> ColumnProfile:
@@ -194,9 +194,18 @@ def kind_of(values: pd.Series) -> str:
     return next((kind for kind, holds in tests if holds(values.dtype)), "text")
 
 
+def texts_of(values: pd.Series) -> pd.Series:
+    """Return values as text; bytes as Python writes them, for they need not be text."""
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.StringDtype):
+        return values
+    return values.map(lambda value: repr(value) if isinstance(value, bytes) else str(value))
+
+
 def _frequencies(present: pd.Series, kind: str) -> dict[str, int]:
     """Return value to rows; values are told apart as they are, not as they are shown."""
-    texts = present.astype("str") if kind == "text" else present
+    texts = texts_of(present) if kind == "text" else present
     found: dict[str, int] = {}
     for value, rows in texts.value_counts().items():
         shown = value.isoformat() if kind == "time" else str(value)
