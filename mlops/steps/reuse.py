@@ -9,6 +9,7 @@ statements that follow one another, and only objects whose bytes are those of th
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -88,13 +89,15 @@ def _earlier(workspace: Workspace, run: Run, step: Step, read: Mapping[str, str]
 
 def _decided(workspace: Workspace) -> Iterator[Commit]:
     """Yield the evidence of the champion, then of other decisions, those of often-used holdouts first."""
-    lake, state = workspace.lake, read_main(workspace.lake)
-    if state.champion is not None:
-        yield lake.commit_of(state.champion.evidence_commit)
+    state = read_main(workspace.lake)
     looks = {tag: look for tag in state.tags if (look := names.parse_decision_tag(tag))}
     newest = sorted(looks, key=lambda tag: (looks[tag].look, tag), reverse=True)
-    for tag in newest[:_MOST_DECISIONS]:
-        yield lake.commit_of(state.tags[tag])
+    commits = [state.tags[tag] for tag in newest[:_MOST_DECISIONS]]
+    if state.champion is not None:
+        commits.insert(0, state.champion.evidence_commit)
+    for commit in dict.fromkeys(commits):
+        with contextlib.suppress(NotFound):
+            yield workspace.lake.commit_of(commit)
 
 
 def _inputs(workspace: Workspace, run: Run) -> tuple[object, ...]:
