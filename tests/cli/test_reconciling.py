@@ -60,6 +60,8 @@ OTHERS = {
     "new",
     "check",
     "recommend",
+    "versions",
+    "profile",
 }
 
 

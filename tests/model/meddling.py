@@ -112,6 +112,14 @@ def _in_its_place(path: str, data: bytes | None, *, listed: bool) -> Callable[[p
     return spoil
 
 
+def _leave_out_the_model(forged: p.Forged) -> None:
+    """Promote what was judged, but without the model."""
+    lake = forged.lake
+    lake.remove(forged.branch, [stat.path for stat in lake.list(forged.branch, names.MODEL)])
+    commit = lake.commit(forged.branch, "no model", {}, allow_empty=True)
+    forged.champion["objects"] = [vars(record) for record in promote.records(lake, commit, names.OUTPUTS)]
+
+
 def _person(act: Callable[[Lake], Any], **options: Any) -> Scenario:
     return Scenario("a person", (p.by_hand("H", act, **options),))
 
@@ -247,6 +255,13 @@ MEDDLING = (
         without("decision_on_record"),
         _forger(_in_its_place("model/mae", b"1.0", listed=True)),
         "unjudged outputs",
+    ),
+    Rule(
+        "a model is promoted where the policy judges one",
+        without("kind_of_pipeline", "decision_on_record"),
+        _forger(_leave_out_the_model),
+        "unjudged outputs",
+        _all_but_one("kind_of_pipeline", "decision_on_record"),
     ),
     Rule(
         "everything names the same promotion",

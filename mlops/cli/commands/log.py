@@ -35,7 +35,10 @@ def log(
     arrivals: Arrivals = False,
     json: Json = False,
 ) -> Result:
-    """List promotions and rollbacks with their gain, and the error level that is left on each holdout."""
+    """List promotions and rollbacks, with gain and error level.
+
+    Below the list stands how much error level is left on each holdout.
+    """
     from mlops.runs import names
     from mlops.runs.main.event_log import read_event_log
     from mlops.steps.arrivals.origins import arrivals_on_main
