@@ -111,6 +111,7 @@ def _score(
 
     from mlops.adapters.models import nodes
     from mlops.adapters.policy import files as policy_files
+    from mlops.runs.evidence import IntervalRule
     from mlops.runs.gate import verdict as gate
     from mlops.runs.gate.holdouts import identity_of
     from mlops.steps.evaluation.score import score
@@ -124,7 +125,7 @@ def _score(
         champion_train=train,
     )
     rule = policy_files.parse_holdout_rule((source / names.HOLDOUT_RULE).read_bytes())
-    paired = replace(result.paired, holdout_id=identity_of(rule, result.paired))
+    paired = replace(result.paired, holdout_id=identity_of(rule, result.paired), interval=IntervalRule.CR2)
     policy = policy_files.parse_policy((source / names.POLICY).read_bytes())
     verdict = gate.decide(paired, policy, look=1)
     _write_parquet(target / names.PREDICTIONS, result.predictions)
