@@ -19,7 +19,7 @@ from tests.support.auditing import findings
 from tests.support.forging import Candidate
 from tests.support.memory_lake import MemoryLake
 from tests.support.protocol import GATE_FILES, World, new_world
-from tests.support.record_forgeries import unguarded
+from tests.support.record_tampering import unguarded
 
 if TYPE_CHECKING:
     from mlops.runs.ports import Lake

@@ -16,7 +16,8 @@ from tests.contract.helpers import PatientClock
 from tests.support.auditing import findings, texts
 from tests.support.memory_lake import MemoryLake
 from tests.support.protocol import World, new_world
-from tests.support.record_forgeries import RECORD_FORGERIES, MemorySeen, move_main, unguarded
+from tests.support.record_forgeries import RECORD_FORGERIES
+from tests.support.record_tampering import MemorySeen, move_main, unguarded
 
 if TYPE_CHECKING:
     from mlops.runs.ports import Lake

@@ -12,6 +12,7 @@ from mlops.runs.audit.audit import Audited, AuditFinding, Depth, Version, audit
 from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.decisions import Policy
 from tests.support.fakes import MemoryTracker, paired
+from tests.support.memory_lake import MemoryLake
 from tests.support.protocol import World
 
 
@@ -80,3 +81,22 @@ def findings(world: World, **options: Any) -> list[AuditFinding]:
 def texts(found: Sequence[AuditFinding]) -> list[str]:
     """Return findings as lines, for assertions that fail."""
     return [f"{f.invariant} {f.commit[:8]} {f.what}{'' if f.proved else ' (not proved)'}" for f in found]
+
+
+def lake_of(world: World) -> MemoryLake:
+    """Return a world's lake, which is in memory."""
+    assert isinstance(world.lake, MemoryLake)
+    return world.lake
+
+
+def says(world: World, invariant: str, words: str) -> None:
+    """Assert that an audit finds something by an invariant, in these words, and what to do."""
+    seen = findings(world)
+    assert any(f.invariant == invariant and words in f.what and f.todo for f in seen), texts(seen)
+
+
+def unprotected(world: World) -> MemoryLake:
+    """Return a world's lake after its protection has been lifted."""
+    lake = lake_of(world)
+    lake.protect([], lake.protection().version)
+    return lake

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import skops.io
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -19,6 +22,8 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 
+from mlops.adapters.models import opening
+from mlops.runs.errors import InputError
 from mlops.runs.saved_types import TREE, SavedType, functions, losses, objects, partials
 
 _BOOSTING = "sklearn.ensemble._hist_gradient_boosting"
@@ -203,3 +208,15 @@ def put(files: Files, member: str, value: np.ndarray) -> None:
 def by_skops(allowed: tuple[SavedType, ...]) -> list[str]:
     """Return what somebody who trusts skops alone passes as trusted."""
     return sorted({kind.path for kind in allowed} | {"functools.partial"})
+
+
+def refused(content: bytes, allowed: tuple[SavedType, ...], match: str) -> None:
+    """Assert that a file is not opened, and why."""
+    with pytest.raises(InputError, match=match):
+        opening.opened(content, allowed, "model.skops")
+
+
+def run_in_a_process(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a process of its own, which may die of it."""
+    command = [sys.executable, "-W", "ignore", "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -17,7 +17,7 @@ from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import Promotion, promote
 from mlops.runs.records import Run, RunInputs, Step
 from mlops.runs.rollback.rollback import rollback
-from mlops.runs.upkeep.reconcile import reconcile, record_promotion
+from mlops.runs.upkeep.reconcile import CHAMPION_ALIAS, reconcile, record_promotion
 from tests.support.enforcer import enforce, refuse_direct
 from tests.support.fakes import FakeJudge, fake_ports, inputs
 from tests.support.memory_lake import MemoryLake
@@ -113,3 +113,11 @@ def run(ports: Ports, judge: Judge, mae: float, with_inputs: RunInputs) -> Promo
     record_promotion(ports, ended)
     reconcile(ports)
     return ended
+
+
+def champion_alias(world: World) -> str | None:
+    """Return the address of the version that the champion's alias names, or None."""
+    tracker = world.ports.tracker
+    version = tracker.alias("flights", CHAMPION_ALIAS)
+    uris = {v: uri for (_, uri), v in tracker.versions.items()}  # type: ignore[attr-defined]
+    return uris[version] if version else None

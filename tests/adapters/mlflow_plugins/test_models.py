@@ -2,88 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
-import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import mlflow.data
 import mlflow.sklearn
-import pandas as pd
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mlflow.exceptions import MlflowException
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.linear_model import LinearRegression
 
 from mlops.adapters.lake import credentials as lake_credentials
-from mlops.adapters.lake import servers
 from mlops.adapters.lake.credentials import Credentials
 from mlops.adapters.lake.lake import LakeFSLake, connect
 from mlops.adapters.models import saved_files as mlops_model_files
 from mlops.adapters.record.signing import FileSigner
 from mlops.adapters.tracking import plugins
-from mlops.adapters.tracking.plugins import LakeFSArtifactRepository, LakeFSDatasetSource
 from mlops.adapters.tracking.tracker import MLflowTracker
 from mlops.pipelines import pipeline
-from mlops.runs.digest import document, sha256
-from mlops.runs.records import Champion, ComparedTo, ObjectRecord
 from mlops.runs.statements import Statement, seal, subjects_of
+from tests.adapters.mlflow_plugins.conftest import PROMOTION, ROWS, Commit, promoted, repository, with_record
 from tests.support import crafted
-
-ROWS = pd.DataFrame({"x": [1.0, 2.0, 3.0]})
 
 # MLflow's own: its tables use a SQLAlchemy option that is on its way out, and it warns of its own type hints.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning"),
 ]
-
-
-@pytest.fixture(scope="module")
-def credentials(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Credentials]:
-    state_dir = tmp_path_factory.mktemp("lake")
-    try:
-        yield servers.start_embedded(state_dir)
-    finally:
-        servers.stop(state_dir)
-
-
-@pytest.fixture(autouse=True)
-def discovered(credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in lake_credentials.environment(credentials).items():
-        monkeypatch.setenv(name, value)
-
-
-@pytest.fixture(autouse=True)
-def listed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every repository be the one of a pipeline that trusts a line."""
-    monkeypatch.setattr(plugins, "trusted_types", lambda _repository: crafted.LINE)
-
-
-@pytest.fixture
-def lake(credentials: Credentials) -> LakeFSLake:
-    connection = connect(credentials)
-    name = f"p{secrets.token_hex(6)}"
-    connection.create_repository(name)
-    return LakeFSLake(connection, name)
-
-
-@pytest.fixture(scope="module")
-def model_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("model") / "saved"
-    model = LinearRegression().fit(ROWS, [2.0, 4.0, 6.0])
-    mlflow.sklearn.save_model(
-        model, str(folder), serialization_format="skops", pip_requirements=["scikit-learn"]
-    )
-    return {f"model/{file.name}": file.read_bytes() for file in folder.iterdir()}
 
 
 @pytest.fixture(scope="module")
@@ -98,42 +50,6 @@ def flights_model(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         example=crafted.ROWS.head(2),
     )
     return {f"model/{file.name}": file.read_bytes() for file in folder.iterdir()}
-
-
-Commit = Callable[[dict[str, bytes]], str]
-
-
-@pytest.fixture
-def committed(lake: LakeFSLake) -> Commit:
-    def commit(files: dict[str, bytes]) -> str:
-        for path, content in files.items():
-            lake.write("main", path, content)
-        return lake.commit("main", "files", PROMOTION if "champion.json" in files else {})
-
-    return commit
-
-
-#: What the commit of a promotion says of itself.
-PROMOTION = {"kind": "promotion", "number": "1", "run_id": "0123456789ab", "evidence_commit": "e" * 64}
-
-
-def with_record(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Return files together with the record that promotes them."""
-    return {**files, "champion.json": promoted(files)}
-
-
-def promoted(files: dict[str, bytes]) -> bytes:
-    records = tuple(
-        ObjectRecord(path, len(content), "md5", sha256(content)) for path, content in files.items()
-    )
-    champion = Champion(
-        1, "0123456789ab", 1, "e" * 64, ComparedTo(), "i" * 64, "2013-01-31", "r" * 64, records
-    )
-    return document(champion.to_json())
-
-
-def repository(lake: LakeFSLake, ref: str, path: str = "model") -> LakeFSArtifactRepository:
-    return LakeFSArtifactRepository(f"lakefs://{lake.repository}/{ref}/{path}")
 
 
 def loaders() -> tuple[Callable[[str], Any], ...]:
@@ -394,133 +310,3 @@ class TestTamperedModels:
             repository(lake, commit).download_artifacts("", str(tmp_path))
 
         assert list(tmp_path.iterdir()) == []
-
-
-class TestListing:
-    def test_shows_what_lies_directly_in_a_folder(self, lake: LakeFSLake, committed: Commit) -> None:
-        commit = committed(
-            {"model/a.txt": b"12", "model/sub/b.txt": b"1", "model/sub/c.txt": b"", "modelx": b""}
-        )
-        root = repository(lake, commit)
-
-        def listed(path: str | None) -> list[tuple[str, bool, int | None]]:
-            return [(info.path, info.is_dir, info.file_size) for info in root.list_artifacts(path)]
-
-        assert listed(None) == listed("") == [("a.txt", False, 2), ("sub", True, None)]
-        assert listed("sub") == listed("sub/") == [("sub/b.txt", False, 1), ("sub/c.txt", False, 0)]
-        assert listed("a.txt") == []
-        with pytest.raises(MlflowException) as caught:
-            listed("none")
-        assert caught.value.error_code == "RESOURCE_DOES_NOT_EXIST"
-
-    def test_of_a_whole_commit(self, lake: LakeFSLake, committed: Commit) -> None:
-        commit = committed({"a": b"", "raw/t/x": b""})
-
-        assert [info.path for info in repository(lake, commit, "").list_artifacts()] == ["a", "raw"]
-
-    def test_a_name_that_moves_stands_for_one_commit(
-        self, lake: LakeFSLake, committed: Commit, tmp_path: Path
-    ) -> None:
-        committed(with_record({"model/a": b"old"}))
-        root = repository(lake, "main")
-        assert [info.path for info in root.list_artifacts()] == ["a"]
-        committed({"model/a": b"new", "model/b": b""})
-        root.download_artifacts("a", str(tmp_path))
-
-        assert (tmp_path / "a").read_bytes() == b"old"
-        assert [info.path for info in repository(lake, "main").list_artifacts()] == ["a", "b"]
-
-
-class TestSafety:
-    @pytest.mark.parametrize(
-        "uri",
-        [
-            "lakefs://flights",
-            "lakefs://Flights/main/x",
-            "lakefs://flights/main/../x",
-            "lakefs://flights/main/a/./b",
-            "lakefs://flights/main//x",
-            "lakefs://flights/ma~1/x",
-            "lakefs://user:key@flights/main/x",
-            "lakefs://flights/main/a\\b",
-            "s3://flights/main/x",
-        ],
-    )
-    def test_an_address_of_another_form_is_refused(self, uri: str) -> None:
-        with pytest.raises(MlflowException) as caught:
-            LakeFSArtifactRepository(uri)
-        assert caught.value.error_code == "INVALID_PARAMETER_VALUE"
-        assert not LakeFSDatasetSource._can_resolve(uri)
-
-    def test_a_path_cannot_leave_its_folder(
-        self, lake: LakeFSLake, committed: Commit, tmp_path: Path
-    ) -> None:
-        root = repository(lake, committed({"model/a": b"", "secret": b"x"}))
-        for path in ("../secret", "/secret", "a/../../secret"):
-            with pytest.raises(MlflowException):
-                root.download_artifacts(path, str(tmp_path))
-
-    @pytest.mark.parametrize("path", ["model/../../evil", "model//evil", "model/a\\..\\evil"])
-    def test_an_object_with_a_dangerous_name_is_never_written(
-        self, lake: LakeFSLake, committed: Commit, tmp_path: Path, path: str
-    ) -> None:
-        root = repository(lake, committed({path: b"evil", "model/a": b""}))
-        (tmp_path / "in").mkdir()
-        with pytest.raises(MlflowException, match="not a safe path"):
-            root.download_artifacts("", str(tmp_path / "in"))
-
-        assert not any(file.is_file() for file in tmp_path.rglob("*"))
-
-    def test_nothing_can_be_written(self, lake: LakeFSLake, committed: Commit, tmp_path: Path) -> None:
-        (tmp_path / "x").write_bytes(b"")
-        root = repository(lake, committed({"model/a": b""}))
-        for write in (
-            lambda: root.log_artifact(str(tmp_path / "x")),
-            lambda: root.log_artifacts(str(tmp_path)),
-        ):
-            with pytest.raises(MlflowException, match="read-only"):
-                write()
-
-    def test_failures_have_mlflows_codes_and_no_secret(
-        self, lake: LakeFSLake, credentials: Credentials, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        with pytest.raises(MlflowException) as caught:
-            repository(lake, "f" * 64).list_artifacts()
-        assert caught.value.error_code == "RESOURCE_DOES_NOT_EXIST"
-        monkeypatch.setenv("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "wrong-secret")
-        with pytest.raises(MlflowException) as denied:
-            repository(lake, "main").list_artifacts()
-        assert denied.value.error_code == "PERMISSION_DENIED"
-        assert "wrong-secret" not in str(denied.value)
-
-
-class TestDatasets:
-    def test_a_logged_input_leads_back_to_the_rows(
-        self, lake: LakeFSLake, committed: Commit, tmp_path: Path
-    ) -> None:
-        commit = committed({"raw/flights/2013-01.parquet": b"rows", "raw/flights/2013-02.parquet": b"more"})
-        file = f"lakefs://{lake.repository}/{commit}/raw/flights/2013-01.parquet"
-        dataset = mlflow.data.from_pandas(ROWS, source=LakeFSDatasetSource(file), name="raw", digest="x")
-        stored = dataset.to_dict()
-        source = LakeFSDatasetSource.from_json(stored["source"])
-
-        assert stored["source_type"] == "lakefs"
-        assert json.loads(stored["source"]) == {"uri": file}
-        assert (source.uri, Path(source.load(str(tmp_path))).read_bytes()) == (file, b"rows")
-
-    def test_a_prefix_is_loaded_as_a_folder(
-        self, lake: LakeFSLake, committed: Commit, tmp_path: Path
-    ) -> None:
-        commit = committed({"raw/a/1": b"1", "raw/b/2": b"2", "other": b""})
-        folder = Path(LakeFSDatasetSource(f"lakefs://{lake.repository}/{commit}/raw/").load(str(tmp_path)))
-
-        files = {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*/*")}
-        assert files == {"a/1": b"1", "b/2": b"2"}
-
-    def test_mlflow_recognises_the_address(self) -> None:
-        from mlflow.data.dataset_source_registry import get_dataset_source_from_json, resolve_dataset_source
-
-        uri = f"lakefs://flights/{'a' * 64}/raw"
-        assert isinstance(resolve_dataset_source(uri, [LakeFSDatasetSource]), LakeFSDatasetSource)
-        read = get_dataset_source_from_json(json.dumps({"uri": uri}), "lakefs")
-        assert read.to_dict() == {"uri": uri}

@@ -1,0 +1,1 @@
+"""MLflow's plugins for `lakefs://` addresses, on an embedded server of their own."""
