@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from mlops.runs import json_values, names
@@ -43,9 +43,9 @@ class MeddlingJudge:
         """Return the identity of the holdout of the evidence in a commit."""
         return self.honest.holdout_id(commit, paired)
 
-    def page(self, run: Run, decision: Decision) -> bytes:
+    def page(self, run: Run, decision: Decision, beside: Collection[str]) -> bytes:
         """Return the page of a decision."""
-        return self.honest.page(run, decision)
+        return self.honest.page(run, decision, beside)
 
 
 class _LakeBut:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mlops.pipelines.tasks.classification import Classification
 from mlops.runs import json_values
 from mlops.runs.decisions import Bound, Decision, Interval, NotJudged, Outcome
 from mlops.runs.records import Run
@@ -13,28 +12,31 @@ if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
 _MORE = (
-    "What else the predictions show (confusion, calibration, AUC and F1) is in [details.md](details.md).",
+    "What else the predictions show is in [details.md](details.md).",
     "",
 )
 
 
-def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
-    """Return ``reports/run.md``: the decision, its reasons, the champion and the data."""
-    verdict, against = decision.verdict, decision.compared_to
-    word = "Promote" if verdict.outcome is Outcome.PROMOTE else "Refuse"
-    champion = f"promotion {against.number} (run `{against.run_id}`)" if against.number else "no champion yet"
+def run_page(workspace: Workspace, run: Run, decision: Decision, *, detailed: bool = False) -> bytes:
+    """Return ``reports/run.md``: the decision, its reasons, the champion and the data.
+
+    Args:
+        workspace: The pipeline's workspace.
+        run: The run.
+        decision: The decision.
+        detailed: Whether a page with details lies beside it.
+    """
+    verdict = decision.verdict
+    champion = _compared_to(decision) or "no champion yet"
     lines = [
-        f"# {workspace.spec.title}: {word.lower()} run `{run.run_id}`",
-        "",
-        f"**{word}.** {verdict.sentence}",
-        "",
+        *_heading(workspace, run, decision),
         f"Compared with {champion}, in evaluation {verdict.look} on this holdout "
         f"(error level {verdict.level:.4g}). The metric that decides is in {workspace.spec.unit}.",
         "",
         *_intervals(verdict.intervals),
         *_sentences(*verdict.bounds, *verdict.not_judged),
         *_reasons_and_numbers(decision),
-        *(_MORE if isinstance(workspace.spec.task, Classification) else ()),
+        *(_MORE if detailed else ()),
         *_inputs(workspace, run, decision),
         "",
         "## What the model may not take",
@@ -47,22 +49,33 @@ def run_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
 
 def data_page(workspace: Workspace, run: Run, decision: Decision) -> bytes:
     """Return ``reports/run.md`` of data without a model: the decision, its reasons and the inputs."""
-    verdict, against = decision.verdict, decision.compared_to
-    word = "Promote" if verdict.outcome is Outcome.PROMOTE else "Refuse"
-    before = f"promotion {against.number} (run `{against.run_id}`)" if against.number else "nothing before it"
     lines = [
-        f"# {workspace.spec.title}: {word.lower()} run `{run.run_id}`",
-        "",
-        f"**{word}.** {verdict.sentence}",
-        "",
-        f"A version of the data without a model; it replaces {before}. The profile of its rows is in "
-        "[profile.md](profile.md), the results of the suite in [validation](validation/README.md).",
+        *_heading(workspace, run, decision),
+        f"A version of the data without a model; it replaces {_compared_to(decision) or 'nothing'}. "
+        "The profile of its rows is in [profile.md](profile.md), the results of the suite in "
+        "[validation](validation/README.md).",
         "",
         *_reasons_and_numbers(decision),
         *_inputs(workspace, run, decision),
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def _heading(workspace: Workspace, run: Run, decision: Decision) -> list[str]:
+    word = "Promote" if decision.verdict.outcome is Outcome.PROMOTE else "Refuse"
+    return [
+        f"# {workspace.spec.title}: {word.lower()} run `{run.run_id}`",
+        "",
+        f"**{word}.** {decision.verdict.sentence}",
+        "",
+    ]
+
+
+def _compared_to(decision: Decision) -> str:
+    """Return the promotion that a run was compared with; empty where there was none."""
+    against = decision.compared_to
+    return f"promotion {against.number} (run `{against.run_id}`)" if against.number else ""
 
 
 def _reasons_and_numbers(decision: Decision) -> list[str]:

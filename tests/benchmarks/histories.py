@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,7 +90,7 @@ class OffsetJudge:
         data = self._workspace.lake.read(commit, names.HOLDOUT_RULE)
         return identity_of(policy_files.parse_holdout_rule(data), paired)
 
-    def page(self, run: Run, decision: Decision) -> bytes:
+    def page(self, run: Run, decision: Decision, beside: Collection[str]) -> bytes:
         """Return ``reports/run.md``."""
         return f"# Run {run.run_id}\n\n{decision.verdict.sentence}\n".encode()
 

@@ -1,4 +1,4 @@
-"""What describes a classifier: held against scikit-learn, and intervals that cover as they say."""
+"""Details of a classifier agree with scikit-learn, and their intervals draw whole clusters."""
 
 from __future__ import annotations
 

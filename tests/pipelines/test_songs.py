@@ -87,28 +87,6 @@ def test_a_file_of_another_form_is_named(tmp_path: Path, change: tuple[str, str]
         published(tmp_path, PUBLISHED.replace(*change))
 
 
-def test_a_playlist_arrives_in_one_part() -> None:
-    whole = extract.parse("tracks", synthetic.tracks())
-    parts = [extract.select(f"part-{number}", "tracks", whole) for number in range(1, 5)]
-    assert sum(map(len, parts)) == len(whole)
-    lists = [set(part["playlist_id"]) for part in parts]
-    assert len(set.union(*lists)) == sum(map(len, lists)) == synthetic.PLAYLISTS
-    assert min(map(len, lists)) > 60
-    assert extract.select("2024-01", "tracks", whole) is whole
-    for arrival in ("part-0", "part-5"):
-        with pytest.raises(InputError, match="there are part-1 to part-4"):
-            extract.extract(arrival)
-        with pytest.raises(InputError, match="there are part-1 to part-4"):
-            extract.select(arrival, "tracks", whole)
-
-
-def test_a_part_without_rows_is_refused(tmp_path: Path) -> None:
-    frame = published(tmp_path).head(6)
-    elsewhere = extract.part_of("p1") % 4 + 1
-    with pytest.raises(InputError, match=f"no rows of part-{elsewhere} among 6"):
-        extract.select(f"part-{elsewhere}", "tracks", frame)
-
-
 def test_a_track_is_once_in_a_playlist_and_the_same_in_all(tmp_path: Path) -> None:
     old = published(tmp_path)
     new = published(tmp_path, PUBLISHED.replace("122.0", "90.0")).iloc[:3]
@@ -140,7 +118,7 @@ def test_a_playlist_has_the_genre_of_most_of_its_rows(tmp_path: Path) -> None:
 
 def test_what_is_hidden_from_a_playlist_stays_hidden() -> None:
     rule = parse_holdout_rule((EXPECTATIONS / "songs" / "holdout.yaml").read_bytes())
-    frames = {arrival: extract.extract(arrival)["tracks"] for arrival in extract.arrivals()}
+    frames = {arrival: extract.extract(arrival)["tracks"] for arrival in extract.PARTS.arrivals()}
     few = split(SPEC.join({"tracks": {"part-1": frames["part-1"]}}).rows, rule, SPEC)
     many = split(SPEC.join({"tracks": frames}).rows, rule, SPEC)
     pairs = [

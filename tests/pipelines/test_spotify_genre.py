@@ -71,31 +71,6 @@ def test_a_file_of_another_form_is_named(tmp_path: Path, change: tuple[str, str]
         published(tmp_path, PUBLISHED.replace(*change))
 
 
-def test_parts_divide_a_file_by_track() -> None:
-    whole = extract.parse("tracks", synthetic.tracks())
-    parts = [extract.select(f"part-{number}", "tracks", whole) for number in range(1, 5)]
-    assert sum(map(len, parts)) == len(whole)
-    assert all(len(part) > 1_000 for part in parts)
-    tracks = [set(part["track_id"]) for part in parts]
-    assert len(set.union(*tracks)) == sum(map(len, tracks))
-    assert extract.select("2024-01", "tracks", whole) is whole
-
-
-@pytest.mark.parametrize("arrival", ["part-0", "part-5"])
-def test_a_part_that_there_is_not_is_refused(arrival: str) -> None:
-    with pytest.raises(InputError, match="there are part-1 to part-4"):
-        extract.select(arrival, "tracks", extract.parse("tracks", synthetic.tracks()))
-    with pytest.raises(InputError, match="there are part-1 to part-4"):
-        extract.extract(arrival)
-
-
-def test_a_part_without_rows_is_refused(tmp_path: Path) -> None:
-    frame = published(tmp_path).tail(1)
-    elsewhere = extract.part_of("t2") % 4 + 1
-    with pytest.raises(InputError, match=f"no rows of part-{elsewhere} among 1"):
-        extract.select(f"part-{elsewhere}", "tracks", frame)
-
-
 def test_a_track_is_one_row_per_genre_as_it_was_delivered_last(tmp_path: Path) -> None:
     old, new = published(tmp_path), published(tmp_path, PUBLISHED.replace("122.0", "90.0"))
     new.loc[3, "artist"] = None
@@ -113,7 +88,7 @@ def test_a_track_is_one_row_per_genre_as_it_was_delivered_last(tmp_path: Path) -
 
 def test_all_rows_of_a_track_are_on_one_side_for_ever() -> None:
     rule = parse_holdout_rule((EXPECTATIONS / "spotify-genre" / "holdout.yaml").read_bytes())
-    frames = {arrival: extract.extract(arrival)["tracks"] for arrival in extract.arrivals()}
+    frames = {arrival: extract.extract(arrival)["tracks"] for arrival in extract.PARTS.arrivals()}
     few = split(SPEC.join({"tracks": {"part-1": frames["part-1"]}}).rows, rule, SPEC)
     many = split(SPEC.join({"tracks": frames}).rows, rule, SPEC)
     assert SPEC.join({"tracks": frames}).counts["tracks of several genres"] > 100

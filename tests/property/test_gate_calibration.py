@@ -1,4 +1,4 @@
-"""How often the gate is wrong, by simulation: what its error level promises, and why clusters are counted.
+"""Simulations of the gate: it is wrong as often as its error level says, because clusters are counted.
 
 On a day on which the weather is bad every flight is late, and one model may take that better than another.
 The simulated models are equally good over all possible days; on any one day one of them is ahead.

@@ -1,4 +1,4 @@
-"""How often the gate's intervals cover the truth, and how often it promotes a model that is no better.
+"""The gate's intervals cover the truth as often as they say, and few models are promoted that are no better.
 
 Rows are dependent: a cluster moves together, as far as ``together`` says. The settings are those in which the
 former rule promised too much (few clusters of unequal size), or in which it was right. Each is drawn 20,000

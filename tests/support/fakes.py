@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from mlops.runs.decisions import Decision, Policy
@@ -154,7 +154,7 @@ class FakeJudge:
     def holdout_id(self, commit: str, paired: Paired) -> str:
         return self.identity or paired.holdout_digest
 
-    def page(self, run: Run, decision: Decision) -> bytes:
+    def page(self, run: Run, decision: Decision, beside: Collection[str]) -> bytes:
         return f"# Run {run.run_id}\n\n{decision.verdict.sentence}\n".encode()
 
 

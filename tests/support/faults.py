@@ -38,10 +38,14 @@ class FaultPlan:
         due = self.due(name)
         if due and not self.after:
             self.die(name)
+        answer = None
         try:
-            return function(*args, **kwargs)
+            answer = function(*args, **kwargs)
+            return answer
         finally:
             if due:
+                if hasattr(answer, "close"):
+                    answer.close()  # a file that nobody receives
                 self.die(f"{name} (after it took effect)")
 
     def due(self, name: str) -> bool:

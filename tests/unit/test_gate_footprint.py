@@ -98,14 +98,17 @@ def test_a_run_measures_its_model_and_the_audit_adds_up_its_size(tmp_path: Any) 
     assert findings == []
 
 
+def _understated(*given: Any) -> Footprint:
+    return replace(measuring.measured(*given), model_size_bytes=1)
+
+
 def test_a_size_that_is_not_the_model_s_is_refused_and_found(tmp_path: Any) -> None:
     from mlops.steps.audit.audit import audit_pipeline
     from mlops.steps.evaluation import judge
 
     workspace = tiny_workspace("2020-01", "2020-02")
     with pytest.MonkeyPatch.context() as patched:
-        small = lambda *given: replace(measuring.measured(*given), model_size_bytes=1)  # noqa: E731
-        patched.setattr(judge, "measured", small)
+        patched.setattr(judge, "measured", _understated)
         with pytest.raises(Unlawful, match="as its evidence says"):
             running.run_all(workspace, SPEC.parameters({}))
         workspace.lake.enforcer = None  # type: ignore[attr-defined]

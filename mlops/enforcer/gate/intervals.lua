@@ -37,7 +37,7 @@ local function std_error(moves, n)
   local largest, rows = 0, total(n)
   for i = 1, #moves do largest = math.max(largest, math.abs(moves[i])) end
   if largest == 0 then return 0 end
-  return largest * math.sqrt(1 * sum_over(#moves, function(i)
+  return largest * math.sqrt(sum_over(#moves, function(i)
     return (moves[i] / largest) * (moves[i] / largest) / ((rows - n[i]) / rows)
   end))
 end

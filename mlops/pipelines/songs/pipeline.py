@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlops.pipelines.songs.extract import TABLE, arrivals, extract, parse, select
+from mlops.pipelines.songs.extract import PARTS, TABLE, extract, parse
 from mlops.pipelines.songs.join import FEATURES, KEY, PLAYLIST, TITLE, TRACK, join
 from mlops.pipelines.songs.params import TRUSTED_TYPES, Params
 from mlops.pipelines.sources import FunctionSource
@@ -66,13 +66,13 @@ SPEC = PipelineSpec(
     slices=("genre",),
     params=Params,
     trusted_types=TRUSTED_TYPES,
-    source=lambda _options: FunctionSource(arrivals, extract),
+    source=lambda _options: FunctionSource(PARTS.arrivals, extract),
     parse=parse,
     join=join,
     model=model,
     baseline=baseline,
     baseline_reads=(TRACK,),
     task=Ranking(PLAYLIST, TRACK, k=10, titles=TITLE),
-    select=select,
+    select=PARTS.select,
     measures=measures,
 )

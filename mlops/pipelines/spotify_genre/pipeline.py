@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops.pipelines.sources import FunctionSource
 from mlops.pipelines.spec import PipelineSpec
-from mlops.pipelines.spotify_genre.extract import AUDIO, GENRES, TABLE, arrivals, extract, parse, select
+from mlops.pipelines.spotify_genre.extract import AUDIO, GENRES, PARTS, TABLE, extract, parse
 from mlops.pipelines.spotify_genre.features import baseline
 from mlops.pipelines.spotify_genre.join import CLUSTER, KEY, TARGET, join
 from mlops.pipelines.spotify_genre.params import TRUSTED_TYPES, Params
@@ -50,12 +50,12 @@ SPEC = PipelineSpec(
     slices=("genre",),
     params=Params,
     trusted_types=TRUSTED_TYPES,
-    source=lambda _options: FunctionSource(arrivals, extract),
+    source=lambda _options: FunctionSource(PARTS.arrivals, extract),
     parse=parse,
     join=join,
     model=model,
     baseline=baseline,
     baseline_reads=(TARGET,),
     task=Classification(GENRES),
-    select=select,
+    select=PARTS.select,
 )

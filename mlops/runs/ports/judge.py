@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -32,8 +32,14 @@ class Judge(Protocol):
         """Return the identity of the holdout of the evidence in a commit, by the rule there."""
         ...
 
-    def page(self, run: Run, decision: Decision) -> bytes:
-        """Return ``reports/run.md`` for a decision."""
+    def page(self, run: Run, decision: Decision, beside: Collection[str]) -> bytes:
+        """Return ``reports/run.md`` for a decision.
+
+        Args:
+            run: The run.
+            decision: The decision.
+            beside: Paths of the pages that lie beside it, to be linked.
+        """
         ...
 
 

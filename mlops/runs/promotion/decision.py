@@ -232,7 +232,7 @@ def _write(
         names.METRICS: document(nulled(dict(evaluation.metrics))),
         names.DECISION: document(decision.to_json()),
         **evaluation.details,
-        names.RUN_PAGE: judge.page(run, decision),
+        names.RUN_PAGE: judge.page(run, decision, evaluation.details),
     }
     for path, data in files.items():
         lake.write(branch, path, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -168,11 +169,11 @@ class CommittedJudge:
         data = self._workspace.lake.read(commit, names.HOLDOUT_RULE)
         return identity_of(files.parse_holdout_rule(data), paired)
 
-    def page(self, run: Run, decision: Decision) -> bytes:
-        """Return ``reports/run.md``."""
+    def page(self, run: Run, decision: Decision, beside: Collection[str]) -> bytes:
+        """Return ``reports/run.md``, with a link to the details that lie beside it."""
         if not self._workspace.spec.has_model:
             return run_report.data_page(self._workspace, run, decision)
-        return run_report.run_page(self._workspace, run, decision)
+        return run_report.run_page(self._workspace, run, decision, detailed=names.DETAILS_PAGE in beside)
 
     def _training_rows(self, commit: str) -> pd.DataFrame:
         return self._workspace.frames.read(commit, names.TRAIN)
