@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import zipfile
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mlops.runs.errors import InputError, ModelRefused
@@ -119,23 +121,39 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _array(data: bytes, name: str) -> np.ndarray:
-    """Return an array whose header promises exactly the bytes that follow it."""
+    """Return an array whose header promises exactly the bytes that follow it; it cannot be written to."""
     import numpy as np
+
+    begins = _header_bytes(data, name)
+    shape, fortran, dtype = _promised(data[:begins])
+    _check_dtype(dtype, name)
+    if any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize != len(data) - begins:
+        raise refused(f"has an array of shape {shape} in {len(data)} bytes", name)
+    return np.ndarray(shape, dtype, data, begins, order="F" if fortran else "C")
+
+
+def _header_bytes(data: bytes, name: str) -> int:
+    """Return where the content of an array begins: after magic, version, length and header."""
     from numpy.lib import format as npy
 
-    file = io.BytesIO(data)
-    version = npy.read_magic(file)
-    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}.get(version)
-    if read is None:
+    version = npy.read_magic(io.BytesIO(data))
+    length_bytes = {(1, 0): 2, (2, 0): 4}.get(version)
+    if length_bytes is None:
         raise refused(f"has an array of format {version}", name)
-    shape, _, dtype = read(file, max_header_size=_MAX_HEADER_BYTES)
-    _check_dtype(dtype, name)
-    count = 1
-    for length in shape:
-        count *= length
-    if any(length < 0 for length in shape) or count * dtype.itemsize != len(data) - file.tell():
-        raise refused(f"has an array of shape {shape} in {len(data)} bytes", name)
-    return np.load(io.BytesIO(data), allow_pickle=False, max_header_size=_MAX_HEADER_BYTES)
+    begins = npy.MAGIC_LEN + length_bytes
+    return begins + int.from_bytes(data[npy.MAGIC_LEN : begins], "little")
+
+
+# A model of trees is hundreds of arrays with a handful of headers; numpy compiles each header that it reads.
+@lru_cache(maxsize=256)
+def _promised(header: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Return shape, whether in Fortran's order, and type that a header promises."""
+    from numpy.lib import format as npy
+
+    file = io.BytesIO(header)
+    first = npy.read_magic(file) == (1, 0)
+    read = npy.read_array_header_1_0 if first else npy.read_array_header_2_0
+    return read(file, max_header_size=_MAX_HEADER_BYTES)
 
 
 def _check_dtype(dtype: np.dtype, name: str) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -140,9 +140,7 @@ class Classification(RowTask):
         """Return 1, from impossible to certain, whatever the targets are."""
         return 1.0
 
-    def details(
-        self, targets: pd.Series, predicted: pd.DataFrame, clusters: Sequence[str]
-    ) -> Mapping[str, Any]:
+    def details(self, targets: pd.Series, predicted: pd.DataFrame, clusters: pd.Series) -> Mapping[str, Any]:
         """Return confusion, calibration, and AUC and F1 with their intervals."""
         import numpy as np
 
@@ -150,4 +148,4 @@ class Classification(RowTask):
 
         position = {label: at for at, label in enumerate(self.classes)}
         right = np.asarray([position[label] for label in targets], dtype=np.int64)
-        return describe(self.classes, right, predicted.to_numpy("float64"), clusters).to_json()
+        return describe(self.classes, right, predicted.to_numpy("float64"), list(clusters)).to_json()

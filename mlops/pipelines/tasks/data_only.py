@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -84,9 +84,7 @@ class DataOnly:
         """Raise `ProtocolMisuse`: nothing is predicted."""
         raise _no_model()
 
-    def details(
-        self, targets: pd.Series, predicted: pd.DataFrame, clusters: Sequence[str]
-    ) -> Mapping[str, Any]:
+    def details(self, targets: pd.Series, predicted: pd.DataFrame, clusters: pd.Series) -> Mapping[str, Any]:
         """Raise `ProtocolMisuse`: nothing is predicted."""
         raise _no_model()
 

@@ -154,9 +154,7 @@ class Ranking:
         best = math.fsum(1 / math.log2(place + 2) for place in range(min(self.k, len(wanted))))
         return (0.0 if places else 1.0, max(0.0, 1 - gain / best), 1 - len(places) / len(wanted))
 
-    def details(
-        self, targets: pd.Series, predicted: pd.DataFrame, clusters: Sequence[str]
-    ) -> Mapping[str, Any]:
+    def details(self, targets: pd.Series, predicted: pd.DataFrame, clusters: pd.Series) -> Mapping[str, Any]:
         """Return nothing: the losses say it all."""
         return {}
 

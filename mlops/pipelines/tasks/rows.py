@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ class RowTask:
         """Fit a scikit-learn estimator on model input and target."""
         model.fit(train.loc[:, list(spec.model_input)], train[spec.target])
 
-    def details(
-        self, targets: pd.Series, predicted: pd.DataFrame, clusters: Sequence[str]
-    ) -> Mapping[str, Any]:
+    def details(self, targets: pd.Series, predicted: pd.DataFrame, clusters: pd.Series) -> Mapping[str, Any]:
         """Return nothing: the losses say it all."""
         return {}

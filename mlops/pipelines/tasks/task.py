@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -106,9 +106,7 @@ class Task(Protocol):
         """Return the losses of predictions: name to one number per unit, for each of `losses`."""
         ...
 
-    def details(
-        self, targets: pd.Series, predicted: pd.DataFrame, clusters: Sequence[str]
-    ) -> Mapping[str, Any]:
+    def details(self, targets: pd.Series, predicted: pd.DataFrame, clusters: pd.Series) -> Mapping[str, Any]:
         """Describe predictions beyond their losses; none of it decides.
 
         Args:

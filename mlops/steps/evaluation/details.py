@@ -31,7 +31,7 @@ def details_of(task: Task, predictions: pd.DataFrame) -> dict[str, Any]:
     for who in Contender:
         predicted = predicted_by(task, predictions, who)
         if not bool(predicted.isna().any(axis=None)):
-            found[str(who)] = dict(task.details(predictions[TARGET], predicted, list(predictions[CLUSTER])))
+            found[str(who)] = dict(task.details(predictions[TARGET], predicted, predictions[CLUSTER]))
     return {who: values for who, values in found.items() if values}
 
 
