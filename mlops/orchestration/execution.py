@@ -47,9 +47,10 @@ def execute_here(
 def _eased(history: Path) -> Iterator[None]:
     """Let events cost little while a run writes them to Dagster's databases.
 
-    Dagster connects anew for every event, and SQLite clears its log away whenever the last connection closes:
-    one connection to each database stays open here. Nor is the disk waited for after each event: a loss of
-    power may take the last of them, never what came before, and what a run really did is in the lake.
+    Dagster makes an engine for every event, which compiles its statements anew: each database keeps its
+    engine here. It also connects anew, and SQLite clears its log away whenever the last connection closes:
+    one connection to each database stays open. Nor is the disk waited for after each event: a loss of power
+    may take the last of them, never what came before, and what a run really did is in the lake.
     """
     import sqlite3
 
@@ -76,7 +77,33 @@ def _eased(history: Path) -> Iterator[None]:
     with ExitStack() as stack:
         event.listen(Engine, "connect", ease)
         stack.callback(event.remove, Engine, "connect", ease)
+        stack.enter_context(_engines_kept())
         yield
+
+
+@contextmanager
+def _engines_kept() -> Iterator[None]:
+    """Let Dagster's two stores of a run make the engine of each address once while the context lasts."""
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+
+    modules: tuple[Any, ...] = (sqlite_event_log, sqlite_run_storage)
+    made = {module: module.create_engine for module in modules}
+    engines: dict[str, Any] = {}
+
+    def create_engine(address: str, **options: Any) -> Any:
+        # Every address is asked for with the same options.
+        if address not in engines:
+            engines[address] = made[sqlite_event_log](address, **options)
+        return engines[address]
+
+    for module in modules:
+        module.create_engine = create_engine
+    try:
+        yield
+    finally:
+        for module, original in made.items():
+            module.create_engine = original
 
 
 def _origin(job: str) -> Any:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Rows that are predicted at a time, at most; the time is scaled to a thousand.
 _ROWS = 1000
-_REPEATS = 5
+_REPEATS = 3
 #: A slow model is not measured so often, but once at least.
 _ENOUGH_S = 1.0
 
