@@ -77,6 +77,9 @@ def test_models_compete_and_main_goes_back(story: Story, real: Mlops) -> None:
     # Tracks and playlists have no time, so nothing is said of one.
     assert ("trained until" in shown.out) == (name == "bike-sharing")
     assert "trained until \n" not in shown.out
+    for command in ("log", "versions"):
+        listed = real(command, name)
+        assert (listed.code, [line for line in listed.out.splitlines() if len(line) > 80]) == (0, [])
     changed = {e["path"]: e for e in real("diff", name, "1", "2", "--json").document["objects"]}
     assert names.PREDICTIONS in changed
     rehearsed = real("rehearse", name, "--json").document

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _HEADINGS = ("no.", "kind", "when", "metric", "gain", "commit")
 _BUDGET_HEADINGS = ("holdout", "evaluations", "level left", "next", "note")
 _BELOW = "     "
+#: A metric with a longer name is named in the line below, so that the table fits a terminal.
+_NAME_WIDTH = 13
 
 Arrivals = Annotated[
     bool, typer.Option("--arrivals", help="List arrivals instead, with where they came from.")
@@ -188,7 +190,8 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     if entry["kind"] == "forgotten":
         return (number, "forgotten", when, "", "", commit)
     gain = entry["gain"]
-    value = f"{gain['metric']} {gain['value']:.4g}" if gain else ""
+    name = f"{gain['metric']} " if gain and len(gain["metric"]) <= _NAME_WIDTH else ""
+    value = f"{name}{gain['value']:.4g}" if gain else ""
     difference = f"{gain['difference']:+.3g}" if gain else ""
     return (number, "promotion" if entry["on_main"] else "dropped", when, value, difference, commit)
 
@@ -203,4 +206,6 @@ def _below(entry: dict[str, Any]) -> str:
         return f"{run}: {entry['reason']}"
     gain = entry["gain"]
     over = f" over the {gain['against']} by {gain['lower']:.3g} to {gain['upper']:.3g}" if gain else ""
+    if gain and len(gain["metric"]) > _NAME_WIDTH:
+        over += f" in {gain['metric']}"
     return f"{run}{over}: {', '.join(entry['reasons'])}"

@@ -8,14 +8,15 @@ import typer
 
 from mlops.cli.options import Json, Pipeline
 from mlops.cli.output.results import Result, place_of
-from mlops.cli.output.text import at, columns, short
+from mlops.cli.output.text import at, columns, paragraph, short
 from mlops.cli.session import Session
 
 if TYPE_CHECKING:
     from mlops.runs.main.versions import Version
     from mlops.steps.workspace import Workspace
 
-_HEADINGS = ("version", "no.", "when", "rows", "digest", "commit", "state", "parameters")
+_HEADINGS = ("version", "no.", "when", "rows", "digest", "commit", "state")
+_BELOW = "         "
 
 
 def versions(context: typer.Context, pipeline: Pipeline, json: Json = False) -> Result:
@@ -57,12 +58,19 @@ def _entry(workspace: Workspace, version: Version) -> dict[str, Any]:
 def _lines(found: list[dict[str, Any]]) -> list[str]:
     if not found:
         return ["nothing has been promoted yet"]
-    return columns([_HEADINGS, *map(_row, found)], right=(1, 3), indent="")
+    heading, *rows = columns([_HEADINGS, *map(_row, found)], right=(1, 3), indent="")
+    lines = [heading]
+    for entry, row in zip(found, rows, strict=True):
+        lines += [row, *paragraph(_parameters(entry), _BELOW)]
+    return lines
+
+
+def _parameters(entry: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(entry.get("parameters", {}).items()))
 
 
 def _row(entry: dict[str, Any]) -> tuple[str, ...]:
     rows, digest = entry.get("rows"), entry.get("digest", "")
-    params = ", ".join(f"{name}={value}" for name, value in sorted(entry.get("parameters", {}).items()))
     return (
         entry["version"],
         str(entry["number"]),
@@ -71,5 +79,4 @@ def _row(entry: dict[str, Any]) -> tuple[str, ...]:
         short(digest),
         short(entry["commit"]),
         entry["state"],
-        params,
     )
