@@ -61,6 +61,8 @@ OTHERS = {
     "check",
     "recommend",
     "versions",
+    "runs",
+    "show",
     "profile",
 }
 

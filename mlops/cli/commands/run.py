@@ -39,7 +39,7 @@ def run(
     stopped.
     """
     session: Session = context.obj
-    params = _parameters(param or [])
+    params = parameters(param or [])
     workspace = session.workspace(pipeline)
     if no_cache:
         workspace = dataclasses.replace(workspace, reuse_steps=False)
@@ -57,7 +57,12 @@ def run(
     return ended_result(workspace, executed.promotion, executed.dagster_run_id)
 
 
-def _parameters(given: Sequence[str]) -> dict[str, Any]:
+def parameters(given: Sequence[str]) -> dict[str, Any]:
+    """Return parameters as typed, ``NAME=VALUE``: a value is JSON, else text.
+
+    Raises:
+        ConfigError: One is not of this form, or is given twice.
+    """
     values: dict[str, Any] = {}
     for text in given:
         name, separator, value = text.partition("=")
