@@ -57,8 +57,8 @@ class Profile:
         columns: All columns, in their order.
         rows: Number of rows.
         key: Columns that identify a row.
-        cluster: Column whose values are the clusters.
-        target: Column that is predicted.
+        cluster: Column whose values are the clusters; empty without a model.
+        target: Column that is predicted; empty without a model.
         spread: Standard deviation of the target; 1 where it is no number.
         model_input: Columns that the model takes.
         excluded: Column to the reason why the model does not take it.
@@ -108,11 +108,11 @@ def profile(frame: pd.DataFrame, task: str, target: str, key: Sequence[str]) -> 
             )
     if task == "ranking":
         return _of_lists(rows, columns, target, key)
+    if task == "data":
+        return _of_data(rows, columns, target, key)
     chosen = target or _target(columns, task)
     _check_target(by_name[chosen], task)
-    keys = tuple(key) or _key(rows, [column for column in columns if column.name != chosen])
-    if rows.duplicated(list(keys)).any():
-        raise InputError(f"rows share a key: {', '.join(keys)}", where="--key", todo="name more columns")
+    keys = _keys(rows, [column for column in columns if column.name != chosen], key)
     cluster = _cluster(columns, {*keys, chosen}, len(rows)) or keys[0]
     taken, excluded = _roles(columns, keys, chosen)
     if not taken:
@@ -120,6 +120,13 @@ def profile(frame: pd.DataFrame, task: str, target: str, key: Sequence[str]) -> 
     number = kinds[chosen] in (Kind.INTEGER, Kind.NUMBER)
     spread = float(pd.to_numeric(rows[chosen]).std()) if number else 1.0
     return Profile(columns, len(rows), keys, cluster, chosen, spread or 1.0, taken, excluded)
+
+
+def _of_data(rows: pd.DataFrame, columns: tuple[Column, ...], target: str, key: Sequence[str]) -> Profile:
+    """Return the profile of rows that no model is trained on."""
+    if target:
+        raise InputError("data alone has no target", where="--target", todo="leave it out")
+    return Profile(columns, len(rows), _keys(rows, columns, key), "", "", 1.0, (), {})
 
 
 def _of_lists(rows: pd.DataFrame, columns: tuple[Column, ...], target: str, key: Sequence[str]) -> Profile:
@@ -213,6 +220,14 @@ def _check_target(column: Column, task: str) -> None:
         f"{column.distinct} different values ({column.kind.value}{missing}) cannot be the target of a {task}",
         where=column.name,
     )
+
+
+def _keys(rows: pd.DataFrame, columns: Sequence[Column], key: Sequence[str]) -> tuple[str, ...]:
+    """Return the named columns, or a guess, which identify every row."""
+    keys = tuple(key) or _key(rows, columns)
+    if rows.duplicated(list(keys)).any():
+        raise InputError(f"rows share a key: {', '.join(keys)}", where="--key", todo="name more columns")
+    return keys
 
 
 def _key(rows: pd.DataFrame, columns: Sequence[Column]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ def sample(task: str, part: int) -> pd.DataFrame:
     """Return a part of a synthetic sample: items of sites with a price or a grade, or items of lists.
 
     Args:
-        task: ``regression``, ``classification`` or ``ranking``.
+        task: ``regression``, ``classification``, ``ranking`` or ``data``.
         part: Number of the part, from 1.
     """
     if task == "ranking":
@@ -39,7 +39,7 @@ def sample(task: str, part: int) -> pd.DataFrame:
             "colour": colours,
         }
     )
-    if task == "regression":
+    if task in ("regression", "data"):
         return frame.assign(price=np.maximum(price, 1.0).round(2))
     return frame.assign(grade=np.select([price < 180, price < 260], ["basic", "good"], "best"))
 

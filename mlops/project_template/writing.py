@@ -25,22 +25,33 @@ if TYPE_CHECKING:
 
 #: The one raw table of a new project.
 TABLE = "rows"
-TASKS = ("regression", "classification", "ranking")
+TASKS = ("regression", "classification", "ranking", "data")
 _PLACEHOLDER = re.compile(r"@([a-z_]+)@")
 #: Text of the template to the file that it becomes; ``package`` stands for the project's package.
 _FILES = {
     "pyproject.toml": "pyproject.toml",
-    "README.md": "README.md",
     "justfile": "justfile",
     "gitignore": ".gitignore",
     "workflows/checks.yml": ".github/workflows/checks.yml",
-    "policy.yaml": "expectations/@name@/policy.yaml",
-    "holdout.yaml": "expectations/@name@/holdout.yaml",
     "src/package/init": "src/@package@/__init__.py",
     "src/package/data": "src/@package@/data.py",
+}
+_FILES_WITH_MODEL = {
+    "README.md": "README.md",
+    "policy.yaml": "expectations/@name@/policy.yaml",
+    "holdout.yaml": "expectations/@name@/holdout.yaml",
+    "src/package/join": "src/@package@/join.py",
     "src/package/model_TASK": "src/@package@/model.py",
     "src/package/pipeline": "src/@package@/pipeline.py",
     "tests/test_pipeline": "tests/test_pipeline.py",
+}
+_FILES_OF_DATA = {
+    "README_data.md": "README.md",
+    "policy_data.yaml": "expectations/@name@/policy.yaml",
+    "holdout_data.yaml": "expectations/@name@/holdout.yaml",
+    "src/package/rows": "src/@package@/rows.py",
+    "src/package/pipeline_data": "src/@package@/pipeline.py",
+    "tests/test_pipeline_data": "tests/test_pipeline.py",
 }
 
 _REGRESSION = {
@@ -77,6 +88,7 @@ _BY_TASK: Mapping[str, Mapping[str, str]] = {
     "regression": _REGRESSION,
     "classification": _CLASSIFICATION,
     "ranking": _RANKING,
+    "data": {"parameter": "fraction"},
 }
 
 
@@ -113,7 +125,7 @@ def write_project(
         task: Kind of the task, one of `TASKS`.
         parent: Where the folder is created.
         sample: A CSV or Parquet file of its data; None for synthetic data.
-        target: Column that is predicted; empty for a guess.
+        target: Column that is predicted; empty for a guess, and for data alone.
         key: Columns that identify a row; empty for a guess.
 
     Raises:
@@ -190,7 +202,8 @@ def _texts(name: str, task: str, found: Profile) -> dict[str, str]:
     values = _values(name, task, found)
     root = resources.files("mlops.project_template").joinpath("files")
     texts: dict[str, str] = {}
-    for part, path in _FILES.items():
+    own = _FILES_OF_DATA if task == "data" else _FILES_WITH_MODEL
+    for part, path in {**_FILES, **own}.items():
         source = root.joinpath(*f"{part.replace('TASK', task)}.template".split("/"))
         texts[_filled(path, values)] = _filled(source.read_text(encoding="utf-8"), values)
     for table in (TABLE, "processed"):
@@ -207,7 +220,7 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
 def _values(name: str, task: str, found: Profile) -> dict[str, str]:
     kinds = {column.name: f"Kind.{column.kind.name}" for column in found.columns}
     numbers = [n for n in found.model_input if found.column(n).kind in (Kind.INTEGER, Kind.NUMBER)]
-    target = found.column(found.target)
+    classes = found.column(found.target).values if found.target else ()
     return {
         "name": name,
         "package": _package(name),
@@ -220,7 +233,7 @@ def _values(name: str, task: str, found: Profile) -> dict[str, str]:
         "numbers": _pretty(tuple(numbers)),
         "categories": _pretty(tuple(n for n in found.model_input if n not in numbers)),
         "excluded": _pretty(found.excluded),
-        "classes": _pretty(target.values),
+        "classes": _pretty(classes),
         "tolerance": f"{found.spread / 10:.3g}",
         **_BY_TASK[task],
     }

@@ -18,7 +18,7 @@ from mlops.adapters.lake import servers
 from tests.cli.conftest import Answer, Mlops
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKS = ("regression", "classification", "ranking")
+TASKS = ("regression", "classification", "ranking", "data")
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ def test_every_file_can_be_parsed_and_names_the_project(task: str, real: Mlops) 
             yaml.safe_load(text)
         if not file.startswith(("data/", ".github")):
             assert "@" not in text.replace("@dataclass", "").replace("@pytest", ""), file
-    targets = {"regression": "price", "classification": "grade", "ranking": "item_id"}
+    targets = {"regression": "price", "classification": "grade", "ranking": "item_id", "data": ""}
     assert answer.document["target"] == targets[task]
 
 
@@ -71,11 +71,11 @@ def test_the_workflow_follows_the_schema_and_may_only_read(real: Mlops) -> None:
     assert yaml.safe_load(path.read_text())["permissions"] == {"contents": "read"}
 
 
-@pytest.mark.parametrize("task", ["data", "Regression", ""])
+@pytest.mark.parametrize("task", ["clustering", "Regression", ""])
 def test_a_task_that_does_not_exist_is_refused_with_those_that_do(task: str, real: Mlops) -> None:
     answer = real("new", "my-own", "--task", task)
     assert answer.code == 2
-    assert "there are regression, classification, ranking" in answer.error
+    assert "there are regression, classification, ranking, data" in answer.error
     assert not Path("my-own").exists()
 
 
@@ -160,6 +160,18 @@ def test_query_and_item_are_guessed_or_named(real: Mlops) -> None:
     assert not Path("third").exists()
 
 
+def test_data_alone_needs_a_key_and_no_target(real: Mlops) -> None:
+    sample = write_csv("s.csv", "id,note\n1,a\n2,\n3,\n")
+    new = ("--task", "data", "--sample", sample)
+    document = real("new", "my-own", *new, "--json").document
+    assert (document["key"], document["cluster"], document["model_input"]) == (["id"], "", [])
+    assert "key id, no model" in real("new", "other", *new).out
+    assert "has no target" in real("new", "third", *new, "--target", "note").error
+    assert "rows share a key" in real("new", "third", *new, "--key", "note").error
+    assert not Path("third").exists()
+    assert _command("check", "my-own", folder=Path("my-own")).returncode == 0
+
+
 STRANGE = ["a'b", 'a"b', "a\\nb", "@name@", "x'''\"\"\"", "${{ secrets }}", "{x}", "größe", "a\tb"]
 
 
@@ -238,6 +250,37 @@ def test_a_project_passes_its_tests_and_runs_at_once(task: str, real: Mlops) -> 
         assert answer.returncode == 0, answer.stderr
     status = json.loads(_command("status", "--json", folder=folder).stdout)
     assert [(p["pipeline"], p["champion"]["number"]) for p in status["pipelines"]] == [("my-own", 1)]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_stopped")
+def test_versions_of_data_alone_are_made_refused_and_gone_back_to(real: Mlops) -> None:
+    assert real("new", "my-own", "--task", "data").code == 0
+    folder = Path("my-own")
+
+    def done(*arguments: str, code: int = 0) -> str:
+        answer = _command(*arguments, folder=folder)
+        assert answer.returncode == code, answer.stdout + answer.stderr
+        return answer.stdout
+
+    done("init", "my-own")
+    done("ingest", "my-own", "part-1")
+    done("run", "my-own")
+    done("ingest", "my-own", "part-2")
+    done("run", "my-own", "--param", "fraction=0.5")
+
+    def listed() -> list[tuple[str, int]]:
+        found = json.loads(done("versions", "my-own", "--json"))["versions"]
+        return [(version["version"], version["rows"]) for version in found if version["state"] == "on main"]
+
+    (first, rows), (second, half) = listed()
+    assert (first, rows, second) == ("v1", 600, "v2")
+    assert 480 < half < 720
+    done("rollback", "my-own", "--to", "v1", "--reason", "half is too few")
+    assert listed() == [("v1", 600)]
+    done("audit", "my-own", "--rebuild", code=0)
+    status = json.loads(done("status", "--json"))
+    assert status["pipelines"][0]["champion"]["number"] == 1
 
 
 @pytest.mark.slow

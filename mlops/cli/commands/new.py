@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from mlops.cli.options import Json
 from mlops.cli.output.results import Result
 from mlops.cli.session import Session
 from mlops.runs.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mlops.project_template.profile import Profile
 
 Name = Annotated[
     str,
@@ -23,7 +26,7 @@ Task = Annotated[
     typer.Option(
         "--task",
         metavar="TASK",
-        help="What is predicted: regression, classification or ranking.",
+        help="What is predicted: regression, classification or ranking; or data, for rows without a model.",
         show_default=False,
     ),
 ]
@@ -68,7 +71,8 @@ def new(
     """Write a project with a pipeline of your own.
 
     The folder NAME must not exist. The project passes its own tests and runs at once. Key, cluster, target
-    and model input are guesses from the sample, which its README asks you to look at.
+    and model input are guesses from the sample, which its README asks you to look at. Data alone has
+    a key and no model.
     """
     from mlops.project_template.writing import write_project
 
@@ -92,8 +96,17 @@ def new(
     }
     lines = [
         f"{written.folder}: {len(written.files)} files",
-        f"target {found.target}, key {', '.join(found.key)}, clusters {found.cluster}",
-        f"model input {', '.join(found.model_input)}",
+        *_guesses(found),
         f"next: cd {name}; mlops check {name}",
     ]
     return Result(document, lines)
+
+
+def _guesses(found: Profile) -> list[str]:
+    key = f"key {', '.join(found.key)}"
+    if not found.target:
+        return [f"{key}, no model"]
+    return [
+        f"target {found.target}, {key}, clusters {found.cluster}",
+        f"model input {', '.join(found.model_input)}",
+    ]
