@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from mlops import __version__
 from mlops.pipelines.schema import Kind
-from mlops.project_template.profile import Profile, profile, suite
+from mlops.project_template.profile import Profile, profile
+from mlops.project_template.suites import suite
 from mlops.runs import names
 from mlops.runs.errors import ConfigError, MlopsError
 
