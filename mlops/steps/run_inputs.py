@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.pipelines import PIPELINES
-from mlops.pipelines.registry import code_of
+from mlops.pipelines.registry import code_of, outside_code_of
+from mlops.pipelines.registry.imports import imported_modules, versions_of
 from mlops.runs import names
 from mlops.runs.digest import digest_of, sha256, tree_digest
 from mlops.runs.ports import Author
@@ -29,17 +30,17 @@ SEED = 20130101
 #: Metadata keys of the digests of code and libraries, where a commit has no other record of them.
 CODE_KEY, LOCK_KEY = "code_digest", "lock_digest"
 
-#: Packages whose versions can change what a run computes.
-_LIBRARIES = (
-    "great-expectations",
-    "mlflow",
-    "numpy",
-    "pandas",
-    "pyarrow",
-    "scikit-learn",
-    "scipy",
-    "skops",
-)
+#: Packages whose versions can change what a run computes, and the module that each provides.
+_LIBRARIES = {
+    "great-expectations": "great_expectations",
+    "mlflow": "mlflow",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "pyarrow": "pyarrow",
+    "scikit-learn": "sklearn",
+    "scipy": "scipy",
+    "skops": "skops",
+}
 
 #: Folders below `mlops` whose code computes what a run of any pipeline writes.
 _SHARED = ("adapters", "pipelines", "runs", "steps")
@@ -56,7 +57,7 @@ def inputs_of(spec: PipelineSpec, lake: Lake, commit: str, params: Any) -> RunIn
         pipeline=spec.name,
         raw_digest=tree_digest((stat.path, stat.checksum) for stat in raw),
         code_digest=code_digest(spec),
-        lock_digest=lock_digest(),
+        lock_digest=lock_digest(spec),
         params=dataclasses.asdict(params),
         seed=SEED,
     )
@@ -94,10 +95,23 @@ def _shared_files() -> dict[str, Path]:
     return found
 
 
+def lock_digest(spec: PipelineSpec) -> str:
+    """Return the digest of the versions of the libraries that compute.
+
+    For a pipeline declared outside this program they include every library that its package imports by name.
+
+    Raises:
+        ConfigError: The pipeline's code is in no files, or no Python.
+    """
+    return _lock_digest(outside_code_of(spec))
+
+
 @functools.cache
-def lock_digest() -> str:
-    """Return the digest of the versions of the libraries that compute."""
-    return digest_of({name: metadata.version(name) for name in _LIBRARIES})
+def _lock_digest(outside: CodePackage | None) -> str:
+    versions = {name: metadata.version(name) for name in _LIBRARIES}
+    if outside is not None:
+        versions.update(versions_of(imported_modules(outside) - {*_LIBRARIES.values(), "mlops"}))
+    return digest_of(versions)
 
 
 @functools.cache

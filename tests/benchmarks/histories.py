@@ -215,7 +215,12 @@ class History:
         raw = tree_digest((s.path, s.checksum) for s in self.workspace.lake.list(head, names.RAW))
         params: dict[str, Any] = {"offset": offset}
         return RunInputs(
-            self.workspace.spec.name, raw, code_digest(self.workspace.spec), lock_digest(), params, 7
+            self.workspace.spec.name,
+            raw,
+            code_digest(self.workspace.spec),
+            lock_digest(self.workspace.spec),
+            params,
+            7,
         )
 
     def _split(self) -> tuple[bytes, bytes]:

@@ -126,7 +126,7 @@ def remember() -> None:
     from tests.orchestration.tiny import SPEC
 
     run_inputs.code_digest(SPEC)
-    run_inputs.lock_digest()
+    run_inputs.lock_digest(SPEC)
     run_inputs.git_state()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -45,6 +47,10 @@ class Installed:
         # Python does not follow the .pth files of a folder that is itself named by a .pth file.
         site = next((folder / "env" / "lib").glob("python3*/site-packages"))
         (site / "locked.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        self.install(wheel)
+
+    def install(self, wheel: Path) -> None:
+        """Install a wheel without an index."""
         install = ["-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile", str(wheel)]
         subprocess.run([str(self.python), *install], check=True)
 
@@ -100,6 +106,22 @@ def test_the_main_job_runs_in_an_empty_folder(installed: Installed) -> None:
     installed.run("rollback", "flights", "--to", "1", "--reason", "tried")
     installed.run("audit", "flights")
     assert {path.name for path in installed.work.iterdir()} == {".mlops"}
+
+
+def test_a_pipeline_from_a_wheel_of_its_own_runs_beside_the_product(
+    installed: Installed, tmp_path: Path
+) -> None:
+    installed.run("new", "their-prices", "--task", "regression")
+    project = installed.work / "their-prices"
+    _build(project, tmp_path, "wheel")
+    shutil.rmtree(project)
+    installed.install(next(tmp_path.glob("*.whl")))
+    checked = json.loads(installed.run("check", "their-prices", "--json"))
+    assert (checked["declared"], checked["problems"]) == ("entry point of their-prices 0.1.0", [])
+    installed.run("init", "their-prices")
+    installed.run("ingest", "their-prices", "part-1", "part-2")
+    assert "is promotion 1" in installed.run("run", "their-prices")
+    installed.run("audit", "their-prices", "--rescore", "--rebuild", "--refit")
 
 
 def test_the_pages_are_served(installed: Installed) -> None:

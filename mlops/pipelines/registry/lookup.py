@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mlops.pipelines.registry import project
 from mlops.pipelines.registry.declarations import Declaration, declarations, project_problem
-from mlops.pipelines.registry.packages import CodePackage, package_of
+from mlops.pipelines.registry.packages import PROGRAM, CodePackage, package_of
 from mlops.runs.errors import ConfigError, MlopsError
 from mlops.runs.saved_types import LIBRARIES, outside_of
 
@@ -92,6 +92,14 @@ def code_of(spec: PipelineSpec) -> CodePackage:
     if known is not None and known[0] is spec:
         return known[1]
     return package_of(spec.params.__module__)
+
+
+def outside_code_of(spec: PipelineSpec) -> CodePackage | None:
+    """Return the code of a pipeline that was declared outside this program; None for any other one."""
+    known = _known.get(spec.name)
+    if known is None or known[0] is not spec or known[1].name.partition(".")[0] == PROGRAM:
+        return None
+    return known[1]
 
 
 def expectations_of(name: str) -> Path | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from mlops.runs.errors import ConfigError
 
 #: Top-level package of this program; a pipeline in it is a folder further down.
-_PROGRAM = "mlops"
+PROGRAM = "mlops"
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def package_of(module: str, version: str = "") -> CodePackage:
     """
     parts = module.split(".")
     prefixes = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
-    if parts[0] == _PROGRAM:
+    if parts[0] == PROGRAM:
         prefixes = [module.rpartition(".")[0] or module]
     for name in prefixes:
         file = getattr(sys.modules.get(name), "__file__", None)

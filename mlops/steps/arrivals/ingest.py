@@ -103,7 +103,7 @@ def deliver(
         }
         reports = validate_frames(workspace, suites_ref, committed)
         passed = all(report.success for report in reports)
-        made_by = {CODE_KEY: code_digest(workspace.spec), LOCK_KEY: lock_digest()}
+        made_by = {CODE_KEY: code_digest(workspace.spec), LOCK_KEY: lock_digest(workspace.spec)}
         kept = {**report_files(reports), **profile_files(arrival, committed)}
         return Validated(passed, summary(reports), kept, made_by)
 

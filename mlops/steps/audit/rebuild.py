@@ -58,7 +58,7 @@ def only_by_this_code(spec: PipelineSpec, code: str, lock: str, what: str) -> No
     Raises:
         Unprovable: Other code or other libraries made it.
     """
-    if (code, lock) != (code_digest(spec), lock_digest()):
+    if (code, lock) != (code_digest(spec), lock_digest(spec)):
         raise Unprovable(f"{what} differ, but other code or other libraries made them")
 
 
@@ -156,7 +156,8 @@ class Rebuilder:
             said = self._workspace.lake.commit_of(evidence).metadata
         except NotFound as error:
             raise Unprovable("the commit with the results of its validation is gone") from error
-        today = code_digest(self._workspace.spec), lock_digest()
+        spec = self._workspace.spec
+        today = code_digest(spec), lock_digest(spec)
         for change in subject.changes:
             parsed = names.parse_raw_path(change.path)
             if parsed is None or change.type == "removed":

@@ -66,7 +66,7 @@ def recorded_predictions(
     if any(written.objects.get(path) != sha256(data) for path, data in content.items()):
         return None
     inputs = sealed.statement.predicate.get("inputs", {})
-    if (inputs.get("code_digest"), inputs.get("lock_digest")) != (code_digest(spec), lock_digest()):
+    if (inputs.get("code_digest"), inputs.get("lock_digest")) != (code_digest(spec), lock_digest(spec)):
         return None
     scored = {name: digest for name, digest in written.read.items() if name.startswith(names.MODEL)}
     if not model or scored != dict(model) or written.read.get(ROWS) != unit_digest(spec, units):
