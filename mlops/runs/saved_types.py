@@ -58,6 +58,8 @@ def _entries(loader: str, paths: tuple[str, ...]) -> tuple[SavedType, ...]:
 
 #: Libraries whose types a pipeline may list; which of them may be restored is said by the adapter.
 LIBRARIES = ("numpy", "pandas", "scipy", "sklearn")
+#: Libraries whose models are texts or bytes that compiled code parses, which nobody can check before.
+PARSED = ("catboost", "lightgbm", "xgboost")
 
 
 def outside_of(types: Iterable[SavedType], package: str) -> list[str]:
@@ -72,3 +74,8 @@ def outside_of(types: Iterable[SavedType], package: str) -> list[str]:
 
 def _within(module: str, packages: Iterable[str]) -> bool:
     return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def parsed_of(types: Iterable[str]) -> list[str]:
+    """Return the paths of types whose content compiled code parses when they are restored, ascending."""
+    return sorted({path for path in types if _within(path, PARSED)})

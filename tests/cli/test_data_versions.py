@@ -41,6 +41,17 @@ def test_versions_are_made_listed_read_and_gone_back_to(
         both = real("profile", NAME, "design-1", "design-2", "--page", str(page))
         assert "kolmogorov-smirnov" in both.out
         assert "# design-2: segments" in page.read_text()
+        assert "# Drift from design-1 to design-2: segments" in page.read_text()
+        against = real("profile", NAME, "design-2", "--champion", "--json", "--page", str(page))
+        assert (
+            against.document["drift"]
+            == real("profile", NAME, "design-1", "design-2", "--json").document["drift"]
+        )
+        assert "# Drift from the champion's arrivals to design-2: segments" in page.read_text()
+        alone = real("profile", NAME, "design-1", "--champion")
+        assert (alone.code, "made of this arrival alone" in alone.error) == (3, True)
+        twice = real("profile", NAME, "design-1", "design-2", "--champion")
+        assert (twice.code, "no other one can be named" in twice.error) == (3, True)
         nowhere = real("profile", NAME, "design-1", "--page", str(tmp_path / "no" / "page.md"))
         assert (nowhere.code, "cannot be written" in nowhere.error) == (3, True)
         unknown = real("profile", NAME, "design-9")

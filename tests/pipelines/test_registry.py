@@ -370,3 +370,22 @@ print(json.dumps(sorted({key.path[0] for key in defs.resolve_asset_graph().get_a
     assert "broken" not in served
     assert "ZeroDivisionError" in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "path", ["lightgbm.sklearn.LGBMRegressor", "xgboost.core.Booster", "catboost.core.CatBoostClassifier"]
+)
+def test_models_that_compiled_code_parses_are_refused_with_what_to_use(tmp_path: Path, path: str) -> None:
+    project = write(
+        tmp_path,
+        {
+            "pyproject.toml": declaring(mine="acme.lines:SPEC"),
+            "acme/__init__.py": "",
+            "acme/lines.py": spec(types=f"objects({path!r})"),
+        },
+    )
+    text = ask(project, "mine")["mine"]["text"]
+    library = path.partition(".")[0]
+    assert f"of its own package acme: {path}" in text
+    assert f"a model of {library} is parsed by compiled code" in text
+    assert "choose HistGradientBoostingRegressor or HistGradientBoostingClassifier of scikit-learn" in text

@@ -22,8 +22,15 @@ Other = Annotated[
     str | None,
     typer.Argument(metavar="[OTHER]", help="A later arrival to compare it with.", show_default=False),
 ]
+Champion = Annotated[
+    bool,
+    typer.Option(
+        "--champion", help="Compare it with all other arrivals that the champion on main was made of."
+    ),
+]
 Page = Annotated[
-    Path | None, typer.Option("--page", help="Write the profiles to this Markdown file as well.")
+    Path | None,
+    typer.Option("--page", help="Write profiles and drift to this Markdown file as well."),
 ]
 
 
@@ -32,26 +39,33 @@ def profile(
     pipeline: Pipeline,
     arrival: Arrival,
     other: Other = None,
+    champion: Champion = False,
     page: Page = None,
     json: Json = False,
 ) -> Result:
-    """Profile an arrival, or compare two.
+    """Profile an arrival, or compare it with another one or with what the champion was made of.
 
-    Lists columns, kinds, missing values and quantiles of each table. With two arrivals: the population
+    Lists columns, kinds, missing values and quantiles of each table. A comparison shows the population
     stability index of each column, and a Kolmogorov-Smirnov or chi-square test, with p-values corrected by
     Holm's method.
     """
+    if champion and other:
+        raise InputError("compares with the champion's arrivals, so no other one can be named", where=other)
     session: Session = context.obj
     workspace = session.workspace(pipeline)
     session.report("loading libraries")
-    from mlops.steps.profiles.arrivals import arrival_drifts, arrival_profiles, pages_of
+    from mlops.steps.profiles.arrivals import arrival_drifts, arrival_profiles, champion_drifts, pages_of
 
     named = [arrival, *([other] if other else [])]
     profiles = {name: arrival_profiles(workspace, name) for name in named}
-    drifts = arrival_drifts(workspace, arrival, other) if other else {}
+    if champion:
+        drifts, compared = champion_drifts(workspace, arrival), f"the champion's arrivals to {arrival}"
+    else:
+        drifts = arrival_drifts(workspace, arrival, other) if other else {}
+        compared = f"{arrival} to {other}"
     if page is not None:
         try:
-            page.write_bytes(pages_of(profiles))
+            page.write_bytes(pages_of(profiles, drifts, f"Drift from {compared}"))
         except OSError as error:
             why = system_reason(error)
             raise InputError(f"cannot be written: {why}", where=str(page), todo="check --page") from error
@@ -61,7 +75,7 @@ def profile(
         "profiles": {name: [table.to_json() for table in tables] for name, tables in profiles.items()},
         "drift": {table: found.to_json() for table, found in drifts.items()} or None,
     }
-    lines = _drift_lines(drifts) if other else _profile_lines(profiles[arrival])
+    lines = _drift_lines(drifts) if drifts else _profile_lines(profiles[arrival])
     return Result(document, lines)
 
 
@@ -86,11 +100,12 @@ def _value(value: float | str | None) -> str:
 def _drift_lines(drifts: dict[str, Drift]) -> list[str]:
     lines: list[str] = []
     for table, found in drifts.items():
-        heading = ("column", "kind", "psi", "test", "statistic", "p, corrected", "drifted")
+        heading = ("column", "kind", "missing", "psi", "test", "statistic", "p, corrected", "drifted")
         rows: list[tuple[str, ...]] = [
             (
                 column.name,
                 column.kind,
+                " to ".join(f"{share:.1%}" for share in column.missing) if any(column.missing) else "",
                 _value(column.psi and round(column.psi, 4)),
                 column.test,
                 _value(column.statistic),
@@ -99,7 +114,7 @@ def _drift_lines(drifts: dict[str, Drift]) -> list[str]:
             )
             for column in found.columns
         ]
-        lines += [f"{table}:", *columns([heading, *rows], right=(2, 4, 5))]
+        lines += [f"{table}:", *columns([heading, *rows], right=(2, 3, 5, 6))]
         for what, names in (("added", found.added), ("removed", found.removed), ("retyped", found.retyped)):
             lines += [f"  {what}: {', '.join(names)}"] if names else []
     return lines

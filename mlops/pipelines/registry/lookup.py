@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from mlops.pipelines.registry import project
 from mlops.pipelines.registry.declarations import Declaration, declarations, project_problem
 from mlops.pipelines.registry.packages import PROGRAM, CodePackage, package_of
 from mlops.runs.errors import ConfigError, MlopsError
-from mlops.runs.saved_types import LIBRARIES, outside_of
+from mlops.runs.saved_types import LIBRARIES, outside_of, parsed_of
 
 if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
@@ -203,5 +204,16 @@ def _check(spec: PipelineSpec, declared: Declaration, code: CodePackage) -> None
             f"the pipeline {spec.name} trusts types that are neither of {', '.join(LIBRARIES)} nor of its "
             f"own package {code.name}: {', '.join(strange)}",
             where="trusted_types",
-            todo="move them into the package, or choose other types",
+            todo=_instead(strange),
         )
+
+
+def _instead(strange: Sequence[str]) -> str:
+    parsed = parsed_of(strange)
+    if not parsed:
+        return "move them into the package, or choose other types"
+    library = parsed[0].partition(".")[0]
+    return (
+        f"a model of {library} is parsed by compiled code that cannot be given a damaged one; choose "
+        "HistGradientBoostingRegressor or HistGradientBoostingClassifier of scikit-learn"
+    )

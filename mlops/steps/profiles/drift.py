@@ -11,6 +11,10 @@ from 0.25 on a shift.
 Numbers and times are compared by the two-sample Kolmogorov-Smirnov test, other columns by the chi-square test
 of the same counts; bins that neither table has rows in are left out. The p-values of all columns are
 corrected together by Holm's method, so that the chance of any false alarm is at most the level.
+
+Sources of the formulas: the index in N. Siddiqi, Credit Risk Scorecards (2006); the test of two samples in
+N. Smirnov, Annals of Mathematical Statistics 19 (1948), 279; the test of counts in K. Pearson, Philosophical
+Magazine 50 (1900), 157; the correction in S. Holm, Scandinavian Journal of Statistics 6 (1979), 65.
 """
 
 from __future__ import annotations
@@ -173,7 +177,10 @@ def _shares(values: pd.Series, kept: Sequence[str]) -> list[int]:
 
 
 def psi(first: Sequence[int] | np.ndarray, second: Sequence[int] | np.ndarray) -> float:
-    """Return the population stability index of two counts of the same bins; a count of 0 is half a row."""
+    """Return the population stability index of two counts of the same bins; a count of 0 is half a row.
+
+    It is never negative, 0 for equal shares, and the same in both directions.
+    """
     totals = [float(sum(max(float(n), 0.5) for n in counts)) for counts in (first, second)]
     return sum(
         (max(float(b), 0.5) / totals[1] - max(float(a), 0.5) / totals[0])

@@ -1,9 +1,10 @@
-"""A profile as a Markdown page: a table of columns, and one section with a histogram for each."""
+"""Profiles and drift as Markdown: a table of columns; a profile also has a histogram of each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from mlops.steps.profiles.drift import LEVEL, ColumnDrift, Drift
 from mlops.steps.profiles.profile import ColumnProfile, Histogram, Profile, Value
 
 _WIDTH = 40
@@ -32,6 +33,43 @@ def profile_page(profile: Profile, title: str) -> bytes:
     for column in profile.columns:
         lines += _section(column, profile.rows)
     return "\n".join(lines).encode()
+
+
+def drift_page(found: Drift, title: str) -> bytes:
+    """Return the page of a drift: one row per column, and what only one of the tables has.
+
+    Args:
+        found: The drift.
+        title: Heading of the page.
+    """
+    lines = [
+        f"# {_text(title)}",
+        "",
+        f"Columns whose corrected p-value is below {LEVEL:g} have drifted. A population stability index "
+        "(PSI) below 0.1 is usually called stable, from 0.25 on a shift.",
+        "",
+        "| column | kind | missing before | missing now | PSI | test | statistic | p, corrected | drifted |",
+        "|---|---|---:|---:|---:|---|---:|---:|---|",
+        *(_drift_row(column) for column in found.columns),
+        "",
+    ]
+    for what, columns in (("Added", found.added), ("Removed", found.removed), ("Retyped", found.retyped)):
+        lines += [f"{what}: {', '.join(map(_text, columns))}.", ""] if columns else []
+    return "\n".join(lines).encode()
+
+
+def _drift_row(column: ColumnDrift) -> str:
+    cells = (
+        f"`{_text(column.name)}`",
+        column.kind,
+        *(f"{share:.1%}" for share in column.missing),
+        "" if column.psi is None else f"{column.psi:.4f}",
+        column.test,
+        _value(column.statistic),
+        "" if column.corrected is None else f"{column.corrected:.3g}",
+        "**yes**" if column.drifted else "no",
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _row(column: ColumnProfile, rows: int) -> str:
