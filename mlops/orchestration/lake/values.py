@@ -1,0 +1,91 @@
+"""Values on their way to and from a store: as bytes, with size, checksum and address."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+
+#: Writes a value to a binary stream that cannot seek.
+Dump = Callable[[BinaryIO], None]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A value that was written whole.
+
+    Attributes:
+        uri: Its address.
+        size_bytes: Its size.
+        checksum: ``md5:<hexadecimal>`` of its bytes.
+        link: Page or file that shows it.
+        branch: The run's branch; empty in a folder.
+        commit: A commit that holds it; empty in a folder.
+    """
+
+    uri: str
+    size_bytes: int
+    checksum: str
+    link: str
+    branch: str = ""
+    commit: str = ""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The bytes of a value.
+
+    Attributes:
+        uri: The address that they were read from; in a lake it names a commit.
+        content: The bytes.
+        commit: The commit that they were read from; empty in a folder.
+    """
+
+    uri: str
+    content: bytes
+    commit: str = ""
+
+
+class Store(Protocol):
+    """A place for the values of one run."""
+
+    def write(self, path: str, dump: Dump, *, title: str, metadata: Mapping[str, str]) -> Stored:
+        """Write a value: either all of it can be read afterwards, or nothing of it."""
+        ...
+
+    def read(self, path: str) -> Loaded:
+        """Return the bytes of a value; raise `NotStored` where there is none."""
+        ...
+
+
+class Measured(io.RawIOBase):
+    """A stream that knows size and MD5 of what went through."""
+
+    def __init__(self, raw: Any) -> None:
+        super().__init__()
+        self._raw = raw
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self.size_bytes = 0
+
+    def writable(self) -> bool:
+        """Return true."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Hand bytes on."""
+        view = memoryview(data).cast("B")
+        self._raw.write(view)
+        self._md5.update(view)
+        self.size_bytes += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        """Return how many bytes went through."""
+        return self.size_bytes
+
+    @property
+    def md5(self) -> str:
+        """The MD5 of what went through, hexadecimal."""
+        return self._md5.hexdigest()
