@@ -138,10 +138,24 @@ class RunBranch:
 
     def merged(self) -> str | None:
         """Return the merge commit of this run on the source branch; None if it was not merged."""
+        commit = self._merge_commit()
+        return commit.id if commit else None
+
+    def last_commit(self) -> str:
+        """Return the newest commit of the branch, even after it was merged and deleted."""
+        with self._calls():
+            if head := self._head(self.name):
+                return head
+        merged = self._merge_commit()
+        if merged is None:
+            raise BranchGone(f"the branch {self.name} of {self.repository} is no longer there")
+        return str(merged.parents[1])
+
+    def _merge_commit(self) -> Any:
         with self._calls():
             for commit in self._branch(self.source).log(first_parent=True):
                 if (commit.metadata or {}).get(ROOT_RUN) == self.root_run_id:
-                    return commit.id
+                    return commit
         return None
 
     def delete(self) -> None:

@@ -39,7 +39,7 @@ def run_of(dagster_run: dg.DagsterRun, instance: dg.DagsterInstance) -> Run:
     steps has the same root in Dagster's eyes, but it begins anew: it is the root of a chain of its own.
     """
     chain, current = [dagster_run.run_id], dagster_run
-    while current.parent_run_id and _goes_on(current):
+    while current.parent_run_id and _goes_on(current, instance):
         chain.append(current.parent_run_id)
         parent = instance.get_run_by_id(current.parent_run_id)
         if parent is None:
@@ -50,5 +50,11 @@ def run_of(dagster_run: dg.DagsterRun, instance: dg.DagsterInstance) -> Run:
     return Run(dagster_run.run_id, chain[-1], tuple(chain), instance)
 
 
-def _goes_on(run: dg.DagsterRun) -> bool:
-    return run.tags.get(_RESUMED_TAG) == "true" or run.step_keys_to_execute is not None
+def _goes_on(run: dg.DagsterRun, instance: dg.DagsterInstance) -> bool:
+    if run.tags.get(_RESUMED_TAG) == "true":
+        return True
+    if run.step_keys_to_execute is None or run.execution_plan_snapshot_id is None:
+        return False
+    # Dagster lists the steps to execute even where they are all.
+    plan = instance.get_execution_plan_snapshot(run.execution_plan_snapshot_id)
+    return not {step.key for step in plan.steps} <= set(run.step_keys_to_execute)

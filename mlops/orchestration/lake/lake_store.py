@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from mlops.orchestration.lake.chains import Run
-from mlops.orchestration.lake.errors import StorageError, lake_calls
+from mlops.orchestration.lake.errors import NotStored, StorageError, lake_calls
 from mlops.orchestration.lake.values import Dump, Loaded, Measured, Stored
 
 if TYPE_CHECKING:
@@ -54,14 +54,19 @@ class LakeStore:
         path = self._full(path)
         commit = self._commit_to_read()
         repository = self.data.lakefs.repository(self.repository)
-        with lake_calls(self._uri(commit, path), self.data.lakefs.address):
-            reader = repository.ref(commit).object(path).reader("rb", pre_sign=self.data.lakefs.pre_sign)
-            content: Any = reader.read()
+        reader = repository.ref(commit).object(path).reader("rb", pre_sign=self.data.lakefs.pre_sign)
+        try:
+            with lake_calls(self._uri(commit, path), self.data.lakefs.address):
+                content: Any = reader.read()
+        except NotStored:
+            raise NotStored(
+                f"{self._uri(commit, path)} is not there: materialize it in this run, or merge a run that did"
+            ) from None
         return Loaded(self._uri(commit, path), content, commit)
 
     def _commit_to_read(self) -> str:
         if self.run is not None:
-            return self.data.opened(self.run)[0].head()
+            return self.data.commit_of(self.run)
         source = self.data.source_branch
         with lake_calls(f"lakefs://{self.repository}/{source}", self.data.lakefs.address):
             return self.data.lakefs.repository(self.repository).branch(source).get_commit().id

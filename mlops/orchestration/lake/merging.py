@@ -79,7 +79,7 @@ def _merged(
     context: dg.AssetExecutionContext, data: DataStore, branch: RunBranch, *, delete: bool
 ) -> dict[str, Any]:
     title = f"Merge the Dagster run {branch.root_run_id}"
-    commit = branch.merge(title, {"dagster_run_id": context.run_id, "dagster_job": context.job_name})
+    commit = branch.merge(title, {"dagster_run_id": context.run.run_id, "dagster_job": context.run.job_name})
     if delete:
         branch.delete()
     found: dict[str, Any] = {

@@ -98,17 +98,17 @@ class MLflowResource(dg.ConfigurableResource):
         root = run_of(context.run, context.instance).root_run_id
         run_id = self._find(root) or self._create(context, root)
         self.client.update_run(run_id, status="RUNNING")
-        if context.instance.has_run(context.run_id):
-            context.instance.add_run_tags(context.run_id, {MLFLOW_RUN_TAG: run_id})
+        if context.instance.has_run(context.run.run_id):
+            context.instance.add_run_tags(context.run.run_id, {MLFLOW_RUN_TAG: run_id})
         try:
             yield OpenMLflowRun(self.client, run_id)
         except BaseException:
-            self.client.set_tag(run_id, FAILED_IN, context.run_id)
+            self.client.set_tag(run_id, FAILED_IN, context.run.run_id)
             self.client.set_terminated(run_id, "FAILED")
             raise
         # Another step of this run may have failed meanwhile; one of an earlier attempt does not count.
         failed_in = self.client.get_run(run_id).data.tags.get(FAILED_IN)
-        self.client.set_terminated(run_id, "FAILED" if failed_in == context.run_id else "FINISHED")
+        self.client.set_terminated(run_id, "FAILED" if failed_in == context.run.run_id else "FINISHED")
 
     def _experiment_id(self) -> str:
         from mlflow.exceptions import MlflowException
@@ -135,7 +135,7 @@ class MLflowResource(dg.ConfigurableResource):
         return found[0].info.run_id if found else None
 
     def _create(self, context: dg.AssetExecutionContext | dg.OpExecutionContext, root: str) -> str:
-        tags = {ROOT_RUN: root, "dagster.job": context.job_name}
+        tags = {ROOT_RUN: root, "dagster.job": context.run.job_name}
         made = self.client.create_run(self._experiment_id(), tags=tags, run_name=f"dagster-{root[:8]}")
         run_id = made.info.run_id
         oldest = self._find(root) or run_id

@@ -42,7 +42,7 @@ def encode(part: str) -> str:
     """
     # surrogatepass: whatever Python can hold as text has one form in bytes.
     data = part.encode("utf-8", "surrogatepass")
-    name = _UNSAFE.sub(lambda match: b"%%%02X" % match[0], data).decode("ascii") or _EMPTY
+    name = _UNSAFE.sub(lambda match: b"%%%02X" % match[0][0], data).decode("ascii") or _EMPTY
     if len(name) > MAX_NAME_BYTES - 32:
         raise ValueRefused(f"a key of {len(data)} bytes is too long for a path: {part[:40]}…")
     return name

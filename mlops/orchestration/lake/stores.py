@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr
 
 from mlops.orchestration.lake.branches import RunBranch
 from mlops.orchestration.lake.chains import Run
-from mlops.orchestration.lake.errors import ConfigurationFault
+from mlops.orchestration.lake.errors import BranchGone, ConfigurationFault
 from mlops.orchestration.lake.folder import FolderStore
 from mlops.orchestration.lake.lake_store import LakeStore
 from mlops.orchestration.lake.lakefs_resource import LakeFSResource
@@ -23,7 +23,7 @@ REPOSITORY_TAG, BRANCH_TAG, BASE_TAG = "lakefs/repository", "lakefs/branch", "la
 
 
 class DataStore(dg.ConfigurableResource):
-    """Where the values of assets lie.
+    """A place for the values of assets.
 
     On lakeFS each run and its retries write to a branch of their own, which is created from the newest commit
     of ``source_branch`` when the run first reads or writes; the run's tags name both. Every value is
@@ -70,6 +70,13 @@ class DataStore(dg.ConfigurableResource):
                 _set_tags(run, branch, base)
                 self._opened[run.run_id] = base
             return branch, self._opened[run.run_id]
+
+    def commit_of(self, run: Run) -> str:
+        """Return the commit at which a run reads; after its branch was merged, the last one that it made."""
+        try:
+            return self.opened(run)[0].head()
+        except BranchGone:
+            return self.branch_of(run).last_commit()
 
     def _parts(self) -> tuple[str, str]:
         """Return repository and prefix or, for a folder, nothing and its path."""
