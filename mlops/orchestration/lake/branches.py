@@ -16,9 +16,8 @@ from typing import Any, TypeVar
 from mlops.orchestration.lake.errors import (
     BranchGone,
     NotStored,
-    StorageConflict,
+    StorageBusy,
     StorageError,
-    StorageUnavailable,
     lake_calls,
     message_of,
     status_of,
@@ -28,7 +27,7 @@ from mlops.orchestration.lake.lakefs_resource import LakeFSResource
 #: Key of commit metadata; its value is the id of the first Dagster run of a chain of retries.
 ROOT_RUN = "dagster_root_run_id"
 
-_ATTEMPTS = 12
+_ATTEMPTS = 20
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
 _NO_CHANGES = "no changes"
@@ -210,18 +209,10 @@ class RunBranch:
             try:
                 with self._calls():
                     return call()
-            except StorageUnavailable:
+            except StorageBusy:
                 if attempt == _ATTEMPTS - 1:
-                    raise
-            except StorageConflict as conflict:
-                # What two branches changed stays changed; a head that moved does not.
-                if attempt == _ATTEMPTS - 1 or not _is_race(str(conflict)):
                     raise
             # Steps that collided must not collide again.
             time.sleep(wait_s * random.uniform(0.5, 1.5))  # noqa: S311 - not a secret
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
         raise AssertionError("unreachable")
-
-
-def _is_race(sentence: str) -> bool:
-    return any(word in sentence for word in ("predicate failed", "not head", "lock", "retry"))

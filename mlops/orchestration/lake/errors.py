@@ -33,7 +33,11 @@ class AccessRefused(StorageError):
 
 
 class StorageUnavailable(StorageError):
-    """The server does not answer, or is too busy; the same call may work later."""
+    """The server does not answer; the same call may work later."""
+
+
+class StorageBusy(StorageUnavailable):
+    """The server is too busy for now, or two changes of one branch met."""
 
 
 class StorageConflict(StorageError):
@@ -45,6 +49,8 @@ class BranchGone(StorageError):
 
 
 _BUSY = frozenset({408, 423, 429, 502, 503, 504})
+#: lakeFS answers 500 with this where two changes of one branch meet; the one that lost may come again.
+_RACE = "predicate failed"
 _KEY = "LAKECTL_CREDENTIALS_ACCESS_KEY_ID and LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"
 
 
@@ -112,8 +118,8 @@ def _by_status(status: int, message: str, where: str, endpoint: str) -> StorageE
         return AccessRefused(f"lakeFS at {endpoint} does not allow this on {where} (403){said}")
     if status in (404, 410):
         return NotStored(f"{where} is not on lakeFS at {endpoint}{said}")
+    if status in _BUSY or _RACE in message:
+        return StorageBusy(f"lakeFS at {endpoint} is too busy ({status}){said}: run it again later")
     if status == 409:
         return StorageConflict(f"{where}: conflict on lakeFS at {endpoint}{said}")
-    if status in _BUSY:
-        return StorageUnavailable(f"lakeFS at {endpoint} is too busy ({status}){said}: run it again later")
     return StorageError(f"{where}: lakeFS at {endpoint} answered {status}{said}")
