@@ -22,6 +22,7 @@ BY_COMMAND: dict[str, tuple[str, ...]] = {
     "rehearse": ("mlops.steps.rollback.rehearse", *_SUITES),
     "recommend": ("mlops.steps.recommend", "pandas", "skops.io", "mlops.adapters.models.saved_files"),
     "audit": _AUDIT,
+    "report": ("mlops.steps.report.make", "matplotlib.figure", "scipy.stats"),
 }
 
 #: The commands that write to MLflow or compare it with the record; it is loaded by a process beside them.

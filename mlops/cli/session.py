@@ -80,6 +80,12 @@ def _execute_run(*args: Any, **kwargs: Any) -> Any:
     return execute_run(*args, **kwargs)
 
 
+def _make_report(workspace: Workspace, evidence_commit: str, run_id: str, state_dir: Path) -> Path:
+    from mlops.steps.report.keep import keep_report
+
+    return keep_report(workspace, evidence_commit, run_id, state_dir)
+
+
 @dataclass(frozen=True)
 class Dependencies:
     """The functions by which commands reach servers and stores; tests replace some of them.
@@ -93,6 +99,7 @@ class Dependencies:
         repositories: Returns the names of all repositories of the lake.
         open_workspace: Returns the workspace of a pipeline.
         execute_run: Executes a run of a pipeline.
+        make_report: Makes the report of a decided run and returns its file.
         start_tracker: Starts what a command will write to MLflow with; None leaves that to the workspace.
     """
 
@@ -103,6 +110,7 @@ class Dependencies:
     repositories: Callable[[Settings, Credentials], list[str]] = _repositories
     open_workspace: Callable[..., Workspace] = _open_workspace
     execute_run: Callable[..., Any] = _execute_run
+    make_report: Callable[[Workspace, str, str, Path], Path] = _make_report
     start_tracker: Callable[[Settings, str, str], MLflowTracker | None] = lambda *_: None
 
 

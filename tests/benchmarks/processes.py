@@ -77,10 +77,17 @@ class Processes:
         }
 
     def run(self, repetition: int) -> float:
-        """Return the seconds of ``mlops run``, which promotes; then it is rolled back."""
+        """Return the seconds of ``mlops run``, which promotes; then it is rolled back.
+
+        It makes no page with plots: neither does the plain script.
+        """
         given = [f"{name}={value!r}" for name, value in _params(repetition).items()]
         taken_s = self._command(
-            "run", PIPELINE, "--no-cache", *(part for text in given for part in ("--param", text))
+            "run",
+            PIPELINE,
+            "--no-cache",
+            "--no-report",
+            *(part for text in given for part in ("--param", text)),
         )
         self._go_back()
         return taken_s

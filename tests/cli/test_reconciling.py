@@ -63,6 +63,7 @@ OTHERS = {
     "versions",
     "runs",
     "show",
+    "report",
     "profile",
 }
 

@@ -9,11 +9,14 @@ import pytest
 
 from infra.docs.json_output import documents
 from mlops.runs import names
+from mlops.runs.errors import NotFound
 from mlops.runs.promotion.attempts import fail
 from mlops.runs.promotion.opening import open_run
 from mlops.runs.upkeep.forget import forget
 from mlops.runs.upkeep.sweep import sweep
+from mlops.steps import run as running
 from tests.cli.conftest import PIPELINE, Answer, Desk
+from tests.orchestration import tiny
 from tests.support.fakes import inputs
 
 EVERY = set(documents()["every"])
@@ -240,6 +243,79 @@ class TestShow:
 
     def test_refuses_more_than_a_pipeline_and_a_run(self, mlops: Desk) -> None:
         assert mlops("show", PIPELINE, "1", "2").code == 2
+
+
+class TestReport:
+    def test_writes_the_page_of_a_decided_run(self, mlops: Desk, tmp_path: Path) -> None:
+        workspace = tiny.tiny_workspace("2020-01", "2020-02", "2020-03")
+        ended = running.run_all(workspace, tiny.SPEC.parameters({}))
+
+        answer = mlops("report", "1", "--json", open_workspace=lambda *_: workspace)
+
+        assert answer.code == 0, answer.err
+        assert set(answer.document) == EVERY | set(documents()["report"])
+        file = Path(answer.document["file"])
+        assert file == tmp_path / "state" / "reports" / PIPELINE / ended.run.run_id / "run.html"
+        assert len(file.read_bytes()) == answer.document["size_bytes"]
+        elsewhere = tmp_path / "page.html"
+        named = mlops("report", PIPELINE, "1", "-o", str(elsewhere), open_workspace=lambda *_: workspace)
+        assert (named.out, elsewhere.read_bytes()) == (f"{elsewhere}\n", file.read_bytes())
+
+    def test_a_run_without_a_verdict_has_none(self, varied: Desk) -> None:
+        (row,) = [row for row in _listed(varied) if row["state"] == "open"]
+
+        answer = varied("report", PIPELINE, row["run_id"])
+
+        assert (answer.code, "the run is open and has no verdict yet" in answer.error) == (3, True)
+
+    def test_a_file_that_cannot_be_written_is_named(self, mlops: Desk, tmp_path: Path) -> None:
+        workspace = tiny.tiny_workspace("2020-01", "2020-02", "2020-03")
+        running.run_all(workspace, tiny.SPEC.parameters({}))
+        (tmp_path / "file").write_text("")
+
+        answer = mlops(
+            "report", "1", "-o", str(tmp_path / "file" / "x.html"), open_workspace=lambda *_: workspace
+        )
+
+        assert (answer.code, "cannot be written" in answer.error) == (3, True)
+
+    def test_is_removed_with_a_forgotten_run(self, mlops: Desk, tmp_path: Path) -> None:
+        dropped = _listed(mlops)[0]["run_id"]
+        file = tmp_path / "state" / "reports" / PIPELINE / dropped / "run.html"
+        file.parent.mkdir(parents=True)
+        file.write_text("a page")
+        mlops.world.roll_back()
+
+        assert mlops("forget", PIPELINE, dropped, "--reason", "asked for").code == 0
+
+        assert not file.exists()
+
+
+class TestReportOfARun:
+    def test_a_run_names_its_report(self, mlops: Desk) -> None:
+        document = mlops("run", PIPELINE, "--param", "shrinkage=11", "--json").document
+
+        assert document["links"]["plots"] == f"file:///{document['run_id']}.html"
+
+    @pytest.mark.parametrize("failure", [RuntimeError("no room"), KeyboardInterrupt(), NotFound("gone")])
+    @pytest.mark.parametrize(("mae", "code"), [("11", 0), ("13", 5)])
+    def test_a_report_that_fails_changes_nothing_about_the_run(
+        self, mlops: Desk, failure: BaseException, mae: str, code: int
+    ) -> None:
+        def fails(*_: object) -> Path:
+            raise failure
+
+        answer = mlops("run", PIPELINE, "--param", f"shrinkage={mae}", "--json", make_report=fails)
+
+        assert answer.code == answer.document["exit_code"] == code
+        assert "plots" not in answer.document["links"]
+        (line,) = [line for line in answer.err.splitlines() if line.startswith("no report was made: ")]
+        assert f"`mlops report {PIPELINE} {answer.document['run_id']}` tries again" in line
+
+    def test_none_is_made_where_none_is_wanted(self, mlops: Desk) -> None:
+        answer = mlops("run", PIPELINE, "--param", "shrinkage=11", "--no-report", "--json")
+
+        assert "plots" not in answer.document["links"]
 
 
 class _Counting:

@@ -97,6 +97,19 @@ class MLflowTracker:
             if client.get_run(tracker_run).info.status != status:
                 client.set_terminated(tracker_run, status)
 
+    def attach(self, run_id: str, file: str, folder: str) -> None:
+        """Log a file of this machine as an artifact of a run; where MLflow has no such run, do nothing.
+
+        Args:
+            run_id: The run.
+            file: The file.
+            folder: Folder among the run's artifacts.
+        """
+        with self._calls() as client:
+            found = self._find(client, run_id)
+            if found is not None:
+                client.log_artifact(found.info.run_id, file, folder)
+
     def find(self, run_id: str) -> str | None:
         """Return MLflow's run of a run id, or None; the first one, should there be several."""
         with self._calls() as client:

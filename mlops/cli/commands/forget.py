@@ -21,6 +21,7 @@ def forget(
     """
     from mlops.runs.upkeep.forget import forget as forget_run
     from mlops.runs.upkeep.reconcile import reconcile
+    from mlops.steps.report.keep import remove_report
 
     session: Session = context.obj
     reason = checked_reason(reason)
@@ -28,6 +29,7 @@ def forget(
     session.report(f"forgetting run {run} of {workspace.lake.repository} at {workspace.lake.endpoint}")
     reconcile(workspace.ports)
     done = forget_run(workspace.ports, run, reason)
+    remove_report(session.settings.state_dir, pipeline, run)
     document = {"pipeline": pipeline, "endpoint": workspace.lake.endpoint, **dataclasses.asdict(done)}
     lines = [
         f"run {run} is forgotten; the request is kept at {short(done.commit)}",

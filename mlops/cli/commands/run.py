@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,11 @@ from mlops.cli.output.ended_runs import ended_result
 from mlops.cli.output.results import Result
 from mlops.cli.session import Session
 from mlops.runs import json_values
-from mlops.runs.errors import ConfigError
+from mlops.runs.errors import ConfigError, bounded
+
+if TYPE_CHECKING:
+    from mlops.runs.promotion.promote import Promotion
+    from mlops.steps.workspace import Workspace
 
 Param = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the model.")
@@ -21,6 +25,7 @@ Param = Annotated[
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Do every step, also where an earlier run has done it.")
 ]
+NoReport = Annotated[bool, typer.Option("--no-report", help="Do not make the page with the plots.")]
 Again = Annotated[bool, typer.Option("--again", help="Repeat a completed run under a new id.")]
 
 
@@ -31,6 +36,7 @@ def run(
     again: Again = False,
     no_cache: NoCache = False,
     take_over: TakeOver = False,
+    no_report: NoReport = False,
     json: Json = False,
 ) -> Result:
     """Train, and promote the model if it beats the champion.
@@ -54,7 +60,24 @@ def run(
         again=next_repetition(workspace, typed) if again else 0,
         take_over=take_over,
     )
-    return ended_result(workspace, executed.promotion, executed.dagster_run_id)
+    report = "" if no_report else _report(session, workspace, executed.promotion)
+    return ended_result(workspace, executed.promotion, executed.dagster_run_id, report)
+
+
+def _report(session: Session, workspace: Workspace, ended: Promotion) -> str:
+    """Make the report of a run that has ended; return its address, empty where that failed.
+
+    The run is over and on record: nothing that happens here changes its outcome.
+    """
+    session.report("making the report")
+    make = session.dependencies.make_report
+    try:
+        file = make(workspace, ended.evidence_commit, ended.run.run_id, session.settings.state_dir)
+    except (Exception, KeyboardInterrupt) as error:
+        again = f"`mlops report {workspace.spec.name} {ended.run.run_id}` tries again"
+        session.report(f"no report was made: {bounded(str(error) or type(error).__name__, 200)}; {again}")
+        return ""
+    return file.absolute().as_uri()
 
 
 def parameters(given: Sequence[str]) -> dict[str, Any]:

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
 
-def ended_result(workspace: Workspace, ended: Promotion, dagster_run_id: str = "") -> Result:
-    """Return the result of a command that brought a run to its end."""
+def ended_result(
+    workspace: Workspace, ended: Promotion, dagster_run_id: str = "", report: str = ""
+) -> Result:
+    """Return the result of a command that brought a run to its end.
+
+    Args:
+        workspace: The pipeline's workspace.
+        ended: How the run ended.
+        dagster_run_id: Dagster's id of the run; empty where it shows none.
+        report: Address of the page with the plots; empty where none was made.
+    """
     decision, promoted = ended.decision, bool(ended.merge_commit)
     document = {
         "pipeline": workspace.spec.name,
@@ -31,7 +40,7 @@ def ended_result(workspace: Workspace, ended: Promotion, dagster_run_id: str = "
         "metrics": dict(decision.metrics),
         "unit": workspace.spec.unit,
         "verdict": document_of(decision.verdict),
-        "links": _links(workspace, ended, dagster_run_id),
+        "links": _links(workspace, ended, dagster_run_id) | ({"plots": report} if report else {}),
     }
     return Result(document, _lines(document, ended), SUCCESS if promoted else NotPromoted.exit_code)
 
