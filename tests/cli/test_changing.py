@@ -44,6 +44,7 @@ class TestRun:
     def test_prints_links_without_asking_for_the_pages(self, mlops: Desk) -> None:
         links = mlops("run", PIPELINE, "--param", "shrinkage=11", "--json").document["links"]
         assert sorted(links) == ["compare", "plots", "report"]
+        assert links.pop("plots").startswith("file:///")
         assert all(address.startswith(f"{NOWHERE}/repositories/") for address in links.values())
 
 
