@@ -34,6 +34,7 @@ from mlops.cli.commands import (
     rollback,
     run,
     runs,
+    serve,
     settings,
     show,
     status,
@@ -44,6 +45,9 @@ from mlops.cli.commands import (
     write_off,
 )
 from mlops.cli.commands import open as open_
+from mlops.cli.commands.keys import create as keys_create
+from mlops.cli.commands.keys import list as keys_list
+from mlops.cli.commands.keys import revoke as keys_revoke
 from mlops.cli.commands.lake import dump as lake_dump
 from mlops.cli.commands.lake import gc as lake_gc
 from mlops.cli.commands.lake import restore as lake_restore
@@ -75,6 +79,7 @@ _COMMANDS: Commands = {
     "diff": diff.diff,
     "audit": audit.audit,
     "recommend": recommend.recommend,
+    "serve": serve.serve,
     "rollback": rollback.rollback,
     "rehearse": rehearse.rehearse,
     "resume": resume.resume,
@@ -93,6 +98,11 @@ _COMMANDS: Commands = {
     "anomalies": anomalies.anomalies,
     "settings": settings.settings,
     "completion": completion.completion,
+}
+_KEYS: Commands = {
+    "create": keys_create.create,
+    "list": keys_list.list_keys,
+    "revoke": keys_revoke.revoke,
 }
 _POLICY: Commands = {"apply": policy_apply.apply}
 _LAKE: Commands = {
@@ -139,6 +149,7 @@ app = _app(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="May this model and this data go live, and can we take it back?",
 )
+_add_group("keys", _KEYS, "Manage the keys that mlops serve accepts.")
 _add_group("policy", _POLICY, "Change the gate configuration on main.")
 _add_group("lake", _LAKE, "Run the embedded lake server; move repositories.")
 _add_group("signing", _SIGNING, "Manage the keys that sign the record of main.")

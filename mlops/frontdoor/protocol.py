@@ -1,78 +1,16 @@
-"""HTTP as the door reads it: uvicorn's, with a limit to the size and the duration of a request's head."""
+"""HTTP as the door reads it: within limits, and with the user of this machine at the other end."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
+from mlops import http_limits
 from mlops.frontdoor import peers
 
-MAX_HEAD_BYTES = 256 * 1024
-HEAD_S = 20.0
-MAX_CONNECTIONS = 512
 
-_REFUSAL = b"HTTP/1.1 %s\r\ncontent-type: text/plain\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+class DoorProtocol(http_limits.BoundedProtocol):
+    """Notes the user behind each connection."""
 
-
-class BoundedProtocol(HttpToolsProtocol):
-    """Ends connections that keep the door waiting for the head of a request, or are too many."""
-
-    _in_head = True
-    _head_bytes = 0
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        """Take a connection; its first head is waited for only so long."""
-        super().connection_made(transport)
-        if len(self.connections) > MAX_CONNECTIONS:
-            self._refuse(b"503 Service Unavailable")
-            return
+    def admitted(self) -> None:
+        """Note which user of this machine has connected."""
         if self.client is not None and self.server is not None and self.server[1] is not None:
             user = peers.user_of(self.client[1], self.server[1])
             self.app_state = {**self.app_state, "user": user}
-        self._wait_for_head()
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came; a piece in which a head ends is not counted."""
-        super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(b"431 Request Header Fields Too Large")
-
-    def on_message_begin(self) -> None:
-        """Note that a request begins."""
-        super().on_message_begin()
-        self._in_head, self._head_bytes = True, 0
-        self._stop_waiting()
-        self._wait_for_head()
-
-    def on_headers_complete(self) -> None:
-        """Note that its head has ended."""
-        self._in_head = False
-        self._stop_waiting()
-        super().on_headers_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Let go of a connection."""
-        self._stop_waiting()
-        super().connection_lost(exc)
-
-    def _wait_for_head(self) -> None:
-        self._deadline = asyncio.get_running_loop().call_later(HEAD_S, self._too_slow)
-
-    def _stop_waiting(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _too_slow(self) -> None:
-        self._deadline = None
-        if self._in_head and not self.transport.is_closing():
-            self._refuse(b"408 Request Timeout")
-
-    def _refuse(self, status: bytes) -> None:
-        self.transport.write(_REFUSAL % status)
-        self.transport.close()

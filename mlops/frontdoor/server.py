@@ -13,7 +13,7 @@ import uvicorn
 from mlops.frontdoor import control
 from mlops.frontdoor.app import FrontDoor
 from mlops.frontdoor.options import DoorOptions
-from mlops.frontdoor.protocol import BoundedProtocol
+from mlops.frontdoor.protocol import DoorProtocol
 from mlops.frontdoor.sessions import Clock
 from mlops.frontdoor.websockets import MAX_MESSAGE_BYTES
 
@@ -49,7 +49,7 @@ class Door:
             uvicorn.Config(
                 self._application,
                 interface="asgi3",
-                http=BoundedProtocol,
+                http=DoorProtocol,
                 ws="websockets-sansio",
                 ws_max_size=MAX_MESSAGE_BYTES,
                 ws_per_message_deflate=False,

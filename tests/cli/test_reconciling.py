@@ -60,6 +60,8 @@ OTHERS = {
     "new",
     "check",
     "recommend",
+    "serve",
+    "keys",
     "versions",
     "runs",
     "show",
