@@ -11,7 +11,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.benchmarks import audits, branches, processes, races, report, rollbacks, runs, startup, streaming
+from tests.benchmarks import (
+    audits,
+    branches,
+    processes,
+    races,
+    report,
+    rollbacks,
+    runs,
+    startup,
+    streaming,
+    values,
+)
 from tests.benchmarks.report import Row
 from tests.benchmarks.scale import FULL, QUICK, Scale
 
@@ -27,6 +38,7 @@ SECTIONS: dict[str, Callable[[Path, Scale, Callable[[str], None]], list[Row]]] =
     "streaming": streaming.measure,
     "startup": startup.measure,
     "processes": processes.measure,
+    "values": values.measure,
 }
 
 

@@ -19,6 +19,7 @@ class Scale:
         file_bytes: Size of the file that is sent and fetched.
         audited_promotions: Small promotions that are audited.
         large_promotions: Promotions of the size of a month of flights that are audited.
+        table_rows: Rows of the table that is stored and loaded.
     """
 
     repetitions: int = 5
@@ -28,6 +29,7 @@ class Scale:
     file_bytes: int = 1024 * MIB
     audited_promotions: int = 1_000
     large_promotions: int = 12
+    table_rows: int = 500_000
 
 
 FULL = Scale()
@@ -39,4 +41,5 @@ QUICK = Scale(
     file_bytes=64 * MIB,
     audited_promotions=20,
     large_promotions=4,
+    table_rows=100_000,
 )

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from mlops.orchestration.lake.errors import StorageError, ValueRefused
 from mlops.orchestration.lake.managers import StoredIOManager, refused
+from mlops.orchestration.lake.values import Content
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,13 +36,13 @@ class ParquetIOManager(StoredIOManager):
 
         pq.write_table(_arrow_table(value), file, compression=self.compression)
 
-    def load(self, content: bytes, wanted: Any) -> Any:
+    def load(self, content: Content, wanted: Any) -> Any:
         """Return a table of the type that is wanted."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(pa.BufferReader(content))
+            table = pq.read_table(pa.BufferReader(pa.py_buffer(content)))
         except pa.ArrowInvalid as error:
             raise StorageError(f"the stored bytes are no Parquet file: {error}") from None
         return _as_wanted(table, wanted)
@@ -90,10 +91,10 @@ class JSONIOManager(StoredIOManager):
             raise ValueRefused("this value would not come back equal from JSON: use lists, and text as keys")
         file.write(text.encode("utf-8", "surrogatepass"))
 
-    def load(self, content: bytes, wanted: Any) -> Any:
+    def load(self, content: Content, wanted: Any) -> Any:
         """Return the value."""
         del wanted
-        return json.loads(content.decode("utf-8", "surrogatepass"))
+        return json.loads(bytes(content).decode("utf-8", "surrogatepass"))
 
 
 class TextIOManager(StoredIOManager):
@@ -114,10 +115,10 @@ class TextIOManager(StoredIOManager):
         except UnicodeEncodeError as error:
             raise ValueRefused(f"this text has no form in UTF-8: {error.reason}") from None
 
-    def load(self, content: bytes, wanted: Any) -> str:
+    def load(self, content: Content, wanted: Any) -> str:
         """Return the text."""
         del wanted
-        return content.decode("utf-8")
+        return bytes(content).decode("utf-8")
 
 
 class NumPyIOManager(StoredIOManager):
@@ -137,7 +138,7 @@ class NumPyIOManager(StoredIOManager):
             raise ValueRefused("an array of Python objects can only be stored as pickle: give it a dtype")
         np.lib.format.write_array(file, np.asanyarray(value), allow_pickle=False)
 
-    def load(self, content: bytes, wanted: Any) -> Any:
+    def load(self, content: Content, wanted: Any) -> Any:
         """Return the array."""
         import numpy as np
 
@@ -167,7 +168,7 @@ class SklearnIOManager(StoredIOManager):
         self._check(content)
         file.write(content)
 
-    def load(self, content: bytes, wanted: Any) -> Any:
+    def load(self, content: Content, wanted: Any) -> Any:
         """Return the estimator."""
         from skops import io as skops_io
 
@@ -175,7 +176,7 @@ class SklearnIOManager(StoredIOManager):
         self._check(content)
         return skops_io.loads(bytes(content), trusted=self.trusted_types)
 
-    def _check(self, content: bytes) -> None:
+    def _check(self, content: Content) -> None:
         from skops import io as skops_io
 
         found = set(skops_io.get_untrusted_types(data=bytes(content))) - set(self.trusted_types)

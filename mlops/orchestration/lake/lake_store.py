@@ -37,13 +37,13 @@ class LakeStore:
             raise StorageError("values are written to lakeFS inside a run alone: it has the branch for them")
         branch, _ = self.data.opened(self.run)
         path = self._full(path)
-        measured = self._upload(f"{self.repository}/{branch.name}/{path}", dump)
+        size_bytes, md5 = self._upload(f"{self.repository}/{branch.name}/{path}", dump)
         commit = branch.commit(title, {**metadata, "dagster_run_id": self.run.run_id})
-        self._check(commit, path, measured)
+        self._check(commit, path, size_bytes, md5)
         return Stored(
             self._uri(commit, path),
-            measured.size_bytes,
-            f"md5:{measured.md5}",
+            size_bytes,
+            f"md5:{md5}",
             self._link(commit, path),
             branch.name,
             commit,
@@ -71,25 +71,26 @@ class LakeStore:
         with lake_calls(f"lakefs://{self.repository}/{source}", self.data.lakefs.address):
             return self.data.lakefs.repository(self.repository).branch(source).get_commit().id
 
-    def _upload(self, target: str, dump: Dump) -> Measured:
+    def _upload(self, target: str, dump: Dump) -> tuple[int, str]:
+        """Upload a value, and return its size and MD5."""
         writer: Any = self.data.lakefs.fs().open(f"lakefs://{target}", "wb")
-        measured = Measured(writer)
         try:
-            dump(measured)  # pyright: ignore[reportArgumentType] - a stream for writing
-            writer.metadata = {"md5": measured.md5}
+            with Measured(writer) as measured:
+                dump(measured)  # pyright: ignore[reportArgumentType] - a stream for writing
+                size_bytes, md5 = measured.size_bytes, measured.md5()
+            writer.metadata = {"md5": md5}
         except BaseException:
             writer.discard()
             raise
         with lake_calls(f"lakefs://{target}", self.data.lakefs.address):
             writer.close()
-        return measured
+        return size_bytes, md5
 
-    def _check(self, commit: str, path: str, measured: Measured) -> None:
+    def _check(self, commit: str, path: str, size_bytes: int, md5: str) -> None:
         """Prove that the commit holds what was sent: it may be another step's commit."""
         with lake_calls(self._uri(commit, path), self.data.lakefs.address):
             stat = self.data.lakefs.repository(self.repository).ref(commit).object(path).stat(pre_sign=False)
-        found = (stat.size_bytes, (stat.metadata or {}).get("md5"))
-        if found != (measured.size_bytes, measured.md5):
+        if (stat.size_bytes, (stat.metadata or {}).get("md5")) != (size_bytes, md5):
             raise StorageError(
                 f"{self._uri(commit, path)} is not what this step wrote: does another write it?"
             )

@@ -21,7 +21,7 @@ from pydantic import Field
 from mlops.orchestration.lake import chains, describing, paths
 from mlops.orchestration.lake.errors import NotStored, StorageError, ValueRefused
 from mlops.orchestration.lake.stores import DataStore
-from mlops.orchestration.lake.values import Store
+from mlops.orchestration.lake.values import Content, Store
 
 Context = dg.InputContext | dg.OutputContext
 
@@ -51,11 +51,11 @@ class StoredIOManager(dg.ConfigurableIOManager):
         """
 
     @abstractmethod
-    def load(self, content: bytes, wanted: Any) -> Any:
+    def load(self, content: Content, wanted: Any) -> Any:
         """Return the value that was written.
 
         Args:
-            content: All bytes of the file.
+            content: All bytes of the file; ``bytes(content)`` where a library wants them so.
             wanted: The type that the asset's argument is annotated with; `typing.Any` where there is none.
         """
 

@@ -5,11 +5,18 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Protocol
 
 #: Writes a value to a binary stream that cannot seek.
 Dump = Callable[[BinaryIO], None]
+
+#: From this size on a piece is hashed in a thread of its own.
+_LARGE_BYTES = 1 << 18
+
+#: The bytes of a value as they were read; of a file they are mapped, not copied.
+Content = bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Loaded:
     """
 
     uri: str
-    content: bytes
+    content: Content
     commit: str = ""
 
 
@@ -61,12 +68,16 @@ class Store(Protocol):
 
 
 class Measured(io.RawIOBase):
-    """A stream that knows size and MD5 of what went through."""
+    """A stream that knows size and MD5 of what went through; a context, for large values are hashed aside.
+
+    Encoders such as Parquet's leave Python's lock while they work: hashing then costs no time of its own.
+    """
 
     def __init__(self, raw: Any) -> None:
         super().__init__()
         self._raw = raw
         self._md5 = hashlib.md5(usedforsecurity=False)
+        self._aside: ThreadPoolExecutor | None = None
         self.size_bytes = 0
 
     def writable(self) -> bool:
@@ -75,17 +86,30 @@ class Measured(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """Hand bytes on."""
-        view = memoryview(data).cast("B")
-        self._raw.write(view)
-        self._md5.update(view)
-        self.size_bytes += len(view)
-        return len(view)
+        piece = data if isinstance(data, bytes) else bytes(data)
+        self._raw.write(piece)
+        self.size_bytes += len(piece)
+        if self._aside is None and len(piece) >= _LARGE_BYTES:
+            self._aside = ThreadPoolExecutor(1, thread_name_prefix="md5")
+        if self._aside is None:
+            self._md5.update(piece)
+        else:
+            # One thread takes the pieces in their order.
+            self._aside.submit(self._md5.update, piece)
+        return len(piece)
 
     def tell(self) -> int:
         """Return how many bytes went through."""
         return self.size_bytes
 
-    @property
+    def close(self) -> None:
+        """Stop hashing aside; the stream below stays open."""
+        if self._aside is not None:
+            self._aside.shutdown()
+        super().close()
+
     def md5(self) -> str:
-        """The MD5 of what went through, hexadecimal."""
+        """Return the MD5 of what went through, hexadecimal; nothing may be written afterwards."""
+        if self._aside is not None:
+            self._aside.shutdown()
         return self._md5.hexdigest()
