@@ -3,7 +3,7 @@
 # Annotations are not postponed here: Dagster reads those of an asset as they stand.
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,8 @@ def branch_per_run(
             return dg.MaterializeResult(metadata={"location": data.location, "merged": False})
         run = run_of(context.run, context.instance)
         branch = data.branch_of(run)
+        if data.known_base(run) is None:
+            return dg.MaterializeResult(metadata={"merged": False, "reason": "the run has stored nothing"})
         failed = _wait_for_checks(run, checks_timeout_s)
         if failed:
             raise _abandoned(data, branch, failed, delete=delete_abandoned)
@@ -112,8 +114,8 @@ class _Checks:
     """The checks of a run and of those that it retries.
 
     Attributes:
-        missing: Checks that are to be evaluated and are not yet.
-        failed: Checks whose newest evaluation failed with severity ERROR.
+        missing: Checks that this run is to evaluate and has not yet.
+        failed: Checks whose newest evaluation failed with severity ERROR, or that an earlier run left out.
         step_failed: Whether a step of the run failed, so that missing checks may never be evaluated.
     """
 
@@ -133,9 +135,26 @@ def _wait_for_checks(run: Run, timeout_s: float) -> list[str]:
 
 
 def _checks(run: Run) -> _Checks:
-    planned: set[AssetCheckKey] = set()
-    newest: dict[AssetCheckKey, tuple[float, bool]] = {}
-    for record in _events(run):
+    """Read the checks from the events of the chain; a later run replaces what an earlier one found."""
+    stops: dict[AssetCheckKey, bool | None] = {}
+    for run_id in reversed(run.chain):
+        planned, evaluated = _events(run, run_id)
+        stops |= {**dict.fromkeys(planned), **evaluated}
+    open_ = {key for key, stop in stops.items() if stop is None}
+    now = open_ & _events(run, run.run_id)[0]
+    failed = [_named(key) for key, stop in stops.items() if stop]
+    failed += [f"{_named(key)} (not evaluated)" for key in open_ - now]
+    return _Checks(sorted(map(_named, now)), sorted(failed), _step_failed(run))
+
+
+def _events(run: Run, run_id: str) -> tuple[set[AssetCheckKey], dict[AssetCheckKey, bool]]:
+    """Return the checks that a run planned, and of those that it evaluated whether they forbid a merge."""
+    planned, evaluated = set[AssetCheckKey](), dict[AssetCheckKey, bool]()
+    kinds = {
+        dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
+        dg.DagsterEventType.ASSET_CHECK_EVALUATION,
+    }
+    for record in _instance(run).all_logs(run_id, of_type=kinds):
         event = record.dagster_event
         if event is None:
             continue
@@ -143,24 +162,9 @@ def _checks(run: Run) -> _Checks:
             planned.add(event.asset_check_planned_data.asset_check_key)
         else:
             result = event.asset_check_evaluation_data
-            stops = not result.passed and result.severity is dg.AssetCheckSeverity.ERROR
-            if newest.get(result.asset_check_key, (0.0,))[0] <= record.timestamp:
-                newest[result.asset_check_key] = (record.timestamp, stops)
-    return _Checks(
-        missing=sorted(_named(key) for key in planned - newest.keys()),
-        failed=sorted(_named(key) for key, (_, stops) in newest.items() if stops),
-        step_failed=_step_failed(run),
-    )
-
-
-def _events(run: Run) -> Iterator[dg.EventLogEntry]:
-    kinds = {
-        dg.DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
-        dg.DagsterEventType.ASSET_CHECK_EVALUATION,
-    }
-    instance = _instance(run)
-    for run_id in run.chain:
-        yield from instance.all_logs(run_id, of_type=kinds)
+            severe = result.severity is dg.AssetCheckSeverity.ERROR
+            evaluated[result.asset_check_key] = severe and not result.passed
+    return planned, evaluated
 
 
 def _step_failed(run: Run) -> bool:

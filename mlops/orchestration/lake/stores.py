@@ -66,10 +66,22 @@ class DataStore(dg.ConfigurableResource):
         branch = self.branch_of(run)
         with self._lock:
             if run.run_id not in self._opened:
-                base = branch.open(_known_base(run, branch))
+                base = branch.open(self.known_base(run))
                 _set_tags(run, branch, base)
                 self._opened[run.run_id] = base
             return branch, self._opened[run.run_id]
+
+    def known_base(self, run: Run) -> str | None:
+        """Return the commit that the run's branch was created from, if a run of the chain has recorded it."""
+        if run.instance is None:
+            return None
+        name = self.branch_of(run).name
+        for run_id in run.chain:
+            found = run.instance.get_run_by_id(run_id)
+            # A re-execution inherits the tags of another run, with the branch of that one.
+            if found is not None and found.tags.get(BRANCH_TAG) == name:
+                return found.tags.get(BASE_TAG)
+        return None
 
     def commit_of(self, run: Run) -> str:
         """Return the commit at which a run reads; after its branch was merged, the last one that it made."""
@@ -91,18 +103,6 @@ class DataStore(dg.ConfigurableResource):
         if scheme != "lakefs" or not repository:
             raise ConfigurationFault(f"`location` is neither lakefs://repository nor a folder: {scheme}://…")
         return repository, prefix.strip("/")
-
-
-def _known_base(run: Run, branch: RunBranch) -> str | None:
-    """Return the commit that the branch was created from, if a run of the chain has recorded it."""
-    if run.instance is None:
-        return None
-    for run_id in run.chain:
-        found = run.instance.get_run_by_id(run_id)
-        # A re-execution inherits the tags of another run, with the branch of that one.
-        if found is not None and found.tags.get(BRANCH_TAG) == branch.name:
-            return found.tags.get(BASE_TAG)
-    return None
 
 
 def _set_tags(run: Run, branch: RunBranch, base: str) -> None:

@@ -11,7 +11,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlops.orchestration.lake import DataStore
+from mlops.orchestration.lake import DataStore, branch_per_run
 from tests.orchestration.lake import jobs
 
 Result = dg.JobExecutionResult
@@ -20,12 +20,12 @@ MERGED = dg.AssetKey("merged")
 
 @contextmanager
 def executed(
-    instance: dg.DagsterInstance, *, retry_of: str = "", everything: bool = False, config: Any = None
+    instance: dg.DagsterInstance, *, retry_of: str = "", steps: list[str] | None = None, config: Any = None
 ) -> Iterator[Result]:
     """Execute the shop's job, or a run of it again."""
     again = None
-    if everything:
-        again = dg.ReexecutionOptions(parent_run_id=retry_of)
+    if steps is not None:
+        again = dg.ReexecutionOptions(parent_run_id=retry_of, step_selection=steps)
     elif retry_of:
         again = dg.ReexecutionOptions.from_failure(retry_of, instance)
     with dg.execute_job(
@@ -115,7 +115,7 @@ def test_a_run_that_is_executed_again_as_a_whole_begins_anew(
 ) -> None:
     with executed(instance) as first:
         pass
-    with executed(instance, retry_of=first.run_id, everything=True) as second:
+    with executed(instance, retry_of=first.run_id, steps=[]) as second:
         assert second.success
         run = instance.get_run_by_id(second.run_id)
     assert run
@@ -141,6 +141,50 @@ def test_a_failed_check_that_does_not_block_keeps_the_run_from_main(
     with executed(instance, retry_of=result.run_id) as again:
         assert not again.success
     assert on_main(shop) == set()
+
+
+def test_steps_that_are_chosen_again_go_on_with_the_branch_and_their_checks_count(
+    shop: DataStore, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(jobs.BAD, "error")
+    with executed(instance) as failed:
+        assert not failed.success
+    monkeypatch.delenv(jobs.BAD)
+    with executed(
+        instance, retry_of=failed.run_id, steps=["totals", "totals_is_positive", "merged"]
+    ) as result:
+        assert result.success
+        assert facts(result, "merged")["branch"] == f"dagster-{failed.run_id}"
+    assert on_main(shop) == {"orders.parquet", "returns.parquet", "totals.parquet"}
+
+
+def test_a_check_that_was_left_out_keeps_the_run_from_main(
+    shop: DataStore, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(jobs.FAILING, "totals")
+    with executed(instance) as failed:
+        assert not failed.success
+    monkeypatch.delenv(jobs.FAILING)
+    with executed(instance, retry_of=failed.run_id, steps=["totals", "merged"]) as result:
+        assert not result.success
+        failure = result.failure_data_for_node("merged")
+    assert failure
+    assert failure.user_failure_data
+    assert "is_positive (not evaluated)" in str(failure.user_failure_data.description)
+    assert on_main(shop) == set()
+
+
+def test_a_run_that_stores_nothing_has_nothing_to_merge(
+    store: DataStore, instance: dg.DagsterInstance
+) -> None:
+    @dg.asset
+    def nothing() -> None:
+        pass
+
+    merged = branch_per_run([nothing])
+    result = dg.materialize([nothing, merged], resources={"store": store}, instance=instance)
+    assert result.success
+    assert branches(store) == ["main"]
 
 
 def test_a_warning_is_no_obstacle(
