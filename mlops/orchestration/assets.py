@@ -13,9 +13,11 @@ import dagster as dg
 
 from mlops.orchestration import metadata
 from mlops.orchestration.params import config_class
-from mlops.orchestration.workspaces import Workspaces, find_run, open_run
+from mlops.orchestration.verdict_checks import verdict_results, verdict_specs
+from mlops.orchestration.workspaces import Workspaces, find_run, open_run, remember_verdict
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs.errors import ValidationFailed
+from mlops.runs.promotion.decision import current
 from mlops.steps import run as running
 from mlops.steps.prepare import processed_tables
 
@@ -116,13 +118,19 @@ def evaluation(spec: PipelineSpec) -> dg.AssetsDefinition:
         deps=[key(spec, "model" if spec.has_model else "processed")],
         group_name=identifier(spec),
         kinds={"python"},
+        check_specs=verdict_specs(spec, key(spec, "evaluation")),
     )
     def evaluate(
         context: dg.AssetExecutionContext, workspaces: dg.ResourceParam[Workspaces]
     ) -> dg.MaterializeResult:
         """The verdict on the candidate, and what it was computed from."""
         workspace, run = find_run(context, workspaces, spec)
-        return dg.MaterializeResult(metadata=metadata.evaluation(workspace, running.evaluate(workspace, run)))
+        run = running.evaluate(workspace, run)
+        decision = current(workspace.ports, run).decision
+        return dg.MaterializeResult(
+            metadata=metadata.evaluation(workspace, run),
+            check_results=verdict_results(spec, key(spec, "evaluation"), decision),
+        )
 
     return evaluate
 
@@ -143,6 +151,7 @@ def promotion(spec: PipelineSpec) -> dg.AssetsDefinition:
         """Data, model and metrics that went to main together; a refused run leaves it as it was."""
         workspace, run = find_run(context, workspaces, spec)
         ended = workspaces.ended = running.promote(workspace, run)
+        remember_verdict(context, ended)
         found = metadata.promotion(workspace, ended)
         if ended.merge_commit:
             yield dg.MaterializeResult(metadata=found)

@@ -26,6 +26,8 @@ Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 #: Tags of a Dagster run: the run it works on, its branch, and what the first step is asked for.
 RUN_TAG = "mlops/run_id"
 BRANCH_TAG = "mlops/branch"
+VERDICT_TAG = "mlops/verdict"
+REASON_TAG = "mlops/reason"
 AGAIN_TAG = "mlops/again"
 TAKE_OVER_TAG = "mlops/take_over"
 
@@ -120,6 +122,14 @@ def _remember(context: Context, run: Run, known: str = "") -> None:
         context.instance.add_run_tags(_root(context), tags)
     if context.run.run_id != _root(context) and context.run.tags.get(BRANCH_TAG) != run.branch:
         context.instance.add_run_tags(context.run.run_id, tags)
+
+
+def remember_verdict(context: Context, ended: Promotion) -> None:
+    """Tag the Dagster run with the outcome and its first reason; a refused run succeeds, too."""
+    verdict = ended.decision.verdict
+    outcome = f"promoted {ended.number}" if ended.merge_commit else "refused"
+    tags = {VERDICT_TAG: outcome, REASON_TAG: str(verdict.findings[0].reason)}
+    context.instance.add_run_tags(context.run.run_id, tags)
 
 
 def _tracker_tags(context: Context, workspace: Workspace) -> dict[str, str]:

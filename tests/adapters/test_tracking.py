@@ -268,3 +268,33 @@ def test_a_server_that_is_down_is_told_without_the_clients_own_words() -> None:
 
     assert reason_of(error) == "MLflow does not answer there"
     assert reason_of(RuntimeError("http://u:p@h is gone")) == "RuntimeError: http://h is gone"
+
+
+@pytest.mark.parametrize(
+    ("tags", "described"),
+    [
+        ({"mlops.verdict": "refuse"}, "**Refused.** No gain."),
+        ({"mlops.verdict": "promote", "mlops.number": "3"}, "**Promoted as number 3.** No gain."),
+        ({}, "**Stopped.** No gain."),
+    ],
+)
+def test_a_run_is_described_by_its_verdict(
+    tracker: MLflowTracker, client: MlflowClient, name: str, tags: dict[str, str], described: str
+) -> None:
+    tracker_run = tracker.begin(a_run(name), {})
+
+    tracker.record(tracker_run, tags={**tags, "mlops.sentence": "No gain."})
+
+    assert client.get_run(tracker_run).data.tags["mlflow.note.content"] == described
+
+
+def test_a_file_is_an_artifact_of_its_run(
+    tracker: MLflowTracker, client: MlflowClient, name: str, tmp_path: Path
+) -> None:
+    tracker_run = tracker.begin(a_run(name), {})
+    (tmp_path / "run.html").write_text("a page")
+
+    tracker.attach(name, str(tmp_path / "run.html"), "report")
+    tracker.attach("no such run", str(tmp_path / "run.html"), "report")
+
+    assert [file.path for file in client.list_artifacts(tracker_run, "report")] == ["report/run.html"]

@@ -66,9 +66,23 @@ def test_assets_follow_each_other(tiny: dg.Definitions) -> None:
 def test_expectations_are_blocking_checks_on_the_processed_rows(tiny: dg.Definitions) -> None:
     graph = tiny.resolve_asset_graph()
     checks = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys}
-    assert checks.keys() == CHECKS
-    assert all(spec.blocking for spec in checks.values())
-    assert {spec.asset_key.to_user_string() for spec in checks.values()} == {"tiny-line/processed"}
+    blocking = {name: spec for name, spec in checks.items() if spec.blocking}
+    assert blocking.keys() == CHECKS
+    assert {spec.asset_key.to_user_string() for spec in blocking.values()} == {"tiny-line/processed"}
+
+
+def test_the_verdict_and_each_guard_are_checks_of_the_evaluation(everything: dg.Definitions) -> None:
+    graph = everything.resolve_asset_graph()
+    found: dict[str, set[str]] = {}
+    for key in graph.asset_check_keys:
+        if not graph.get_check_spec(key).blocking:
+            found.setdefault(key.asset_key.to_user_string(), set()).add(key.name)
+    assert found["flights/evaluation"] == {
+        *("beats_champion", "guard_rmse", "guard_bias", "guard_mae_by_origin")
+    }
+    with_model = {name for name in PIPELINES if pipeline(name).has_model}
+    assert found.keys() == {f"{name}/evaluation" for name in with_model}
+    assert all("beats_champion" in names for names in found.values())
 
 
 def test_the_job_takes_model_parameters_and_nothing_else(tiny: dg.Definitions) -> None:

@@ -24,7 +24,7 @@ from mlops.adapters.tracking.seen import (
     version_of,
 )
 from mlops.adapters.tracking.store import artifacts_of, make_folder, quieten, reason_of, redacted
-from mlops.adapters.tracking.writes import create_model, log, log_dataset, tags_of
+from mlops.adapters.tracking.writes import create_model, description_of, log, log_dataset, tags_of
 from mlops.runs.errors import TrackerDamaged, TrackerUnavailable
 from mlops.runs.promotion.tracked import RECORDED_AGAIN, TrackedRun, Version
 from mlops.runs.records import Run
@@ -88,7 +88,8 @@ class MLflowTracker:
             known = client.get_run(tracker_run).data.metrics if metrics else {}
             new = {key: value for key, value in (metrics or {}).items() if known.get(key) != value}
             step = next_step(client, tracker_run, [key for key in new if key in known])
-            log(client, tracker_run, metrics=new, tags=tags or {}, step=step)
+            described = description_of(tags or {})
+            log(client, tracker_run, metrics=new, tags={**described, **(tags or {})}, step=step)
 
     def finish(self, tracker_run: str, *, failed: bool) -> None:
         """End a run as finished or failed; one that has ended so keeps its end time."""

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: MLflow's limits, in characters.
 MAX_TAG = 5000
 MAX_DIGEST = 36
+#: The tag that MLflow shows as the description of a run.
+DESCRIPTION = "mlflow.note.content"
 
 
 def tags_of(run: Run) -> dict[str, str]:
@@ -29,6 +31,17 @@ def tags_of(run: Run) -> dict[str, str]:
         "mlops.branch": run.branch,
         "mlops.fork_commit": run.fork,
     }
+
+
+def description_of(tags: Mapping[str, str]) -> dict[str, str]:
+    """Return the tag that MLflow shows as a run's description: its verdict in words; none without one."""
+    sentence = tags.get("mlops.sentence")
+    if not sentence:
+        return {}
+    word = {"promote": "Passed", "refuse": "Refused"}.get(tags.get("mlops.verdict", ""), "Stopped")
+    if tags.get("mlops.number"):
+        word = f"Promoted as number {tags['mlops.number']}"
+    return {DESCRIPTION: f"**{word}.** {sentence}"}
 
 
 def log(

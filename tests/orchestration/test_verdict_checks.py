@@ -1,0 +1,69 @@
+"""Guards of a policy as results of asset checks."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pytest
+
+from mlops.orchestration import verdict_checks
+from mlops.pipelines import pipeline
+from mlops.runs.comparisons import Interval
+from mlops.runs.decisions import Decision, Finding, Outcome, Reason, Verdict
+from mlops.runs.records import ComparedTo
+
+FLIGHTS = pipeline("flights")
+ASSET = dg.AssetKey(["flights", "evaluation"])
+
+
+def interval(name: str, upper: float, *, holds: bool, against: str = "champion") -> Interval:
+    return Interval(name, against, 10.0, 11.0, 1.0, 0.5, upper, 30, 0.025, 0.5, holds)
+
+
+def decided(*intervals: Interval, number: int = 1) -> Decision:
+    verdict = Verdict(Outcome.REFUSE, (Finding(Reason.GUARD_FAILED, "A guard failed."),), intervals)
+    return Decision("0" * 12, "1" * 64, ComparedTo(number), "", "", "", "", "", verdict)
+
+
+def results(decision: Decision) -> dict[str, dg.AssetCheckResult]:
+    found = verdict_checks.verdict_results(FLIGHTS, ASSET, decision)
+    assert {result.check_name for result in found} == {
+        check.name for check in verdict_checks.verdict_specs(FLIGHTS, ASSET)
+    }
+    return {str(result.check_name): result for result in found}
+
+
+def test_a_guard_fails_as_a_warning_and_names_the_slice() -> None:
+    found = results(
+        decided(
+            interval("mae", 1.0, holds=True),
+            interval("mae", 1.0, holds=True, against="baseline"),
+            interval("rmse", 0.2, holds=True),
+            interval("mae origin=EWR", 0.2, holds=True),
+            interval("mae origin=JFK", 0.9, holds=False),
+        )
+    )
+
+    assert not found["beats_champion"].passed
+    assert found["guard_rmse"].passed
+    assert not found["guard_mae_by_origin"].passed
+    assert found["guard_mae_by_origin"].severity is dg.AssetCheckSeverity.WARN
+    assert "mae origin=JFK" in (found["guard_mae_by_origin"].description or "")
+    assert found["guard_bias"].passed
+    assert found["guard_bias"].description == "the policy on main judged nothing by it"
+
+
+def test_the_first_model_has_nothing_to_be_guarded_against() -> None:
+    found = results(decided(interval("mae", 1.0, holds=True, against="baseline"), number=0))
+
+    assert found["guard_rmse"].passed
+    assert found["guard_rmse"].description == "nothing was compared with a champion"
+
+
+def test_guards_that_were_not_compared_do_not_hold() -> None:
+    assert not any(result.passed for result in results(decided()).values())
+
+
+@pytest.mark.parametrize("name", ["tabular-lab"])
+def test_data_without_a_model_has_no_such_checks(name: str) -> None:
+    assert verdict_checks.verdict_specs(pipeline(name), ASSET) == []
+    assert verdict_checks.verdict_results(pipeline(name), ASSET, decided()) == []
