@@ -62,7 +62,8 @@ def read_csv(body: bytes, schema: RequestSchema) -> Columns:
     heading, *cells = rows
     columns = _transposed(heading, [row for row in cells if row])
     return {
-        name: [_cell(value, types.get(name, "string")) for value in found] for name, found in columns.items()
+        name: [typed_cell(value, types.get(name, "string")) for value in found]
+        for name, found in columns.items()
     }
 
 
@@ -110,8 +111,8 @@ def _of_one_length(columns: Columns) -> Columns:
     return columns
 
 
-def _cell(text: str, kind: str) -> Any:
-    """Return what a cell says; where it is not of the type, the text itself, which the schema refuses."""
+def typed_cell(text: str, kind: str) -> Any:
+    """Return the value of a CSV cell; one of another type stays text, which a schema refuses."""
     if text == "":
         return None
     if kind == "boolean":

@@ -78,12 +78,13 @@ class RequestSchema:
             "additionalProperties": False,
         }
 
-    def checked(self, values: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
+    def checked(self, values: Mapping[str, Sequence[Any]], *, first_row: int = 0) -> dict[str, list[Any]]:
         """Return the values of a request with the types of the schema; a missing value is None.
 
         Args:
             values: Column name to its values, all of one length. A column whose values may be missing can be
                 left out.
+            first_row: Number of the first row in errors.
 
         Raises:
             InputError: A column is unknown or missing, or a value is of another type or not allowed.
@@ -96,7 +97,8 @@ class RequestSchema:
             raise InputError(f"missing column{'s' if len(missing) > 1 else ''} {_named(missing)}")
         rows = max((len(column) for column in values.values()), default=0)
         return {
-            column.name: _checked(column, values.get(column.name, [None] * rows)) for column in self.columns
+            column.name: _checked(column, values.get(column.name, [None] * rows), first_row)
+            for column in self.columns
         }
 
     def frame(self, values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
@@ -154,10 +156,10 @@ def _column(name: str, dtype: Any, rules: list[tuple[str, Mapping[str, Any]]]) -
     )
 
 
-def _checked(column: Column, values: Sequence[Any]) -> list[Any]:
+def _checked(column: Column, values: Sequence[Any], first_row: int) -> list[Any]:
     read = _READERS[column.type]
     found: list[Any] = []
-    for position, value in enumerate(values):
+    for position, value in enumerate(values, first_row):
         if value is None or (isinstance(value, float) and math.isnan(value)):
             if not column.nullable:
                 raise _refused(column, position, "may not be missing")

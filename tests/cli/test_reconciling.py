@@ -61,6 +61,7 @@ OTHERS = {
     "check",
     "recommend",
     "serve",
+    "score",
     "keys",
     "versions",
     "runs",

@@ -43,7 +43,7 @@ def profile(
     page: Page = None,
     json: Json = False,
 ) -> Result:
-    """Profile an arrival, or compare it with another one or with what the champion was made of.
+    """Profile an arrival, or compare it with another or the champion's.
 
     Lists columns, kinds, missing values and quantiles of each table. A comparison shows the population
     stability index of each column, and a Kolmogorov-Smirnov or chi-square test, with p-values corrected by

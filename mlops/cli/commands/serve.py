@@ -63,8 +63,7 @@ def serve(
         check_pipeline(name)
     certificate = _certificate(tls_certificate, tls_key)
     accepts = _accepts(session, no_key)
-    _start_lake(session)
-    services = {name: _service(session, name) for name in dict.fromkeys(pipelines)}
+    services = {name: champion_service(session, name) for name in dict.fromkeys(pipelines)}
     server = ChampionServer(
         services, accepts, port=port, certificate=certificate, log=log, hosts=tuple(host_name or ())
     )
@@ -100,19 +99,20 @@ def _accepts(session: Session, no_key: bool) -> Accepts:
     return keys.accepts
 
 
-def _start_lake(session: Session) -> None:
-    """Start the lake if it is a local one; whoever was served before is served without it."""
-    try:
-        session.credentials()
-    except MlopsError as error:
-        session.report(f"no lake: {error}")
+def champion_service(session: Session, name: str) -> Service:
+    """Return a pipeline's champion, loaded; without a lake the one that was served last.
 
-
-def _service(session: Session, name: str) -> Service:
+    Raises:
+        MlopsError: None can be loaded.
+    """
     from mlops.pipelines import pipeline
     from mlops.serving.service import Service
     from mlops.steps.champion import open_lake
 
+    try:
+        session.credentials()
+    except MlopsError as error:
+        session.report(f"no lake: {error}")
     # A call that hangs must not keep a promotion waiting longer than a new one would take.
     settings: Settings = session.settings.model_copy(update={"lake_timeout_s": 10.0})
     service = Service(
