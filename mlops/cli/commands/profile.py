@@ -43,11 +43,11 @@ def profile(
     page: Page = None,
     json: Json = False,
 ) -> Result:
-    """Profile an arrival, or compare it with another or the champion's.
+    """Profile an arrival, or compare it with earlier data.
 
-    Lists columns, kinds, missing values and quantiles of each table. A comparison shows the population
-    stability index of each column, and a Kolmogorov-Smirnov or chi-square test, with p-values corrected by
-    Holm's method.
+    Earlier data is another arrival, or what the champion was made of. The profile lists columns, kinds,
+    missing values and quantiles of each table. A comparison shows the population stability index of each
+    column, and a Kolmogorov-Smirnov or chi-square test, with p-values corrected by Holm's method.
     """
     if champion and other:
         raise InputError("compares with the champion's arrivals, so no other one can be named", where=other)
