@@ -28,6 +28,7 @@ from mlops.orchestration.lake.lakefs_resource import LakeFSResource
 from mlops.orchestration.lake.managers import StoredIOManager
 from mlops.orchestration.lake.merging import branch_per_run
 from mlops.orchestration.lake.mlflow_resource import MLflowResource
+from mlops.orchestration.lake.sensors import NewObjects, new_objects_sensor
 from mlops.orchestration.lake.stores import DataStore
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "JSONIOManager",
     "LakeFSResource",
     "MLflowResource",
+    "NewObjects",
     "NotStored",
     "NumPyIOManager",
     "ParquetIOManager",
@@ -50,4 +52,5 @@ __all__ = [
     "TextIOManager",
     "ValueRefused",
     "branch_per_run",
+    "new_objects_sensor",
 ]
