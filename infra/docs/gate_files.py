@@ -47,6 +47,16 @@ Holds out all rows of the newest period of a time column. Training data ends bef
 
 """
 
+_ROLLING = """
+## holdout.yaml, kind `rolling_origin`
+
+Holds out the rows of several newest periods that have rows, for time series that are too short for one period
+to hold enough clusters. Each period judges models that were trained on everything before it; the model that
+is promoted is the newest of them, trained on everything before the newest period. It needs a pipeline whose
+rows have a time and are judged one by one.
+
+"""
+
 _HASH = """
 ## holdout.yaml, kind `hash`
 
@@ -65,7 +75,14 @@ Holds out the rows with listed values of one column, e.g. the customers of a pan
 
 def page() -> str:
     """Return the page."""
-    from mlops.adapters.policy.schema import GuardEntry, HashFile, KeysFile, NewestPeriodFile, PolicyFile
+    from mlops.adapters.policy.schema import (
+        GuardEntry,
+        HashFile,
+        KeysFile,
+        NewestPeriodFile,
+        PolicyFile,
+        RollingOriginFile,
+    )
     from mlops.runs.decisions import Guard, Policy
     from mlops.runs.records import HoldoutRule
 
@@ -74,6 +91,7 @@ def page() -> str:
         _POLICY + keys(PolicyFile, Policy),
         _GUARD + keys(GuardEntry, Guard),
         _NEWEST + keys(NewestPeriodFile, HoldoutRule),
+        _ROLLING + keys(RollingOriginFile, HoldoutRule),
         _HASH + keys(HashFile, HoldoutRule),
         _KEYS + keys(KeysFile, HoldoutRule),
     ))  # fmt: skip

@@ -32,6 +32,8 @@ def split(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> Split:
     """Return training and holdout rows as ``rule`` says, both in the order of ``rows``.
 
     With ``newest_period`` the newest period is held out and everything before it is trained on. With
+    ``rolling_origin`` the newest periods judge, each a model that was trained on everything before it; the
+    training rows are those of the last such model, so all periods but the newest are on both sides. With
     ``hash`` a row's side follows from its key alone, or from the columns that the rule names, so it never
     changes sides when other rows arrive. With ``keys`` it follows from the value of one column.
 
@@ -46,9 +48,16 @@ def split(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> Split:
         InputError: A row has no value in the rule's column.
     """
     judges = _judges(rows, rule, spec)
-    train, holdout = rows[~judges], rows[judges]
-    if train.empty or holdout.empty:
+    trained, holdout = ~judges, rows[judges]
+    enough = bool(trained.any()) and not holdout.empty
+    if rule.is_rolling:
+        trained = ~_in_newest(rows, rule, 1)
+    train = rows[trained]
+    if not enough:
         what = f"one {rule.period} of data" if len(rows) and rule.period else f"{len(rows)} rows"
+        if rule.is_rolling and len(rows):
+            found = _periods_of(rows, rule).nunique()
+            what = f"data of {found} periods ({rule.period}), of which {rule.periods} are held out,"
         raise NotEnoughData(
             f"{what} cannot be split into training and holdout rows",
             where=spec.name,
@@ -83,21 +92,23 @@ def row_digest(frame: pd.DataFrame, key: Sequence[str], columns: Sequence[str]) 
 
 
 def _judges(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> pd.Series:
-    if rule.kind == "newest_period":
+    if rule.is_timed:
         if not spec.time:
             raise ConfigError(
                 "a holdout that is a period needs a pipeline whose rows have a time",
                 where=names.HOLDOUT_RULE,
                 todo="hold out a share of the keys: kind: hash",
             )
-        return _in_newest_period(rows, rule)
+        return _in_newest(rows, rule, rule.periods if rule.is_rolling else 1)
     if rule.kind == "hash":
         return _in_fraction(rows, rule, overlap_key(spec, rule))
     if rule.kind == "keys":
         return _among_values(rows, rule)
     if rule.kind == "none":
         raise ConfigError("a model needs rows that are held out of its training", where=names.HOLDOUT_RULE)
-    raise ConfigError("no such kind of holdout; there are newest_period, hash, keys", where=str(rule.kind))
+    raise ConfigError(
+        "no such kind of holdout; there are newest_period, rolling_origin, hash, keys", where=str(rule.kind)
+    )
 
 
 def overlap_key(spec: PipelineSpec, rule: HoldoutRule) -> tuple[str, ...]:
@@ -122,7 +133,24 @@ def _check_columns(rows: pd.DataFrame, columns: Sequence[str]) -> None:
         raise InputError(f"rows without a value of {', '.join(empty)} cannot be split", where="joined rows")
 
 
-def _in_newest_period(rows: pd.DataFrame, rule: HoldoutRule) -> pd.Series:
+def _in_newest(rows: pd.DataFrame, rule: HoldoutRule, count: int) -> pd.Series:
+    """Return which rows are in the newest periods that have rows."""
+    periods = _periods_of(rows, rule)
+    return periods.isin(sorted(periods.unique())[-count:])
+
+
+def origins(rows: pd.DataFrame, rule: HoldoutRule) -> list[str]:
+    """Return the first day of each period that has rows, ISO 8601, ascending."""
+    return [period.start_time.date().isoformat() for period in sorted(_periods_of(rows, rule).unique())]
+
+
+def origin_of(rows: pd.DataFrame, rule: HoldoutRule) -> pd.Series:
+    """Return for each row the first day of its period, ISO 8601; texts of that form are in order of time."""
+    return _periods_of(rows, rule).dt.start_time.dt.strftime("%Y-%m-%d")
+
+
+def _periods_of(rows: pd.DataFrame, rule: HoldoutRule) -> pd.Series:
+    """Return the period of each row, by the wall clock of its column."""
     import pandas as pd
 
     if rule.period not in _PERIODS:
@@ -133,8 +161,7 @@ def _in_newest_period(rows: pd.DataFrame, rule: HoldoutRule) -> pd.Series:
     if times.isna().any():
         raise InputError(f"{int(times.isna().sum())} rows without a time", where=rule.column)
     wall = times if times.dt.tz is None else times.dt.tz_localize(None)
-    periods = wall.dt.to_period(_PERIODS[rule.period])
-    return periods == periods.max()
+    return wall.dt.to_period(_PERIODS[rule.period])
 
 
 def _in_fraction(rows: pd.DataFrame, rule: HoldoutRule, key: Sequence[str]) -> pd.Series:

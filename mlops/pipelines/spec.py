@@ -192,6 +192,9 @@ def data_only(
 class Split:
     """Training and holdout rows, disjoint by key and, for a time rule, by time.
 
+    With a rolling origin they share the rows of all periods but the newest: each period judges the models
+    that were trained before it.
+
     Attributes:
         train: Rows before the holdout, sorted as the joined rows.
         holdout: Rows that judge, sorted as the joined rows.

@@ -133,6 +133,23 @@ class Footprint:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """One period of a holdout of several, and the models that it judged.
+
+    Attributes:
+        begins: Its smallest time, ISO 8601.
+        rows: Its rows.
+        candidate_trained_until: Largest time in the training rows of the candidate's model that predicted it.
+        champion_trained_until: The same of the champion's; empty without one.
+    """
+
+    begins: str
+    rows: int
+    candidate_trained_until: str
+    champion_trained_until: str
+
+
+@dataclass(frozen=True)
 class Paired:
     """``reports/paired.json``: everything the verdict is computed from, but the policy.
 
@@ -145,13 +162,15 @@ class Paired:
         train_overlap: Holdout row keys that are in the training rows of either model; must be 0.
         candidate_trained_until: Largest time in the candidate's training rows, ISO 8601.
         champion_trained_until: The champion's; empty without one.
-        holdout_from: Smallest time in the holdout, ISO 8601; empty where the holdout is no period of time and
-            training may go on into it.
+        holdout_from: Smallest time in the holdout, ISO 8601; of several periods, in the newest, which judges
+            the promoted model itself. Empty where the holdout is no period of time and training may go on
+            into it.
         series: One per loss and slice.
         holdout_id: What the holdout is, whatever its bytes (`mlops.runs.gate.holdouts`); empty in evidence of
             versions that counted evaluations by the digest of the rows.
         footprint: What the candidate's model costs; None in evidence of earlier versions.
         interval: The rule of its intervals: that of the enforcer on `main`, and nobody else's choice.
+        folds: The periods of a rolling origin, ascending; else none.
     """
 
     holdout_digest: str
@@ -165,6 +184,7 @@ class Paired:
     holdout_id: str = ""
     interval: str = IntervalRule.CR1
     footprint: Footprint | None = None
+    folds: tuple[Fold, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -183,7 +203,7 @@ class Paired:
         """Return the value as JSON types."""
         found = nulled(dataclasses.asdict(self))
         # A reader in another language takes any null for a sum that is not finite.
-        return {key: item for key, item in found.items() if item is not None}
+        return {key: item for key, item in found.items() if item is not None and (key != "folds" or item)}
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> Paired:
@@ -205,9 +225,19 @@ class Paired:
                 holdout_id=text(value.get("holdout_id", "")),
                 interval=IntervalRule(text(value.get("interval", ""))),
                 footprint=_footprint(value.get("footprint")),
+                folds=tuple(_fold(row) for row in items(value.get("folds", []))),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise Corrupt(f"not paired losses: {error}", where=names.PAIRED) from error
+
+
+def _fold(row: Mapping[str, Any]) -> Fold:
+    return Fold(
+        begins=text(row["begins"]),
+        rows=whole(row["rows"]),
+        candidate_trained_until=text(row["candidate_trained_until"]),
+        champion_trained_until=text(row["champion_trained_until"]),
+    )
 
 
 def _footprint(value: Mapping[str, Any] | None) -> Footprint | None:

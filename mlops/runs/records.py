@@ -79,23 +79,36 @@ class HoldoutRule:
     """``gate/holdout.yaml``: the rule that selects the holdout rows, which are in no training set.
 
     Attributes:
-        kind: ``newest_period``: all rows of the newest period of a time column; ``hash``: a stable share
+        kind: ``newest_period``: all rows of the newest period of a time column; ``rolling_origin``: those of
+            several newest periods, each judged by models trained before it; ``hash``: a stable share
             of the keys; ``keys``: the rows with listed values of a column; ``none``: no rows, for a
             pipeline without a model.
-        column: Column of ``newest_period`` (times) or ``keys``; else empty.
+        column: Column of ``newest_period`` and ``rolling_origin`` (times) or ``keys``; else empty.
         period: Length of the period, ``day``, ``week``, ``month``, ``quarter`` or ``year``; else empty.
         fraction: Share of the keys that ``hash`` holds out, in (0, 0.5]; else 0.
         by: Columns that are the key of ``hash``, and by which rows of training and holdout must differ; the
             row key where it is empty.
         values: Values of the column that ``keys`` holds out.
+        periods: Number of periods of ``rolling_origin``; else 0.
     """
 
-    kind: Literal["newest_period", "hash", "keys", "none"]
+    kind: Literal["newest_period", "rolling_origin", "hash", "keys", "none"]
     column: str = ""
     period: str = ""
     fraction: float = 0.0
     by: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    periods: int = 0
+
+    @property
+    def is_timed(self) -> bool:
+        """Return whether a model must be trained before what judges it begins."""
+        return self.kind in ("newest_period", "rolling_origin")
+
+    @property
+    def is_rolling(self) -> bool:
+        """Return whether several periods judge, each of them models of its own."""
+        return self.kind == "rolling_origin"
 
 
 @dataclass(frozen=True)

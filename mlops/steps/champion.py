@@ -98,31 +98,41 @@ def promoted_model(lake: LakeFSLake, promoted: Promoted, trusted: Sequence[Saved
 
 
 def model_at(
-    lake: LakeFSLake, commit: str, objects: Sequence[ObjectRecord], trusted: Sequence[SavedType]
+    lake: LakeFSLake,
+    commit: str,
+    objects: Sequence[ObjectRecord],
+    trusted: Sequence[SavedType],
+    prefix: str = names.MODEL,
 ) -> Any:
-    """Return the model that a commit holds below ``model/``.
+    """Return the model that a commit holds below ``model/``, or below a folder of it for an earlier period.
 
     Args:
         lake: The repository.
         commit: The commit.
         objects: What its files are on record to be.
         trusted: What the pipeline's models may hold.
+        prefix: Where the model is; models of earlier periods are no part of the promoted one.
 
     Raises:
         Corrupt: The bytes are not the recorded ones.
         InputError: The model holds something that is not trusted.
     """
+    own = [
+        o
+        for o in objects
+        if o.path.startswith(prefix) and (prefix != names.MODEL or not o.path.startswith(names.FOLDS))
+    ]
     with tempfile.TemporaryDirectory() as folder:
-        for record in objects:
+        for record in own:
             # The record names paths; one that climbs out of the folder is not followed.
             lake.download(commit, record.path, Path(folder) / uri.check_path(record.path))
-        return saved_files.load(Path(folder) / names.MODEL.rstrip("/"), _below_model(objects), trusted)
+        return saved_files.load(Path(folder) / prefix.rstrip("/"), _below(prefix, own), trusted)
 
 
-def _below_model(objects: Sequence[ObjectRecord]) -> tuple[ObjectRecord, ...]:
-    """Return the records with paths relative to ``model/``."""
+def _below(prefix: str, objects: Sequence[ObjectRecord]) -> tuple[ObjectRecord, ...]:
+    """Return the records with paths relative to a prefix."""
     return tuple(
-        ObjectRecord(o.path.removeprefix(names.MODEL), o.size_bytes, o.checksum, o.sha256) for o in objects
+        ObjectRecord(o.path.removeprefix(prefix), o.size_bytes, o.checksum, o.sha256) for o in objects
     )
 
 

@@ -166,6 +166,19 @@ def test_a_champion_that_cannot_be_scored_is_passed_over_on_purpose_alone(server
     assert server.judge(before, case.files(), replace_unscorable="its library is gone") == ""
 
 
+@pytest.mark.parametrize(
+    "line", ["kind: rolling_origin", 'kind: "rolling_origin"', "kind:   'rolling_origin'"]
+)
+def test_a_rolling_origin_must_be_judged_by_its_periods(server: Server, line: str) -> None:
+    case = next(c for c in cases(GENERATED) if c.promotes and not c.paired.folds)
+    rule = f"# several periods\n{line}\ncolumn: at\nperiod: week\nperiods: 3\n".encode()
+    before = {**case.files_before(), names.HOLDOUT_RULE: rule}
+    assert "not of the periods of a rolling origin" in server.judge(before, case.files())
+    folded = next(c for c in cases(GENERATED) if c.promotes and c.paired.folds)
+    assert server.judge({**folded.files_before(), names.HOLDOUT_RULE: rule}, folded.files()) == ""
+    assert server.judge({**case.files_before(), names.HOLDOUT_RULE: b"kind: hash\n"}, case.files()) == ""
+
+
 def test_servers_agree_too(served: LakeFSLake) -> None:
     """The same by merges over HTTP; a case whose sums are no JSON numbers at all is left to the engine."""
     lake = served

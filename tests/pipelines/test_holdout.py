@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops.pipelines import pipeline
-from mlops.pipelines.holdout import HoldoutRule, NotEnoughData, row_digest, split
+from mlops.pipelines.holdout import HoldoutRule, NotEnoughData, origin_of, origins, row_digest, split
 from mlops.pipelines.spec import Joined, PipelineSpec
 from mlops.runs.errors import ConfigError, InputError
+from mlops.steps.evaluation.rolling import chosen, is_seen
 
 MONTH = HoldoutRule("newest_period", column="departs_on", period="month")
 HELD = ["user 6", "user 8", "user 9"]
@@ -61,6 +62,63 @@ def test_the_newest_period_comes_after_all_training_rows(rows: list[tuple[str, o
         return
     assert parts.train["at"].max() < parts.holdout["at"].min()
     pd.testing.assert_frame_equal(pd.concat([parts.train, parts.holdout], ignore_index=True), table)
+
+
+@given(ROWS, st.sampled_from(["day", "week", "month"]), st.integers(2, 5))
+def test_each_period_of_a_rolling_origin_comes_after_the_rows_before_it(
+    rows: list[tuple[str, object]], period: str, periods: int
+) -> None:
+    table = frame(rows)
+    rule = HoldoutRule("rolling_origin", column="at", period=period, periods=periods)
+    starts = table["at"].dt.strftime({"day": "%F", "week": "%G-%V", "month": "%Y-%m"}[period])
+    try:
+        parts = split(table, rule, SPEC)
+    except NotEnoughData:
+        assert starts.nunique() <= periods
+        return
+    judging = sorted(set(starts))[-periods:]
+    assert starts.nunique() > periods
+    pd.testing.assert_frame_equal(parts.holdout, table[starts.isin(judging)].reset_index(drop=True))
+    pd.testing.assert_frame_equal(parts.train, table[starts != judging[-1]].reset_index(drop=True))
+    found = origins(parts.holdout, rule)
+    assert len(found) == periods
+    assert found == sorted(set(origin_of(parts.holdout, rule)))
+    for origin in found:
+        earlier = parts.train[origin_of(parts.train, rule) < origin]
+        judged = parts.holdout[origin_of(parts.holdout, rule) == origin]
+        assert len(earlier) > 0
+        assert earlier["at"].max() < judged["at"].min()
+        assert not set(earlier.itertuples(index=False)) & set(judged.itertuples(index=False))
+
+
+@given(ROWS, st.sampled_from(["day", "week", "month"]))
+def test_later_rows_leave_the_rows_of_earlier_periods_where_they_were(
+    rows: list[tuple[str, object]], period: str
+) -> None:
+    """A model of an earlier period is trained on the same rows, whatever arrives in later periods."""
+    table = frame(rows)
+    rule = HoldoutRule("rolling_origin", column="at", period=period, periods=2)
+    starts = sorted(set(origin_of(table, rule))) if len(table) else []
+    for start in starts[1:]:
+        few = table[origin_of(table, rule) <= start]
+        pd.testing.assert_frame_equal(
+            few[origin_of(few, rule) < start], table[origin_of(table, rule) < start]
+        )
+
+
+ENDS = st.lists(st.datetimes(pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")), min_size=1, max_size=6)
+
+
+@given(ENDS, st.datetimes(pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")))
+def test_a_period_is_predicted_by_the_newest_model_from_before_it(ends: list[object], begins: object) -> None:
+    ascending = [pd.Timestamp(end).isoformat() for end in sorted(set(ends))]
+    place, start = chosen(ascending, pd.Timestamp(begins)), pd.Timestamp(begins)
+    if is_seen(ascending, start):
+        assert place == 0
+        assert pd.Timestamp(ascending[0]) >= start
+        return
+    assert pd.Timestamp(ascending[place]) < start
+    assert all(pd.Timestamp(end) >= start for end in ascending[place + 1 :])
 
 
 @given(ROWS, st.floats(0.01, 0.5), st.randoms(use_true_random=False))

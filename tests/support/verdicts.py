@@ -13,7 +13,7 @@ import yaml
 from mlops.runs import names
 from mlops.runs.decisions import Decision, Guard, Outcome, Policy, Verdict
 from mlops.runs.digest import document
-from mlops.runs.evidence import Footprint, Metric, Paired, Series
+from mlops.runs.evidence import Fold, Footprint, Metric, Paired, Series
 from mlops.runs.gate import verdict as gate
 from mlops.runs.records import ComparedTo
 from tests.support.losses import aggregate, edited, rows_of
@@ -151,6 +151,19 @@ def _with_nan(who: str, only: int | None = None) -> Any:
     return lambda paired: edited(paired, spoil, paired.series[-1].loss, paired.series[-1].slice)
 
 
+def _in_periods(**flaws: Any) -> Any:
+    """Return what gives evidence two periods, the earlier with flaws; without flaws it is sound."""
+
+    def of(paired: Paired) -> Paired:
+        champion = "2013-10-15T00:00:00+00:00" if paired.has_champion else ""
+        earlier = Fold("2013-11-15T00:00:00+00:00", 1, "2013-11-14T00:00:00+00:00", champion)
+        ends = paired.candidate_trained_until, paired.champion_trained_until
+        newest = Fold(paired.holdout_from, paired.rows - 1, *ends)
+        return replace(paired, folds=(replace(earlier, **flaws), newest))
+
+    return of
+
+
 _FLAWS: tuple[Any, ...] = (
     lambda p: replace(p, rows=p.rows + 1),
     lambda p: replace(p, footprint=None),
@@ -163,6 +176,14 @@ _FLAWS: tuple[Any, ...] = (
     lambda p: replace(p, candidate_trained_until="2013-11-30T23:59:59.999999"),
     lambda p: replace(p, candidate_trained_until="last year"),
     lambda p: replace(p, holdout_from=""),
+    _in_periods(),
+    _in_periods(candidate_trained_until="2013-11-20T00:00:00Z"),
+    _in_periods(champion_trained_until="2014-01-01T00:00:00Z"),
+    _in_periods(candidate_trained_until="never"),
+    _in_periods(begins="2013-12-02T00:00:00+00:00"),
+    _in_periods(begins="2013-12-01T01:00:00+01:00"),
+    _in_periods(rows=1),
+    _in_periods(rows=0),
     lambda p: replace(p, series=p.series[1:]),
     lambda p: replace(p, series=(*p.series, p.series[0])),
     lambda p: replace(p, series=tuple(s for s in p.series if s.slice != "origin=JFK")),

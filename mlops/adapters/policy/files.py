@@ -45,10 +45,22 @@ def parse_holdout_rule(data: bytes, *, name: str = names.HOLDOUT_RULE) -> Holdou
     Raises:
         ConfigError: The file cannot be read, or a key or value is wrong; names it, with its line.
     """
-    from mlops.adapters.policy.schema import HashFile, KeysFile, NewestPeriodFile, NothingFile
+    from mlops.adapters.policy.schema import (
+        HashFile,
+        KeysFile,
+        NewestPeriodFile,
+        NothingFile,
+        RollingOriginFile,
+    )
 
     document = yaml_subset.read(data, name)
-    kinds = {"newest_period": NewestPeriodFile, "hash": HashFile, "keys": KeysFile, "none": NothingFile}
+    kinds = {
+        "newest_period": NewestPeriodFile,
+        "rolling_origin": RollingOriginFile,
+        "hash": HashFile,
+        "keys": KeysFile,
+        "none": NothingFile,
+    }
     content = _mapping(document)
     kind = content.get("kind")
     if not isinstance(kind, str) or kind not in kinds:

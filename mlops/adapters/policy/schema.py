@@ -114,6 +114,19 @@ class NewestPeriodFile(_File):
         return HoldoutRule(self.kind, column=self.column, period=self.period)
 
 
+class RollingOriginFile(_File):
+    """``gate/holdout.yaml`` that holds out several newest periods; each judges models trained before."""
+
+    kind: Literal["rolling_origin"]
+    column: Column
+    period: Literal["day", "week", "month", "quarter", "year"]
+    periods: int = Field(ge=2, le=52)
+
+    def value(self) -> HoldoutRule:
+        """Return the rule."""
+        return HoldoutRule(self.kind, column=self.column, period=self.period, periods=self.periods)
+
+
 class HashFile(_File):
     """``gate/holdout.yaml`` that holds out a stable share of the keys, by the row key or by named columns."""
 

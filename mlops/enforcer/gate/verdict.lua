@@ -26,6 +26,7 @@ local text = read(merged, "reports/paired.json")
 local paired = json.unmarshal(text)
 local verdict = json.unmarshal(read(merged, "reports/decision.json")).verdict
 local current = read(head, "champion.json")
+local is_rolling = regexp.match("(^|\\n)kind:\\s*[\"']?rolling_origin", read(head, "gate/holdout.yaml") or "")
 
 -- The evidence ---------------------------------------------------------------------------------------
 
@@ -71,8 +72,34 @@ local function instant(written)
   refuse("'" .. tostring(written) .. "' is not a time, so training and holdout cannot be told apart")
 end
 
+-- Several periods, each of which judges the models that were trained before it.
+local function check_folds()
+  local folds, rows = paired.folds or {}, 0
+  if #folds == 0 then
+    if is_rolling then refuse("the evidence is not of the periods of a rolling origin") end
+    return
+  end
+  for i, fold in ipairs(folds) do
+    local begins, who = instant(fold.begins), {fold.candidate_trained_until}
+    if i > 1 and begins <= instant(folds[i - 1].begins) then refuse("the periods are not in order") end
+    if not is_whole(fold.rows, 1, 2^53) then refuse("a period of the holdout has no rows") end
+    rows = rows + fold.rows
+    if paired.has_champion then who[2] = fold.champion_trained_until end
+    for _, trained_until in ipairs(who) do
+      if instant(trained_until) >= begins then
+        refuse("a model was trained until " .. trained_until .. ", into the period that judges it")
+      end
+    end
+  end
+  if rows ~= paired.rows then refuse("the periods do not cover all rows of the holdout") end
+  if paired.holdout_from == "" or instant(paired.holdout_from) ~= instant(folds[#folds].begins) then
+    refuse("the newest period does not begin where the holdout does")
+  end
+end
+
 local function check_leaks()
   if paired.train_overlap ~= 0 then refuse("rows of the holdout were trained on") end
+  check_folds()
   if paired.holdout_from == "" then return end
   local from, who = instant(paired.holdout_from), {paired.candidate_trained_until}
   if paired.has_champion then who[2] = paired.champion_trained_until end

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from mlops.runs.decisions import Finding, Guard, NotJudged, Policy, Reason
 from mlops.runs.errors import bounded
 from mlops.runs.evidence import ALL_ROWS, Contender, IntervalRule, Loss, Paired, Series, loss_of
 from mlops.runs.gate.footprint import unmeasured
+from mlops.runs.gate.leaks import counted, leaks
 
 #: Two clusters are the least that have a spread.
 LEAST_CLUSTERS = 2
@@ -102,7 +102,7 @@ def refusals(paired: Paired, policy: Policy, comparisons: Sequence[Comparison]) 
         *((Reason.MISSING_EVIDENCE, s) for s in _gaps(paired, policy, comparisons)),
         *((Reason.MISSING_EVIDENCE, s) for s in unmeasured(paired, policy)),
         *((Reason.NOT_FINITE, s) for s in _not_finite(paired)),
-        *_leaks(paired),
+        *leaks(paired),
         *((Reason.TOO_FEW_CLUSTERS, s) for s in _too_few(paired, policy, comparisons)),
     ]
     return [Finding(reason, sentence) for reason, sentence in dict.fromkeys(found)]
@@ -111,7 +111,7 @@ def refusals(paired: Paired, policy: Policy, comparisons: Sequence[Comparison]) 
 def _contradictions(paired: Paired) -> Iterator[str]:
     """Yield properties that no holdout can have."""
     if paired.rows <= 0:
-        yield f"The holdout has {_counted(paired.rows, 'row')}."
+        yield f"The holdout has {counted(paired.rows, 'row')}."
     seen: set[tuple[str, str]] = set()
     for series in paired.series:
         if (series.loss, series.slice) in seen:
@@ -142,7 +142,7 @@ def _flaws(series: Series, paired: Paired) -> Iterator[str]:
     for contender in _SCORED:
         sums = series.of(contender)
         if len(sums) != clusters and (sums or contender is Contender.CANDIDATE):
-            yield f"has {_counted(len(sums), 'sum')} of the {contender} for {_counted(clusters, 'cluster')}"
+            yield f"has {counted(len(sums), 'sum')} of the {contender} for {counted(clusters, 'cluster')}"
         if series.loss != Loss.SIGNED and any(s < 0 for s in sums):
             yield f"has negative sums of the {contender}"
 
@@ -158,7 +158,7 @@ def _gaps(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) -> 
         if not series.of(comparison.against):
             yield f"{_named(series)} lacks the {comparison.against}."
         if slice_ == ALL_ROWS and sum(series.n) != paired.rows:
-            yield f"{_named(series)} covers {sum(series.n):,} of {_counted(paired.rows, 'row')}."
+            yield f"{_named(series)} covers {sum(series.n):,} of {counted(paired.rows, 'row')}."
     if paired.has_champion and policy.has_model:
         for guard in policy.guards:
             if guard.by:
@@ -174,7 +174,7 @@ def _uncovered(paired: Paired, loss: str, column: str) -> Iterator[str]:
     series = [paired.get(loss, slice_) for slice_ in slices]
     covered = sum(sum(s.n) for s in series if s)
     if covered != paired.rows:
-        rows = _counted(paired.rows, "row")
+        rows = counted(paired.rows, "row")
         yield f"The {_words(loss)} by {bounded(column, 80)} covers {covered:,} of {rows}."
 
 
@@ -189,34 +189,8 @@ def _not_finite(paired: Paired) -> Iterator[str]:
         if places:
             series, cluster = places[0]
             yield (
-                f"Not finite: {_counted(len(places), 'sum')} of the {contender}, the first the "
+                f"Not finite: {counted(len(places), 'sum')} of the {contender}, the first the "
                 f"{_words(series.loss)} of {_rows_of(series.slice)} in cluster {bounded(cluster, 80)}."
-            )
-
-
-def _leaks(paired: Paired) -> Iterator[tuple[Reason, str]]:
-    if paired.train_overlap:
-        rows = _counted(paired.train_overlap, "row")
-        yield Reason.HOLDOUT_LEAKED, f"{rows} of the holdout can be found in the training rows of a model."
-    if not paired.holdout_from:
-        return
-    trained = {Contender.CANDIDATE: paired.candidate_trained_until}
-    if paired.has_champion:
-        trained[Contender.CHAMPION] = paired.champion_trained_until
-    holdout_from = _time(paired.holdout_from)
-    for contender, until in trained.items():
-        trained_until = _time(until)
-        if trained_until is None or holdout_from is None:
-            yield (
-                Reason.MISSING_EVIDENCE,
-                f"The times '{bounded(until, 40)}' and '{bounded(paired.holdout_from, 40)}' do not tell "
-                f"whether the {contender} was trained before the holdout begins.",
-            )
-        elif trained_until >= holdout_from:
-            yield (
-                Reason.HOLDOUT_LEAKED,
-                f"The {contender} was trained until {bounded(until, 40)}; the holdout begins at "
-                f"{bounded(paired.holdout_from, 40)}.",
             )
 
 
@@ -226,17 +200,8 @@ def _too_few(paired: Paired, policy: Policy, comparisons: Iterable[Comparison]) 
         whole = comparison.slice == ALL_ROWS
         least = max(LEAST_CLUSTERS, policy.min_clusters) if whole else LEAST_CLUSTERS
         if series is not None and len(series.clusters) < least:
-            found = _counted(len(series.clusters), "cluster")
+            found = counted(len(series.clusters), "cluster")
             yield f"Cannot tell from {found} of {_rows_of(comparison.slice)}; at least {least} are needed."
-
-
-def _time(text: str) -> datetime | None:
-    """Return an ISO 8601 time, as UTC where it names no offset; None if it is not one."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _named(series: Series) -> str:
@@ -245,10 +210,6 @@ def _named(series: Series) -> str:
 
 def _words(loss: str) -> str:
     return loss.replace("_", " ")
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _rows_of(slice_: str) -> str:

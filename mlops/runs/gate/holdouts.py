@@ -4,6 +4,10 @@ Evaluations are counted by what the holdout is, not by its bytes: a correction o
 period is the same holdout. A holdout that is a period of time is identified by that period. One that is a
 share of the keys grows with every arrival; it counts as another one only when it has doubled. One that is a
 list of values is identified by the list. Where nothing is held out, every decision is counted together.
+
+Several periods of a rolling origin move on by one with each new period, and most of their rows stay. The
+calendar is divided into blocks of as many periods as are held out, and holdouts whose newest period is in the
+same block are one holdout: there is a new one only after as many new periods as there are in it.
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from mlops.runs import names
 from mlops.runs.digest import digest_of
@@ -54,6 +58,10 @@ def identity_of(rule: HoldoutRule, paired: Paired) -> str:
     if rule.kind == "keys":
         return digest_of({"kind": "keys", "column": rule.column, "values": sorted(set(rule.values))})
     begins = _period(paired.holdout_from, rule.period)
+    if rule.is_rolling:
+        block = _ordinal(date.fromisoformat(begins), rule.period) // rule.periods
+        told = {"column": rule.column, "period": rule.period, "periods": rule.periods, "block": block}
+        return digest_of({"kind": "rolling_origin", **told})
     return digest_of({"kind": "period", "column": rule.column, "period": rule.period, "begins": begins})
 
 
@@ -71,6 +79,16 @@ def _period(begins: str, period: str) -> str:
         "year": day.replace(month=1, day=1),
     }
     return first.get(period, day).isoformat()
+
+
+def _ordinal(first: date, period: str) -> int:
+    """Return the number of a period in the calendar, from its first day."""
+    return {
+        "week": first.toordinal() // 7,
+        "month": 12 * first.year + first.month,
+        "quarter": 4 * first.year + (first.month - 1) // 3,
+        "year": first.year,
+    }.get(period, first.toordinal())
 
 
 def evaluations(ports: Ports, judge: Judge, state: MainState, paired: Paired) -> Evaluations:

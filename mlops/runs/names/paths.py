@@ -17,6 +17,9 @@ HOLDOUT = "processed/holdout.parquet"
 #: All rows of a pipeline without a model: nothing is held out of them.
 ROWS = "processed/rows.parquet"
 MODEL = "model/"
+#: Models of earlier origins, where a holdout is several periods: what each judges was not known to it.
+FOLDS = "model/folds/"
+FOLD_INDEX = "model/folds/index.json"
 REPORTS = "reports/"
 METRICS = "reports/metrics.json"
 PREDICTIONS = "reports/predictions.parquet"

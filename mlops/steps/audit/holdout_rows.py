@@ -13,12 +13,14 @@ from mlops.pipelines.holdout import row_digest
 from mlops.runs.errors import Corrupt
 from mlops.steps.audit.loss_sums import Groups, groups_of
 from mlops.steps.evaluation.paired_losses import CLUSTER, TARGET
+from mlops.steps.evaluation.rolling import Period, periods_of
 from mlops.steps.evaluation.score import baseline, texts
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mlops.pipelines.spec import PipelineSpec
+    from mlops.runs.records import HoldoutRule
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,8 @@ class HoldoutRows:
 
     Attributes:
         digest: Digest of its rows, as evidence names it.
-        begins: Its smallest time, ISO 8601.
+        begins: Its smallest time, ISO 8601; of several periods, in the newest.
+        periods: The periods of a rolling origin; else none.
         key: Keys of its units, in order.
         clusters: Cluster of each unit.
         targets: Target of each unit.
@@ -38,6 +41,7 @@ class HoldoutRows:
 
     digest: str
     begins: str
+    periods: tuple[Period, ...]
     key: pd.DataFrame
     clusters: pd.Series
     targets: pd.Series
@@ -46,22 +50,34 @@ class HoldoutRows:
     baseline: pd.DataFrame
 
 
-def rows_of(spec: PipelineSpec, holdout: pd.DataFrame, train: pd.DataFrame) -> HoldoutRows:
-    """Return the rows of a holdout; of the training rows, what task and baseline read is read."""
+def rows_of(
+    spec: PipelineSpec, holdout: pd.DataFrame, train: pd.DataFrame, rolling: HoldoutRule | None = None
+) -> HoldoutRows:
+    """Return the rows of a holdout; of the training rows, what task and baseline read is read.
+
+    Args:
+        spec: The pipeline.
+        holdout: The rows.
+        train: The training rows.
+        rolling: The rule of a holdout of several periods.
+    """
     import pandas as pd
 
     units = spec.task.units(spec, holdout, train)
     clusters = texts(units[spec.cluster])
     slices = {column: texts(units[column]) for column in spec.slices}
+    periods = tuple(periods_of(spec, rolling, holdout)) if rolling else ()
+    begins = periods[-1].begins if periods else holdout[spec.time].min() if spec.time else None
     return HoldoutRows(
         digest=row_digest(holdout, spec.key, [spec.target, *spec.model_input]),
-        begins=holdout[spec.time].min().isoformat() if spec.time else "",
+        begins=begins.isoformat() if begins is not None else "",
+        periods=periods,
         key=units[list(spec.task.unit_key(spec))].reset_index(drop=True),
         clusters=pd.Series(clusters, dtype="str"),
         targets=spec.task.targets(units[spec.target]).reset_index(drop=True),
         slices=slices,
         groups=groups_of(clusters, slices),
-        baseline=baseline(spec, train, units),
+        baseline=baseline(spec, train, units, rolling),
     )
 
 

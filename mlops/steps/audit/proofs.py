@@ -20,10 +20,10 @@ from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.decisions import Policy
 from mlops.runs.digest import sha256, tree_digest
 from mlops.runs.errors import Corrupt, InputError, ModelRefused, NotFound, NotPromoted
-from mlops.runs.evidence import Contender
+from mlops.runs.evidence import Contender, Fold
 from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.promotion.attempts import run_of
-from mlops.runs.records import Run
+from mlops.runs.records import HoldoutRule, Run
 from mlops.steps.audit import data_alone
 from mlops.steps.audit.details import unproved_details
 from mlops.steps.audit.holdout_rows import HoldoutRows, rows_of, same_rows
@@ -32,7 +32,9 @@ from mlops.steps.audit.rebuild import Rebuilder, only_by_this_code
 from mlops.steps.audit.scored_again import scored_otherwise
 from mlops.steps.evaluation.judge import CommittedJudge
 from mlops.steps.evaluation.paired_losses import metrics, predicted_by
+from mlops.steps.evaluation.rolling import folds_of, is_seen
 from mlops.steps.evaluation.score import measures
+from mlops.steps.fold_models import ends_of, read_index
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
@@ -52,7 +54,7 @@ class FrameProver:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._selected: dict[tuple[str, str], _Selection] = {}
-        self._holdout: tuple[tuple[str, str], HoldoutRows] | None = None
+        self._holdout: tuple[tuple[str, ...], HoldoutRows] | None = None
         # Whether a holdout's units, or what the baseline predicts for them, depend on training rows.
         self._reads = bool(workspace.spec.baseline_reads or workspace.spec.task.reads(workspace.spec))
         self._rule: tuple[str, bytes] | None = None
@@ -110,21 +112,41 @@ class FrameProver:
         """Yield how the identity by which evaluations are counted does not follow from the rows."""
         recorded = subject.paired
         rule = files.parse_holdout_rule(self._rule_at(subject.champion.raw_commit))
-        if rule.kind == "newest_period" and recorded.holdout_from != rows.begins:
+        if rule.is_timed and recorded.holdout_from != rows.begins:
             yield f"the holdout begins at {rows.begins}, not at {recorded.holdout_from} as its evidence says"
+        yield from self._folds(subject, rows)
         if identity_of(rule, recorded) != recorded.holdout_id:
             yield "its evaluation was counted for another holdout than the one it was made on"
+
+    def _folds(self, subject: PromotionSubject, rows: HoldoutRows) -> Iterator[str]:
+        """Yield how the periods of the evidence differ from those of the rows and the models on record."""
+        lake, replaced, folds = self._workspace.lake, subject.replaced, tuple[Fold, ...]()
+        if rows.periods:
+            own = ends_of(read_index(lake, subject.commit.id), subject.champion.trained_until)
+            ends: tuple[str, ...] = ()
+            if replaced and subject.paired.has_champion:
+                ends = ends_of(read_index(lake, subject.before.commit), replaced.trained_until)
+            folds = folds_of(rows.periods, own, ends)
+        if folds != subject.paired.folds:
+            yield "the periods of its evidence are not those of the holdout and of the models on record"
+
+    def _rolling(self, commit: str) -> HoldoutRule | None:
+        """Return the rule of a commit where it holds out several periods."""
+        rule = files.parse_holdout_rule(self._rule_at(commit))
+        return rule if rule.is_rolling else None
 
     def _rows(self, subject: PromotionSubject) -> HoldoutRows:
         """Return what a promotion's holdout holds; promotions in a row are mostly judged by the same one."""
         spec = self._workspace.spec
-        digests = (subject.sha256(names.HOLDOUT), subject.sha256(names.TRAIN) if self._reads else "")
+        rolling = self._rolling(subject.champion.raw_commit)
+        reads = self._reads or rolling is not None
+        digests = (subject.sha256(names.HOLDOUT), subject.sha256(names.TRAIN) if reads else "", repr(rolling))
         if self._holdout is None or self._holdout[0] != digests:
             holdout = tables.read_parquet(subject.read(names.HOLDOUT), where=names.HOLDOUT)
             train = holdout.iloc[:0]
-            if self._reads:
+            if reads:
                 train = tables.read_parquet(subject.read(names.TRAIN), where=names.TRAIN)
-            self._holdout = (digests, rows_of(spec, holdout, train))
+            self._holdout = (digests, rows_of(spec, holdout, train, rolling))
         return self._holdout[1]
 
     def holdout(self, subject: PromotionSubject) -> Iterator[str]:
@@ -216,7 +238,7 @@ class FrameProver:
             deliveries = {table: self._workspace.frames.deliveries(commit, table) for table in spec.tables}
             rows = split(spec.join(deliveries).rows, rule, spec).holdout
             digest = row_digest(rows, spec.key, [spec.target, *spec.model_input])
-            begins = rows[spec.time].min() if rule.kind == "newest_period" else None
+            begins = rows[spec.time].min() if rule.is_timed else None
             self._selected[key] = _Selection(digest, begins)
         return self._selected[key]
 
@@ -228,13 +250,14 @@ class FrameProver:
 
     def _champions(self, subject: PromotionSubject, run: Run, selected: _Selection) -> bool:
         """Return whether the decision had to use the holdout of the replaced champion, and did."""
-        import pandas as pd
-
         replaced = subject.replaced
         if replaced is None or not self._same_holdout(subject, subject.before.commit):
             return False
-        trained_until = pd.Timestamp(replaced.trained_until)
-        return bool(run.restores) or (selected.begins is not None and trained_until >= selected.begins)
+        if run.restores or selected.begins is None:
+            return bool(run.restores)
+        rolling = self._rolling(subject.champion.raw_commit)
+        index = read_index(self._workspace.lake, subject.before.commit) if rolling else None
+        return is_seen(ends_of(index, replaced.trained_until), selected.begins)
 
     def _same_holdout(self, subject: PromotionSubject, ref: str) -> bool:
         try:

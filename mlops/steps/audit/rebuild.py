@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mlops.adapters import tables
 from mlops.adapters.policy import files
@@ -20,9 +20,10 @@ from mlops.runs.errors import ConfigError, InputError, NotFound, ValidationFaile
 from mlops.runs.evidence import Contender
 from mlops.runs.main.state import read_optional
 from mlops.runs.promotion.attempts import run_of
-from mlops.runs.records import Run, Step
+from mlops.runs.records import HoldoutRule, Run, Step
 from mlops.steps.evaluation.paired_losses import predicted_by
 from mlops.steps.evaluation.score import predict
+from mlops.steps.fold_models import earlier_rows, fitted, latest, read_index, together
 from mlops.steps.prepare import (
     PROCESSED_SUITE,
     processed_frames,
@@ -213,10 +214,9 @@ class Rebuilder:
         recorded = predicted_by(spec.task, predicted, Contender.CANDIDATE)
         rows, holdout = (frames.read(subject.commit.id, path) for path in (names.TRAIN, names.HOLDOUT))
         try:
-            model = spec.model(spec.params(**run.inputs.params), run.inputs.seed)
-            spec.task.fit(spec, model, rows)
+            model, rolling = self._fitted(subject, run, rows)
             units = spec.task.units(spec, holdout, rows)
-            again = predict(spec, model, units, Contender.CANDIDATE)
+            again = predict(spec, model, units, Contender.CANDIDATE, rolling)
         # A model is whatever a pipeline says it is, and may fail in any way.
         except Exception as error:
             only_by_this_code(
@@ -233,6 +233,19 @@ class Rebuilder:
                 self._workspace.spec, run.inputs.code_digest, run.inputs.lock_digest, "its predictions"
             )
             yield f"its model is not what training on its rows gives: {off} {spec.change_unit}".rstrip()
+
+    def _fitted(
+        self, subject: PromotionSubject, run: Run, rows: pd.DataFrame
+    ) -> tuple[Any, HoldoutRule | None]:
+        """Return the model of a promotion trained again, with the rule where it is of several periods."""
+        spec, params = self._workspace.spec, self._workspace.spec.params(**run.inputs.params)
+        rule = files.parse_holdout_rule(self._workspace.lake.read(run.fork, names.HOLDOUT_RULE))
+        index = read_index(self._workspace.lake, subject.commit.id) if rule.is_rolling else None
+        earlier = [earlier_rows(rows, index.rule, fold.before) for fold in index.folds] if index else []
+        models = tuple(fitted(spec, params, run.inputs.seed, [*earlier, rows]))
+        if not rule.is_rolling:
+            return models[0], None
+        return together(index, latest(spec, rows), models), rule
 
     def _checksum(self, ref: str, path: str) -> str:
         try:

@@ -39,7 +39,7 @@ def scored_otherwise(task: Task, subject: PromotionSubject, again: Evaluation) -
         yield f"the champion, promotion {replaced.number}, cannot be scored: {again.unscorable}"
         return
     yield from differences(again.paired.series, recorded)
-    for name in ("holdout_digest", "train_overlap", "candidate_trained_until", "holdout_from"):
+    for name in ("holdout_digest", "train_overlap", "candidate_trained_until", "holdout_from", "folds"):
         if getattr(again.paired, name) != getattr(recorded, name):
             yield f"{name} is {getattr(again.paired, name)!r} by scoring again"
     yield from _predicted_otherwise(task, subject.predictions_data, again.predictions)

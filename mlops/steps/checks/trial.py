@@ -23,6 +23,7 @@ from mlops.runs.errors import InputError, ValidationFailed
 from mlops.runs.records import ObjectRecord
 from mlops.steps.checks.problems import line_of
 from mlops.steps.evaluation.score import score
+from mlops.steps.fold_models import fitted, index_of, latest, together
 from mlops.steps.prepare import PROCESSED_SUITE, processed_frames, summary
 from mlops.steps.repository.gate_agreement import column_problems
 from mlops.steps.repository.init_repository import place_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from mlops.pipelines.spec import Joined, PipelineSpec
     from mlops.steps.checks.configuration import Configuration
     from mlops.steps.checks.problems import Problems
+    from mlops.steps.evaluation.rolling import RollingModels
 
 #: Most arrivals that are extracted until there are rows for training and for the holdout.
 MOST_ARRIVALS = 24
@@ -209,17 +211,27 @@ class Trier:
         if rule is None:
             return
         with self.problems.collected("score", line_of(spec.baseline)):
+            if rule.is_rolling:
+                model = self._rolling(parts, model)
             scored = score(
                 spec,
                 parts.holdout,
                 candidate=model,
                 candidate_train=parts.train,
-                timed=rule.kind == "newest_period",
+                timed=rule.is_timed,
+                rolling=rule if rule.is_rolling else None,
                 overlap_key=overlap_key(spec, rule),
             )
             if scored.paired.train_overlap:
                 raise InputError(f"{scored.paired.train_overlap} holdout rows are in the training rows too")
             self.trial.metrics = dict(scored.metrics)
+
+    def _rolling(self, parts: Split, newest: Any) -> RollingModels:
+        """Return the models of all periods of the holdout; the newest was fitted before."""
+        spec = self.spec
+        index, rows = index_of(spec, parts.rule, parts.train, parts.holdout)
+        earlier = fitted(spec, spec.params(), SEED, rows)
+        return together(index, latest(spec, parts.train), [*earlier, newest])
 
 
 def _check_key(frame: pd.DataFrame, key: Sequence[str], what: str) -> None:

@@ -1,3 +1,6 @@
+# pandas ships no precise types: what an expression gives is guessed, often wrongly.
+# pyright: reportArgumentType=false
+
 """The judge: loads committed models, scores them on the same committed rows, and describes the decision."""
 
 from __future__ import annotations
@@ -5,8 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from mlops.adapters import tables
 from mlops.adapters.policy import files
@@ -19,13 +20,14 @@ from mlops.runs.evidence import Paired
 from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.ports import Evaluation
 from mlops.runs.promotion.promote import records
-from mlops.runs.records import Champion, ObjectRecord, Run, Step
+from mlops.runs.records import Champion, HoldoutRule, ObjectRecord, Run, Step
 from mlops.steps import run_report
 from mlops.steps.champion import model_at
 from mlops.steps.evaluation.cached_predictions import ROWS, recorded_predictions
 from mlops.steps.evaluation.data_alone import data_evaluation
 from mlops.steps.evaluation.details import details_of, details_page
 from mlops.steps.evaluation.footprint import measured
+from mlops.steps.evaluation.rolling import RollingModels, is_seen
 from mlops.steps.evaluation.score import (
     ChampionUnscorable,
     RecordedPredictions,
@@ -33,8 +35,11 @@ from mlops.steps.evaluation.score import (
     score,
     unit_digest,
 )
+from mlops.steps.fold_models import check_index, ends_of, folder, latest, read_index, together
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mlops.steps.workspace import Workspace
 
 
@@ -80,20 +85,22 @@ class CommittedJudge:
     ) -> Evaluation:
         frames, spec = self._workspace.frames, self._workspace.spec
         rule = files.parse_holdout_rule(self._workspace.lake.read(run.fork, names.HOLDOUT_RULE))
-        timed = rule.kind == "newest_period"
+        rolling = rule if rule.is_rolling else None
         holdout = frames.read(candidate, names.HOLDOUT)
         source = ""
-        if timed and champion is not None and _seen_by(champion[1], holdout[spec.time]):
+        if rule.is_timed and champion is not None and self.is_seen(champion, rule, holdout):
             source = champion[0]
             holdout = frames.read(source, names.HOLDOUT)
         train = self._training_rows(candidate)
         units = spec.task.units(spec, holdout, train)
         objects = records(self._workspace.lake, candidate, (names.MODEL,))
-        candidate_model, champion_model = self._recorded(run, candidate, objects, scored, units)
+        candidate_model, champion_model = None, None
+        if rolling is None:
+            candidate_model, champion_model = self._recorded(run, candidate, objects, scored, units)
         if candidate_model is None:
-            candidate_model = self._model(candidate, objects)
+            candidate_model = self._judged(candidate, objects, rolling, train)
         if champion_model is None and scored:
-            champion_model = self.promoted_model(scored)
+            champion_model = self.judged_model(scored, rule)
         result = score(
             spec,
             holdout,
@@ -101,13 +108,14 @@ class CommittedJudge:
             candidate_train=train,
             champion=champion_model,
             champion_train=self._training_rows(scored[0]) if scored else None,
-            timed=timed,
+            timed=rule.is_timed,
+            rolling=rolling,
             overlap_key=overlap_key(spec, rule),
         )
         paired = dataclasses.replace(
             result.paired,
             holdout_id=identity_of(rule, result.paired),
-            footprint=measured(spec, candidate_model, units, objects),
+            footprint=measured(spec, newest(candidate_model), units, objects),
         )
         return Evaluation(
             paired=paired,
@@ -146,6 +154,59 @@ class CommittedJudge:
         model = _digests(tuple(o for o in record.objects if o.path.startswith(names.MODEL)))
         return ours, recorded_predictions(ports, spec, record.evidence_commit, record.run_id, units, model)
 
+    def is_seen(self, champion: tuple[str, Champion], rule: HoldoutRule, holdout: pd.DataFrame) -> bool:
+        """Return whether a champion may have been trained on rows of a holdout that are to judge it."""
+        index = read_index(self._workspace.lake, champion[0]) if rule.is_rolling else None
+        ends = ends_of(index, champion[1].trained_until)
+        return is_seen(ends, holdout[self._workspace.spec.time].min())
+
+    def judged_model(self, champion: tuple[str, Champion], rule: HoldoutRule) -> Any:
+        """Return what predicts the rows of a holdout for a promotion: its model, or `RollingModels`.
+
+        Args:
+            champion: A commit with the promotion, and the record there.
+            rule: The rule of the holdout.
+
+        Raises:
+            ChampionUnscorable: It cannot be loaded.
+        """
+        newest, (commit, record) = self.promoted_model(champion), champion
+        if not rule.is_rolling:
+            return newest
+        try:
+            return self._rolling(commit, record.objects, newest, self._training_rows(commit))
+        except (Corrupt, InputError, NotFound) as error:
+            raise ChampionUnscorable(
+                error.what, where=f"promotion {record.number}", todo=error.todo
+            ) from error
+
+    def _judged(
+        self,
+        commit: str,
+        objects: tuple[ObjectRecord, ...],
+        rolling: HoldoutRule | None,
+        train: pd.DataFrame,
+    ) -> Any:
+        newest = self._model(commit, objects)
+        return newest if rolling is None else self._rolling(commit, objects, newest, train)
+
+    def _rolling(
+        self, commit: str, objects: tuple[ObjectRecord, ...], newest: Any, train: pd.DataFrame
+    ) -> RollingModels:
+        """Return the models of a commit, whose description follows from the training rows there."""
+        lake, spec = self._workspace.lake, self._workspace.spec
+        index = read_index(lake, commit)
+        if index is not None:
+            recorded = {o.path: o.sha256 for o in objects}.get(names.FOLD_INDEX)
+            if recorded != lake.sha256(commit, names.FOLD_INDEX):
+                raise Corrupt("is not the file that was recorded", where=names.FOLD_INDEX)
+            check_index(spec, index, train)
+        earlier = [
+            model_at(lake, commit, objects, spec.trusted_types, folder(number))
+            for number in range(1, len(index.folds if index else ()) + 1)
+        ]
+        return together(index, latest(spec, train), [*earlier, newest])
+
     def promoted_model(self, champion: tuple[str, Champion]) -> Any:
         """Return the model of a promotion, given as a commit with it and the record there.
 
@@ -182,9 +243,9 @@ class CommittedJudge:
         return model_at(self._workspace.lake, commit, objects, self._workspace.spec.trusted_types)
 
 
-def _seen_by(champion: Champion, times: Any) -> bool:
-    """Return whether a champion may have been trained on rows of these times."""
-    return bool(pd.Timestamp(champion.trained_until) >= times.min())
+def newest(model: Any) -> Any:
+    """Return the promoted model of `RollingModels`; any other model is its own."""
+    return model.newest if isinstance(model, RollingModels) else model
 
 
 def _digests(objects: tuple[ObjectRecord, ...]) -> dict[str, str]:

@@ -17,13 +17,21 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.pipelines.holdout import row_digest
 from mlops.runs.errors import InputError, NotPromoted
-from mlops.runs.evidence import Contender, Footprint, Paired
+from mlops.runs.evidence import Contender, Fold, Footprint, Paired
+from mlops.steps.evaluation.overlap import overlap_of_models
 from mlops.steps.evaluation.paired_losses import CLUSTER, TARGET, metrics, prediction_column, series
+from mlops.steps.evaluation.rolling import (
+    baseline_of_periods,
+    folds_of,
+    periods_of,
+    predict_periods,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mlops.pipelines.spec import PipelineSpec
+    from mlops.runs.records import HoldoutRule
 
 MISSING = "(missing)"
 
@@ -83,6 +91,7 @@ def score(
     champion_train: pd.DataFrame | None = None,
     timed: bool = True,
     overlap_key: Sequence[str] = (),
+    rolling: HoldoutRule | None = None,
 ) -> Scored:
     """Return predictions, paired losses and metrics of a candidate, the champion and the baseline.
 
@@ -95,6 +104,7 @@ def score(
         champion_train: The champion's training rows.
         timed: Whether the holdout is a period of time; then training must end before it begins.
         overlap_key: Columns by which rows of training and holdout must differ; the row key by default.
+        rolling: The rule of a holdout of several periods; then candidate and champion are `RollingModels`.
 
     Raises:
         ChampionUnscorable: The champion takes a column that the holdout lacks, or fails on it.
@@ -102,38 +112,61 @@ def score(
     """
     _check(spec, holdout)
     units = spec.task.units(spec, holdout, candidate_train)
-    predicted = {Contender.CANDIDATE: predict(spec, candidate, units, Contender.CANDIDATE)}
+    predicted = {Contender.CANDIDATE: predict(spec, candidate, units, Contender.CANDIDATE, rolling)}
     if champion is not None:
-        predicted[Contender.CHAMPION] = predict(spec, champion, units, Contender.CHAMPION)
-    predicted[Contender.BASELINE] = baseline(spec, candidate_train, units)
-    trained = [candidate_train, *([champion_train] if champion_train is not None else [])]
+        predicted[Contender.CHAMPION] = predict(spec, champion, units, Contender.CHAMPION, rolling)
+    predicted[Contender.BASELINE] = baseline(spec, candidate_train, units, rolling)
+    trained = [(candidate, candidate_train)]
+    trained += [] if champion_train is None else [(champion, champion_train)]
     table = _table(spec, units, predicted)
+    folds = _folds(spec, rolling, holdout, candidate, champion)
+    begins = folds[-1].begins if folds else holdout[spec.time].min().isoformat() if timed else ""
     paired = Paired(
         holdout_digest=row_digest(holdout, spec.key, [spec.target, *spec.model_input]),
         rows=len(units),
         has_champion=champion is not None,
-        train_overlap=overlap(holdout, trained, list(overlap_key or spec.key)),
+        train_overlap=overlap_of_models(spec, holdout, trained, list(overlap_key or spec.key), rolling),
         candidate_trained_until=_latest(candidate_train, spec.time),
         champion_trained_until="" if champion_train is None else _latest(champion_train, spec.time),
-        holdout_from=holdout[spec.time].min().isoformat() if timed else "",
+        holdout_from=begins,
         series=series(
             spec.task, table, {column: texts(units[column]) for column in spec.slices}, list(predicted)
         ),
+        folds=folds,
     )
     return Scored(table, paired, metrics(paired))
 
 
-def baseline(spec: PipelineSpec, train: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _folds(
+    spec: PipelineSpec, rolling: HoldoutRule | None, holdout: pd.DataFrame, candidate: Any, champion: Any
+) -> tuple[Fold, ...]:
+    if rolling is None:
+        return ()
+    ends = () if champion is None else champion.trained_until
+    return folds_of(periods_of(spec, rolling, holdout), candidate.trained_until, ends)
+
+
+def baseline(
+    spec: PipelineSpec, train: pd.DataFrame, rows: pd.DataFrame, rolling: HoldoutRule | None = None
+) -> pd.DataFrame:
     """Return what a pipeline's baseline predicts for rows, with the columns of its task.
 
     Args:
         spec: The pipeline.
         train: Training rows; the baseline is given the columns that it reads, and no others.
         rows: The rows to predict.
+        rolling: The rule of a holdout of several periods; each is given the training rows from before it.
 
     Raises:
         InputError: The baseline's answer does not have the form that the task asks for.
     """
+    if rolling is not None:
+        return baseline_of_periods(
+            spec,
+            train,
+            periods_of(spec, rolling, rows),
+            lambda earlier, places: baseline(spec, earlier, rows.iloc[places]),
+        )
     read = train[list(spec.baseline_reads)]
     return spec.task.baseline(spec.baseline(read, rows), len(rows))
 
@@ -170,7 +203,9 @@ def _check(spec: PipelineSpec, holdout: pd.DataFrame) -> None:
         raise InputError(f"the holdout has rows without {', '.join(empty)}", where=spec.name)
 
 
-def predict(spec: PipelineSpec, model: Any, units: pd.DataFrame, who: Contender) -> pd.DataFrame:
+def predict(
+    spec: PipelineSpec, model: Any, units: pd.DataFrame, who: Contender, rolling: HoldoutRule | None = None
+) -> pd.DataFrame:
     """Return a model's predictions on the columns that this very model was fitted on.
 
     Args:
@@ -178,6 +213,7 @@ def predict(spec: PipelineSpec, model: Any, units: pd.DataFrame, who: Contender)
         model: The fitted model, or what it predicted for these units before.
         units: The units of a holdout, as the pipeline's task makes them.
         who: Whose model it is, for errors.
+        rolling: The rule of a holdout of several periods; then the model is `RollingModels`.
 
     Returns:
         One row per unit, with the columns of the pipeline's task.
@@ -188,6 +224,11 @@ def predict(spec: PipelineSpec, model: Any, units: pd.DataFrame, who: Contender)
     """
     if isinstance(model, RecordedPredictions):
         return model.of(units)
+    if rolling is not None:
+        periods = periods_of(spec, rolling, units)
+        return predict_periods(
+            model, periods, lambda one, places: predict(spec, one, units.iloc[places], who)
+        )
     failure = ChampionUnscorable if who is Contender.CHAMPION else InputError
     taken = [str(name) for name in getattr(model, "feature_names_in_", spec.task.unit_input(spec))]
     lacking = [name for name in taken if name not in units.columns]
@@ -239,26 +280,6 @@ def _each(values: pd.Series, name: Callable[[Any], str]) -> list[str]:
 
     codes, different = pd.factorize(values, use_na_sentinel=False)
     return np.asarray([name(value) for value in different], dtype=object)[codes].tolist()
-
-
-def overlap(holdout: pd.DataFrame, trained: Sequence[pd.DataFrame], key: list[str]) -> int:
-    """Return how many rows of the holdout have their key in a training set.
-
-    Raises:
-        InputError: The keys cannot be compared.
-    """
-    import numpy as np
-
-    numbered = holdout[key].assign(**{"holdout row": np.arange(len(holdout))})
-    seen: set[int] = set()
-    for rows in trained:
-        try:
-            seen.update(numbered.merge(rows[key], on=key, how="inner")["holdout row"].tolist())
-        except (KeyError, ValueError) as error:
-            raise InputError(
-                f"row keys of training and holdout cannot be compared: {error}", where=", ".join(key)
-            ) from error
-    return len(seen)
 
 
 def _latest(rows: pd.DataFrame, time: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from mlops.pipelines.tasks.rows import RowTask
 from mlops.runs.errors import ConfigError
 from mlops.runs.evidence import NO_METRIC, metric_of
 
@@ -91,7 +92,12 @@ def holdout_rule_problems(spec: PipelineSpec, rule: HoldoutRule, at: At) -> list
         todo = "hold out a share of the keys, with kind: hash" if spec.has_model else "write kind: none"
         what = f"kind: {rule.kind} does not fit: the pipeline {spec.name} {has}"
         return [ConfigError(what, where=at(("kind",)), todo=todo)]
-    if rule.kind != "newest_period" or spec.time:
+    if rule.is_rolling and spec.time and not isinstance(spec.task, RowTask):
+        what = f"kind: {rule.kind} judges rows one by one, and the task of the pipeline {spec.name} does not"
+        return [
+            ConfigError(what, where=at(("kind",)), todo="hold out the newest of them: kind: newest_period")
+        ]
+    if not rule.is_timed or spec.time:
         return []
     return [
         ConfigError(

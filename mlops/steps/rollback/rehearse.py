@@ -26,6 +26,7 @@ from mlops.steps.evaluation.score import predict
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlops.runs.records import HoldoutRule
     from mlops.runs.rollback.plan import RollbackPlan
     from mlops.steps.workspace import Workspace
 
@@ -66,9 +67,13 @@ def changed_predictions(workspace: Workspace, plan: RollbackPlan) -> ChangedPred
 
 
 def _predictions(workspace: Workspace, rows_at: str, model_at: str) -> pd.DataFrame:
-    return predict(
-        workspace.spec, _model(workspace, model_at), _units(workspace, rows_at), Contender.CHAMPION
-    )
+    rule = _rule(workspace, rows_at)
+    model, units = _model(workspace, model_at, rule), _units(workspace, rows_at)
+    return predict(workspace.spec, model, units, Contender.CHAMPION, rule if rule.is_rolling else None)
+
+
+def _rule(workspace: Workspace, commit: str) -> HoldoutRule:
+    return files.parse_holdout_rule(workspace.lake.read(commit, names.HOLDOUT_RULE))
 
 
 def _units(workspace: Workspace, commit: str) -> pd.DataFrame:
@@ -79,9 +84,9 @@ def _units(workspace: Workspace, commit: str) -> pd.DataFrame:
     return spec.task.units(spec, holdout, train)
 
 
-def _model(workspace: Workspace, commit: str) -> Any:
+def _model(workspace: Workspace, commit: str, rule: HoldoutRule) -> Any:
     champion = champion_of(workspace.lake.read(commit, names.CHAMPION), commit)
-    return CommittedJudge(workspace).promoted_model((commit, champion))
+    return CommittedJudge(workspace).judged_model((commit, champion), rule)
 
 
 @dataclass(frozen=True)
@@ -143,9 +148,10 @@ def _tried(workspace: Workspace, head: str, seconds: dict[str, float]) -> tuple[
         with _timed(seconds, "read its rows"):
             return len(workspace.frames.read(head, names.ROWS)), NO_METRIC, None
     with _timed(seconds, "load the libraries and the model"):
-        model = _model(workspace, head)
+        rule = _rule(workspace, head)
+        model = _model(workspace, head, rule)
     with _timed(seconds, "score its holdout"):
-        return _scored(workspace, model, head)
+        return _scored(workspace, model, head, rule if rule.is_rolling else None)
 
 
 def _target(workspace: Workspace, to: int | None) -> tuple[int, str]:
@@ -159,10 +165,12 @@ def _target(workspace: Workspace, to: int | None) -> tuple[int, str]:
     return champion.number, newest.id
 
 
-def _scored(workspace: Workspace, model: Any, commit: str) -> tuple[int, str, float]:
+def _scored(
+    workspace: Workspace, model: Any, commit: str, rolling: HoldoutRule | None
+) -> tuple[int, str, float]:
     spec = workspace.spec
     rows = _units(workspace, commit)
-    found = predict(spec, model, rows, Contender.CHAMPION)
+    found = predict(spec, model, rows, Contender.CHAMPION, rolling)
     metric = files.parse_policy(workspace.lake.read(commit, names.POLICY)).metric
     targets = spec.task.targets(rows[spec.target])
     losses = spec.task.costs(targets, found)[loss_of(metric)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from mlops.adapters import tables
 from mlops.adapters.policy import files
 from mlops.pipelines.holdout import NotEnoughData, overlap_key, split
@@ -18,7 +16,7 @@ from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from mlops.steps import prepare
 from mlops.steps import run as running
 from mlops.steps.evaluation.judge import CommittedJudge
-from mlops.steps.evaluation.score import overlap
+from mlops.steps.evaluation.overlap import overlap
 
 if TYPE_CHECKING:
     from mlops.runs.promotion.promote import Promotion
@@ -121,8 +119,9 @@ def _rows_of_today(workspace: Workspace, run: Run, old: Old) -> bytes | None:
     champion = read_optional(lake, run.fork, names.CHAMPION)
     if champion is not None:
         trained.append((run.fork, champion_of(champion, run.fork)))
-    if rule.kind == "newest_period":
-        seen = any(pd.Timestamp(c.trained_until) >= rows[spec.time].min() for _, c in trained)
+    if rule.is_timed:
+        judge = CommittedJudge(workspace)
+        seen = any(judge.is_seen(one, rule, rows) for one in trained)
     else:
         seen = (
             overlap(rows, [frames.read(at, names.TRAIN) for at, _ in trained], list(overlap_key(spec, rule)))
