@@ -16,7 +16,7 @@ from mlops.runs.digest import document, sha256
 from mlops.runs.promotion.attempts import finish_step
 from mlops.runs.promotion.step_statements import Written
 from mlops.runs.records import Run, Step
-from mlops.steps.fold_models import fitted, folder, index_of
+from mlops.steps.rolling.fold_models import fitted, folder, index_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,9 +20,9 @@ from mlops.runs.main.state import read_json, read_main
 from mlops.steps import run as running
 from mlops.steps.audit.audit import Depth, audit_pipeline
 from mlops.steps.evaluation.judge import CommittedJudge
-from mlops.steps.fold_models import folder, read_index
 from mlops.steps.repository.gate_agreement import check_holdout_rule
 from mlops.steps.rollback import rehearse, restore, roll_back
+from mlops.steps.rolling.fold_models import folder, read_index
 from mlops.steps.workspace import Workspace
 from tests.orchestration.playlists import SPEC as PLAYLISTS
 from tests.orchestration.test_classification import _Seeing

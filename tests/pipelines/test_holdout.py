@@ -12,7 +12,7 @@ from mlops.pipelines import pipeline
 from mlops.pipelines.holdout import HoldoutRule, NotEnoughData, origin_of, origins, row_digest, split
 from mlops.pipelines.spec import Joined, PipelineSpec
 from mlops.runs.errors import ConfigError, InputError
-from mlops.steps.evaluation.rolling import chosen, is_seen
+from mlops.steps.rolling.periods import chosen, is_seen
 
 MONTH = HoldoutRule("newest_period", column="departs_on", period="month")
 HELD = ["user 6", "user 8", "user 9"]

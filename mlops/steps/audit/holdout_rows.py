@@ -13,8 +13,8 @@ from mlops.pipelines.holdout import row_digest
 from mlops.runs.errors import Corrupt
 from mlops.steps.audit.loss_sums import Groups, groups_of
 from mlops.steps.evaluation.paired_losses import CLUSTER, TARGET
-from mlops.steps.evaluation.rolling import Period, periods_of
 from mlops.steps.evaluation.score import baseline, texts
+from mlops.steps.rolling.periods import Period, periods_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -32,9 +32,9 @@ from mlops.steps.audit.rebuild import Rebuilder, only_by_this_code
 from mlops.steps.audit.scored_again import scored_otherwise
 from mlops.steps.evaluation.judge import CommittedJudge
 from mlops.steps.evaluation.paired_losses import metrics, predicted_by
-from mlops.steps.evaluation.rolling import folds_of, is_seen
 from mlops.steps.evaluation.score import measures
-from mlops.steps.fold_models import ends_of, read_index
+from mlops.steps.rolling.fold_models import ends_of, read_index
+from mlops.steps.rolling.periods import folds_of, is_seen
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace

@@ -23,7 +23,6 @@ from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import HoldoutRule, Run, Step
 from mlops.steps.evaluation.paired_losses import predicted_by
 from mlops.steps.evaluation.score import predict
-from mlops.steps.fold_models import earlier_rows, fitted, latest, read_index, together
 from mlops.steps.prepare import (
     PROCESSED_SUITE,
     processed_frames,
@@ -32,6 +31,7 @@ from mlops.steps.prepare import (
     suite_of,
     summary,
 )
+from mlops.steps.rolling.fold_models import earlier_rows, fitted, latest, read_index, together
 from mlops.steps.run import record_of
 from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
 

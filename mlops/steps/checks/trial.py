@@ -23,10 +23,10 @@ from mlops.runs.errors import InputError, ValidationFailed
 from mlops.runs.records import ObjectRecord
 from mlops.steps.checks.problems import line_of
 from mlops.steps.evaluation.score import score
-from mlops.steps.fold_models import fitted, index_of, latest, together
 from mlops.steps.prepare import PROCESSED_SUITE, processed_frames, summary
 from mlops.steps.repository.gate_agreement import column_problems
 from mlops.steps.repository.init_repository import place_of
+from mlops.steps.rolling.fold_models import fitted, index_of, latest, together
 from mlops.steps.run_inputs import SEED
 from mlops.steps.train import example_input
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mlops.pipelines.spec import Joined, PipelineSpec
     from mlops.steps.checks.configuration import Configuration
     from mlops.steps.checks.problems import Problems
-    from mlops.steps.evaluation.rolling import RollingModels
+    from mlops.steps.rolling.periods import RollingModels
 
 #: Most arrivals that are extracted until there are rows for training and for the holdout.
 MOST_ARRIVALS = 24

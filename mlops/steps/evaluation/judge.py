@@ -27,7 +27,6 @@ from mlops.steps.evaluation.cached_predictions import ROWS, recorded_predictions
 from mlops.steps.evaluation.data_alone import data_evaluation
 from mlops.steps.evaluation.details import details_of, details_page
 from mlops.steps.evaluation.footprint import measured
-from mlops.steps.evaluation.rolling import RollingModels, is_seen
 from mlops.steps.evaluation.score import (
     ChampionUnscorable,
     RecordedPredictions,
@@ -35,7 +34,8 @@ from mlops.steps.evaluation.score import (
     score,
     unit_digest,
 )
-from mlops.steps.fold_models import check_index, ends_of, folder, latest, read_index, together
+from mlops.steps.rolling.fold_models import check_index, ends_of, folder, latest, read_index, together
+from mlops.steps.rolling.periods import RollingModels, is_seen
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mlops.runs.errors import InputError
-from mlops.steps.evaluation.rolling import periods_of, trained_rows
+from mlops.steps.rolling.periods import periods_of, trained_rows
 
 if TYPE_CHECKING:
     import pandas as pd

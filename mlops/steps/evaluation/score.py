@@ -20,7 +20,7 @@ from mlops.runs.errors import InputError, NotPromoted
 from mlops.runs.evidence import Contender, Fold, Footprint, Paired
 from mlops.steps.evaluation.overlap import overlap_of_models
 from mlops.steps.evaluation.paired_losses import CLUSTER, TARGET, metrics, prediction_column, series
-from mlops.steps.evaluation.rolling import (
+from mlops.steps.rolling.periods import (
     baseline_of_periods,
     folds_of,
     periods_of,

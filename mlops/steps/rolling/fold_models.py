@@ -21,7 +21,7 @@ from mlops.runs.errors import Corrupt, NotFound
 from mlops.runs.json_values import items, text, whole
 from mlops.runs.main.state import parse_json
 from mlops.runs.records import HoldoutRule
-from mlops.steps.evaluation.rolling import RollingModels
+from mlops.steps.rolling.periods import RollingModels
 
 if TYPE_CHECKING:
     import pandas as pd
