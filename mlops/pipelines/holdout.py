@@ -107,7 +107,7 @@ def _judges(rows: pd.DataFrame, rule: HoldoutRule, spec: PipelineSpec) -> pd.Ser
     if rule.kind == "none":
         raise ConfigError("a model needs rows that are held out of its training", where=names.HOLDOUT_RULE)
     raise ConfigError(
-        "no such kind of holdout; there are newest_period, rolling_origin, hash, keys", where=str(rule.kind)
+        "no such kind of holdout; there are newest_period, hash, keys, rolling_origin", where=str(rule.kind)
     )
 
 

@@ -56,9 +56,9 @@ def parse_holdout_rule(data: bytes, *, name: str = names.HOLDOUT_RULE) -> Holdou
     document = yaml_subset.read(data, name)
     kinds = {
         "newest_period": NewestPeriodFile,
-        "rolling_origin": RollingOriginFile,
         "hash": HashFile,
         "keys": KeysFile,
+        "rolling_origin": RollingOriginFile,
         "none": NothingFile,
     }
     content = _mapping(document)
