@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mlops.adapters.lake.connection import Connection
     from mlops.adapters.lake.credentials import Credentials
     from mlops.adapters.tracking.tracker import MLflowTracker
+    from mlops.pipelines.spec import PipelineSpec
+    from mlops.runs.decisions import Decision
     from mlops.settings import Settings
     from mlops.steps.workspace import Workspace
 
@@ -86,6 +88,12 @@ def _make_report(workspace: Workspace, evidence_commit: str, run_id: str, state_
     return keep_report(workspace, evidence_commit, run_id, state_dir)
 
 
+def _report_guards(state_dir: Path, spec: PipelineSpec, decision: Decision) -> None:
+    from mlops.orchestration.verdict_checks import report_guards
+
+    report_guards(state_dir, spec, decision)
+
+
 @dataclass(frozen=True)
 class Dependencies:
     """The functions by which commands reach servers and stores; tests replace some of them.
@@ -99,6 +107,7 @@ class Dependencies:
         repositories: Returns the names of all repositories of the lake.
         open_workspace: Returns the workspace of a pipeline.
         execute_run: Executes a run of a pipeline.
+        report_guards: Shows in Dagster which guards hold.
         make_report: Makes the report of a decided run and returns its file.
         start_tracker: Starts what a command will write to MLflow with; None leaves that to the workspace.
     """
@@ -110,6 +119,7 @@ class Dependencies:
     repositories: Callable[[Settings, Credentials], list[str]] = _repositories
     open_workspace: Callable[..., Workspace] = _open_workspace
     execute_run: Callable[..., Any] = _execute_run
+    report_guards: Callable[[Path, PipelineSpec, Decision], None] = _report_guards
     make_report: Callable[[Workspace, str, str, Path], Path] = _make_report
     start_tracker: Callable[[Settings, str, str], MLflowTracker | None] = lambda *_: None
 

@@ -8,6 +8,7 @@ import dagster as dg
 
 from mlops.orchestration import assets
 from mlops.orchestration.arrivals import arrival_sensor
+from mlops.orchestration.verdict_checks import guard_checks
 from mlops.orchestration.workspaces import Workspaces
 
 if TYPE_CHECKING:
@@ -22,9 +23,11 @@ def build(spec: PipelineSpec, workspaces: Workspaces | None = None) -> dg.Defini
         workspaces: Where its steps find their workspace; by default the environment's settings say.
     """
     group = assets.identifier(spec)
+    guards = guard_checks(spec, assets.key(spec, "evaluation"), f"{group}__guards")
+    selection = dg.AssetSelection.groups(group)
     job = dg.define_asset_job(
         job_name(spec),
-        dg.AssetSelection.groups(group),
+        selection - dg.AssetSelection.checks(*guards) if guards else selection,
         description=f"{spec.title}: one run, from what main holds to a promotion or a refusal",
         executor_def=dg.in_process_executor,
     )
@@ -36,7 +39,7 @@ def build(spec: PipelineSpec, workspaces: Workspaces | None = None) -> dg.Defini
             assets.evaluation(spec),
             assets.promotion(spec),
         ],
-        asset_checks=[assets.expectations(spec)],
+        asset_checks=[assets.expectations(spec), *guards],
         jobs=[job],
         sensors=[arrival_sensor(spec, job.name)],
         resources={"workspaces": workspaces or Workspaces()},

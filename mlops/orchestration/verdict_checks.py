@@ -3,47 +3,53 @@
 A refusal is an answer and no error: the checks fail as warnings, and the run goes on to its end. Checks are
 declared before any lake is asked, so there is one for each guard of the policy that the pipeline ships. A
 guard that only the policy on `main` has is part of the whole.
+
+An event of Dagster costs several milliseconds. The check of the whole is a step's; those of the guards are
+not part of the job: the command that ran it reports them afterwards, and the pages can execute them any time.
 """
 
-from __future__ import annotations
+
+# The annotations of checks name classes that Dagster looks up, so they are evaluated as they stand.
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import dagster as dg
 
 from mlops.adapters.policy.files import parse_policy
+from mlops.orchestration.home import open_instance
+from mlops.orchestration.workspaces import Workspaces
+from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names
-from mlops.runs.errors import MlopsError
+from mlops.runs.decisions import Decision, Guard, Interval
+from mlops.runs.errors import ConfigError, MlopsError
 from mlops.runs.evidence import Contender
+from mlops.runs.main.state import read_json
 from mlops.steps.repository.shipped_files import expectations
-
-if TYPE_CHECKING:
-    from mlops.pipelines.spec import PipelineSpec
-    from mlops.runs.decisions import Decision, Guard, Interval
 
 BEATS_CHAMPION = "beats_champion"
 _COLUMNS = ("name", "candidate", "other", "difference", "lower", "upper", "bound", "holds")
 
 
 def verdict_specs(spec: PipelineSpec, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
-    """Return the checks of a verdict; data without a model has none, there its suites decide."""
-    if not spec.has_model:
-        return []
-    whole = dg.AssetCheckSpec(
-        BEATS_CHAMPION, asset=asset, description="The gate promotes the candidate; a refusal is a warning."
-    )
-    guards = [
+    """Return the check of the whole verdict; data without a model has none, there its suites decide."""
+    said = "The gate promotes the candidate; a refusal is a warning."
+    return [dg.AssetCheckSpec(BEATS_CHAMPION, asset=asset, description=said)] if spec.has_model else []
+
+
+def guard_specs(spec: PipelineSpec, asset: dg.AssetKey) -> list[dg.AssetCheckSpec]:
+    """Return a check for each guard of the policy that the pipeline ships."""
+    guards = {guard_name(guard): guard for guard in _shipped_guards(spec)} if spec.has_model else {}
+    return [
         dg.AssetCheckSpec(
-            guard_name(guard),
+            name,
             asset=asset,
             description=f"{guard.metric}{f' by {guard.by}' if guard.by else ''} does not get worse than the "
             "champion's by more than the tolerance, with the uncertainty included.",
         )
-        for guard in _shipped_guards(spec)
+        for name, guard in guards.items()
     ]
-    return [whole, *{found.name: found for found in guards}.values()]
 
 
 def guard_name(guard: Guard) -> str:
@@ -60,20 +66,65 @@ def _shipped_guards(spec: PipelineSpec) -> Sequence[Guard]:
 
 
 def verdict_results(spec: PipelineSpec, asset: dg.AssetKey, decision: Decision) -> list[dg.AssetCheckResult]:
-    """Return the results of the checks of a verdict, for those that are declared."""
-    if not spec.has_model:
-        return []
+    """Return the result of the check of the whole verdict."""
     verdict = decision.verdict
-    whole = dg.AssetCheckResult(
-        passed=verdict.promotes,
-        asset_key=asset,
-        check_name=BEATS_CHAMPION,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=verdict.sentence,
-        metadata=_table(verdict.intervals),
-    )
-    guards = {guard_name(guard): guard for guard in _shipped_guards(spec)}
-    return [whole, *(_guard_result(asset, name, guard, decision) for name, guard in guards.items())]
+    return [
+        dg.AssetCheckResult(
+            passed=verdict.promotes,
+            asset_key=check.asset_key,
+            check_name=check.name,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=verdict.sentence,
+            metadata=_table(verdict.intervals),
+        )
+        for check in verdict_specs(spec, asset)
+    ]
+
+
+def guard_results(spec: PipelineSpec, asset: dg.AssetKey, decision: Decision) -> list[dg.AssetCheckResult]:
+    """Return the results of the checks of guards."""
+    guards = {guard_name(guard): guard for guard in _shipped_guards(spec)} if spec.has_model else {}
+    return [_guard_result(asset, name, guard, decision) for name, guard in guards.items()]
+
+
+def report_guards(state_dir: Path, spec: PipelineSpec, decision: Decision) -> None:
+    """Record the results of the checks of guards in Dagster, after the run that they are about."""
+    with open_instance(state_dir) as instance:
+        for result in guard_results(spec, dg.AssetKey([spec.name, "evaluation"]), decision):
+            assert result.asset_key is not None and result.check_name is not None  # noqa: S101, PT018 - set above
+            instance.report_runless_asset_event(
+                dg.AssetCheckEvaluation(
+                    asset_key=result.asset_key,
+                    check_name=result.check_name,
+                    passed=bool(result.passed),
+                    metadata=result.metadata,
+                    severity=result.severity,
+                    description=result.description,
+                )
+            )
+
+
+def guard_checks(spec: PipelineSpec, asset: dg.AssetKey, name: str) -> list[dg.AssetChecksDefinition]:
+    """Return the definition of the checks of guards, about the newest evaluation; none without guards."""
+    specs = guard_specs(spec, asset)
+    if not specs:
+        return []
+
+    @dg.multi_asset_check(name=name, specs=specs, can_subset=True)
+    def guards(
+        context: dg.AssetCheckExecutionContext, workspaces: dg.ResourceParam[Workspaces]
+    ) -> Iterator[dg.AssetCheckResult]:
+        newest = context.instance.get_latest_materialization_event(asset)
+        found = newest.asset_materialization if newest is not None else None
+        if found is None:
+            raise ConfigError("no run was evaluated yet", where=spec.name, todo="launch the job")
+        lake = workspaces.of(spec.name, context.log.info).lake
+        commit = str(found.metadata["evidence commit"].value)
+        decision = Decision.from_json(read_json(lake, commit, names.DECISION))
+        wanted = {key.name for key in context.selected_asset_check_keys}
+        yield from (r for r in guard_results(spec, asset, decision) if r.check_name in wanted)
+
+    return [guards]
 
 
 def _guard_result(asset: dg.AssetKey, name: str, guard: Guard, decision: Decision) -> dg.AssetCheckResult:

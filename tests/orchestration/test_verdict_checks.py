@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
 from mlops.orchestration import verdict_checks
+from mlops.orchestration.home import open_instance
 from mlops.pipelines import pipeline
 from mlops.runs.comparisons import Interval
-from mlops.runs.decisions import Decision, Finding, Outcome, Reason, Verdict
+from mlops.runs.decisions import Decision, Finding, Guard, Outcome, Reason, Verdict
 from mlops.runs.records import ComparedTo
+from mlops.steps.run import run_all
+from mlops.steps.workspace import Workspace
+from tests.orchestration.jobs import Current, current
+from tests.orchestration.tiny import SPEC
 
 FLIGHTS = pipeline("flights")
 ASSET = dg.AssetKey(["flights", "evaluation"])
@@ -25,10 +32,12 @@ def decided(*intervals: Interval, number: int = 1) -> Decision:
 
 
 def results(decision: Decision) -> dict[str, dg.AssetCheckResult]:
-    found = verdict_checks.verdict_results(FLIGHTS, ASSET, decision)
-    assert {result.check_name for result in found} == {
-        check.name for check in verdict_checks.verdict_specs(FLIGHTS, ASSET)
-    }
+    found = [
+        *verdict_checks.verdict_results(FLIGHTS, ASSET, decision),
+        *verdict_checks.guard_results(FLIGHTS, ASSET, decision),
+    ]
+    declared = [*verdict_checks.verdict_specs(FLIGHTS, ASSET), *verdict_checks.guard_specs(FLIGHTS, ASSET)]
+    assert {result.check_name for result in found} == {check.name for check in declared}
     return {str(result.check_name): result for result in found}
 
 
@@ -67,3 +76,37 @@ def test_guards_that_were_not_compared_do_not_hold() -> None:
 def test_data_without_a_model_has_no_such_checks(name: str) -> None:
     assert verdict_checks.verdict_specs(pipeline(name), ASSET) == []
     assert verdict_checks.verdict_results(pipeline(name), ASSET, decided()) == []
+    assert verdict_checks.guard_specs(pipeline(name), ASSET) == []
+    assert verdict_checks.guard_results(pipeline(name), ASSET, decided()) == []
+
+
+def test_guards_are_recorded_in_dagster_after_the_run(tmp_path: Path) -> None:
+    decision = decided(interval("mae", 1.0, holds=True), interval("rmse", 0.9, holds=False))
+
+    verdict_checks.report_guards(tmp_path, FLIGHTS, decision)
+
+    with open_instance(tmp_path) as instance:
+        keys = [dg.AssetCheckKey(ASSET, check.name) for check in verdict_checks.guard_specs(FLIGHTS, ASSET)]
+        found = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
+        passed = {key.name: record.evaluation.passed for key, record in found.items() if record.evaluation}
+    assert passed == {"guard_rmse": False, "guard_bias": True, "guard_mae_by_origin": True}
+
+
+def test_the_pages_can_check_the_guards_of_the_newest_evaluation(
+    workspace: Workspace, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verdict_checks, "_shipped_guards", lambda _spec: (Guard("mae", 1.0),))
+    ended = run_all(workspace, SPEC.parameters({}))
+    asset = dg.AssetKey([SPEC.name, "evaluation"])
+    current.append(workspace)
+    (checks,) = verdict_checks.guard_checks(SPEC, asset, "guards_alone")
+    commit = {"evidence commit": ended.evidence_commit}
+    instance.report_runless_asset_event(dg.AssetMaterialization(asset, metadata=commit))
+    definitions = dg.Definitions(
+        assets=[dg.AssetSpec(asset)], asset_checks=[checks], resources={"workspaces": Current()}
+    )
+
+    done = definitions.resolve_implicit_global_asset_job_def().execute_in_process(instance=instance)
+
+    (result,) = done.get_asset_check_evaluations()
+    assert (result.check_name, result.passed) == ("guard_mae", True)

@@ -60,8 +60,20 @@ def run(
         again=next_repetition(workspace, typed) if again else 0,
         take_over=take_over,
     )
+    _show_guards(session, workspace, executed.promotion)
     report = "" if no_report else _report(session, workspace, executed.promotion)
     return ended_result(workspace, executed.promotion, executed.dagster_run_id, report)
+
+
+def _show_guards(session: Session, workspace: Workspace, ended: Promotion) -> None:
+    """Show in Dagster which guards hold; as with the report, a failure changes nothing about the run."""
+    state_dir, spec = session.settings.state_dir, workspace.spec
+    try:
+        session.dependencies.report_guards(state_dir, spec, ended.decision)
+    except (Exception, KeyboardInterrupt) as error:
+        session.report(
+            f"Dagster does not show the guards: {bounded(str(error) or type(error).__name__, 200)}"
+        )
 
 
 def _report(session: Session, workspace: Workspace, ended: Promotion) -> str:
