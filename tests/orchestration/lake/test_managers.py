@@ -49,7 +49,7 @@ def handed_on(manager: StoredIOManager, value: Any, wanted: Any = Any) -> tuple[
         received.append(first)
 
     second.__annotations__["first"] = wanted
-    with dg.DagsterInstance.ephemeral() as instance:
+    with dg.DagsterInstance.ephemeral(settings={"telemetry": {"enabled": False}}) as instance:
         result = dg.materialize(
             [first, dg.asset(second)], resources={"io_manager": manager}, instance=instance
         )

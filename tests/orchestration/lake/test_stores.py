@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 from typing import BinaryIO
+from unittest import mock
 
 import dagster as dg
 import pytest
@@ -24,13 +25,16 @@ from mlops.orchestration.lake import (
     StorageError,
     StorageUnavailable,
     TextIOManager,
+    branch_per_run,
 )
+from mlops.orchestration.lake.branches import RunBranch
 from mlops.orchestration.lake.chains import alone
 from mlops.orchestration.lake.lakefs_resource import ENDPOINT, KEY_ID, SECRET
 from mlops.orchestration.lake.values import Dump, Stored
 
 ROOT = Path(__file__).parents[3]
 RUN = alone("run-1")
+QUIET = {"telemetry": {"enabled": False}}
 
 
 def text(value: str) -> Dump:
@@ -120,6 +124,14 @@ class TestWriting:
         write(either, "value", "second attempt")
         assert read(either, "value") == "second attempt"
 
+    def test_a_commit_that_does_not_hold_the_value_is_noticed(self, store: DataStore) -> None:
+        older = write(store, "value", "one").commit
+        with (
+            mock.patch.object(RunBranch, "commit", return_value=older),
+            pytest.raises(StorageError, match="is not what this step wrote"),
+        ):
+            write(store, "value", "two")
+
 
 class TestBranches:
     def test_it_is_created_from_the_head_of_the_source_branch_and_stays_there(self, store: DataStore) -> None:
@@ -194,7 +206,7 @@ class TestServers:
         def value() -> str:
             return "text"
 
-        with dg.DagsterInstance.ephemeral() as instance:
+        with dg.DagsterInstance.ephemeral(settings=QUIET) as instance:
             resources = {"io_manager": TextIOManager(store=store)}
             with pytest.raises(AccessRefused):
                 dg.materialize([value], resources=resources, instance=instance)
@@ -204,6 +216,36 @@ class TestServers:
         for said in (events, caplog.text, repr(wrong), repr(store)):
             assert "wrong-and-secret" not in said
             assert os.environ[KEY_ID] not in said
+
+    def test_a_key_in_variables_of_other_names_is_nowhere_on_record(
+        self, repository: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        key_id, secret = os.environ[KEY_ID], os.environ[SECRET]
+        for name, value in (("MY_KEY", key_id), ("MY_SECRET", secret)):
+            monkeypatch.setenv(name, value)
+        for name in (KEY_ID, SECRET):
+            monkeypatch.delenv(name)
+        lakefs = LakeFSResource(access_key_id=dg.EnvVar("MY_KEY"), secret_access_key=dg.EnvVar("MY_SECRET"))
+        store = DataStore(location=f"lakefs://{repository}", lakefs=lakefs)
+
+        @dg.asset
+        def value() -> str:
+            return "text"
+
+        @dg.asset
+        def again(value: str) -> str:
+            return value
+
+        with dg.DagsterInstance.ephemeral(settings=QUIET) as instance:
+            merged = branch_per_run([value, again])
+            resources = {"store": store, "io_manager": TextIOManager(store=store)}
+            done = dg.materialize([value, again, merged], resources=resources, instance=instance)
+            run = instance.get_run_by_id(done.run_id)
+            events = "".join(str(entry) for entry in instance.all_logs(done.run_id))
+        assert "MATERIALIZATION" in events
+        for said in (events, caplog.text, repr(run), repr(store)):
+            assert secret not in said
+            assert key_id not in said
 
     def test_one_that_does_not_answer_is_said_to(
         self, environment: Connection, monkeypatch: pytest.MonkeyPatch
