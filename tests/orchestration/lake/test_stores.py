@@ -62,6 +62,8 @@ class TestWriting:
         write(either, "other", "whole")
         with pytest.raises(RuntimeError, match="in the middle"):
             either.store_of(RUN).write("a/value", fail_in_the_middle, title="", metadata={})
+        # Another step's commit takes along whatever was uploaded.
+        write(either, "other", "later")
         with pytest.raises(NotStored):
             read(either, "a/value")
         if not either.repository:
@@ -71,6 +73,7 @@ class TestWriting:
         write(either, "a/value", "before")
         with pytest.raises(RuntimeError, match="in the middle"):
             either.store_of(RUN).write("a/value", fail_in_the_middle, title="", metadata={})
+        write(either, "other", "later")
         assert read(either, "a/value") == "before"
 
     def test_a_value_that_is_written_again_replaces_it(self, either: DataStore) -> None:
