@@ -63,6 +63,10 @@ bench *ARGS: setup
 bench-lake *ARGS: setup
     @{{ python }} -m tests.benchmarks.lake {{ ARGS }}
 
+# Measure mlops serve beside MLflow's scoring server and a bare application; .mlops/bench-serve.json (3 minutes).
+bench-serve *ARGS: setup
+    @{{ python }} -m tests.benchmarks.serving {{ ARGS }}
+
 # Build the documentation into site/, strictly: no broken link, no page outside the navigation, no network.
 docs *ARGS: setup
     @sh infra/setup.sh docs

@@ -157,6 +157,37 @@ def _column(name: str, dtype: Any, rules: list[tuple[str, Mapping[str, Any]]]) -
 
 
 def _checked(column: Column, values: Sequence[Any], first_row: int) -> list[Any]:
+    found = _checked_at_once(column, values)
+    return _checked_one_by_one(column, values, first_row) if found is None else found
+
+
+def _checked_at_once(column: Column, values: Sequence[Any]) -> list[Any] | None:
+    """Return the values of a column that is well in order; None where each has to be looked at."""
+    present = [value for value in values if value is not None]
+    if not present or not set(map(type, present)) <= _PLAIN.get(column.type, frozenset()):
+        return None
+    if len(present) < len(values) and not column.nullable:
+        return None
+    if column.type in ("long", "double") and not _within(column, present):
+        return None
+    if column.values and not set(present) <= set(column.values):
+        return None
+    return list(values)
+
+
+def _within(column: Column, numbers: Sequence[float]) -> bool:
+    """Return whether all numbers are finite, of usual size and within the bounds of a column."""
+    least, most = min(numbers), max(numbers)
+    # The sum of a number that is none is none either, wherever the comparisons have placed it.
+    if not (least > -_PLAIN_LIMIT and most < _PLAIN_LIMIT and math.isfinite(sum(numbers))):
+        return False
+    low = -math.inf if column.minimum is None else column.minimum
+    high = math.inf if column.maximum is None else column.maximum
+    above = least > low if column.strict_minimum else least >= low
+    return above and (most < high if column.strict_maximum else most <= high)
+
+
+def _checked_one_by_one(column: Column, values: Sequence[Any], first_row: int) -> list[Any]:
     read = _READERS[column.type]
     found: list[Any] = []
     for position, value in enumerate(values, first_row):
@@ -225,6 +256,15 @@ def _datetime(value: Any) -> str | None:
         return None
     return value
 
+
+#: Types whose values need no conversion, and the size of numbers from which on each is looked at.
+_PLAIN = {
+    "long": frozenset({int}),
+    "double": frozenset({int, float}),
+    "boolean": frozenset({bool}),
+    "string": frozenset({str}),
+}
+_PLAIN_LIMIT = 2.0**62
 
 _READERS = {"long": _long, "double": _double, "boolean": _boolean, "string": _string, "datetime": _datetime}
 

@@ -207,3 +207,33 @@ def test_whatever_is_sent_is_taken_whole_or_refused(form: str, content: Any) -> 
     frame = schema.frame(found)
     assert len(frame) > 0
     assert list(frame.columns) == list(schema.names)
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-3, 502),
+    st.sampled_from([2**63, -(2**63), 10**400, -(10**400)]),
+    st.floats(),
+    st.sampled_from(["EWR", "JFK", "LHR", "2013-01-01"]),
+)
+
+
+@given(name=st.sampled_from(list(ROW)), values=st.lists(VALUES, min_size=1, max_size=6))
+def test_many_values_are_checked_like_each_of_them(name: str, values: list[Any]) -> None:
+    column = RequestSchema(tuple(c for c in SCHEMA.columns if c.name == name))
+
+    def outcome(given: list[Any]) -> list[Any] | str:
+        try:
+            return column.checked({name: given})[name]
+        except InputError as error:
+            return str(error).partition(", ")[2]
+
+    single = [outcome([value]) for value in values]
+    refused = [found for found in single if isinstance(found, str)]
+    found = outcome(values)
+    if refused:
+        assert found == refused[0]
+    else:
+        # None stands for every way to say that a value is missing.
+        assert found == [value for one in single for value in one]
