@@ -51,11 +51,11 @@ def test_the_defaults_of_the_policy_are_those_that_an_empty_file_has() -> None:
     assert parse_policy(written.encode()) == parse_policy(b"{}") == Policy()
 
 
-@pytest.mark.parametrize("kind", ["newest_period", "hash", "keys"])
+@pytest.mark.parametrize("kind", ["newest_period", "rolling_origin", "hash", "keys"])
 def test_the_keys_of_a_holdout_rule_are_those_that_its_reader_takes(kind: str) -> None:
     section = gate_files.page().partition(f"kind `{kind}`")[2].partition("\n## ")[0]
     values = {"kind": kind, "column": "departs_on", "period": "month", "fraction": "0.2"}
-    values |= {"by": "[track]", "values": "[a, b]"}
+    values |= {"by": "[track]", "values": "[a, b]", "periods": "3"}
     text = "".join(f"{key}: {values[key]}\n" for key in first_cells(section))
     assert parse_holdout_rule(text.encode()).kind == kind
     with pytest.raises(ConfigError):
