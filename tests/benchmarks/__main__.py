@@ -14,6 +14,7 @@ from rich.console import Console
 from tests.benchmarks import (
     audits,
     branches,
+    pipelines,
     processes,
     races,
     report,
@@ -31,6 +32,7 @@ STATE_DIR = Path(".mlops")
 #: Name to what it measures, in the order of the table.
 SECTIONS: dict[str, Callable[[Path, Scale, Callable[[str], None]], list[Row]]] = {
     "runs": runs.measure,
+    "pipelines": pipelines.measure,
     "rollbacks": rollbacks.measure,
     "races": races.measure,
     "audits": audits.measure,

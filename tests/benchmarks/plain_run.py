@@ -58,6 +58,7 @@ def run(
     """
     from mlops.adapters.policy import files as policy_files
     from mlops.pipelines.holdout import split
+    from mlops.steps.evaluation.score import measures
 
     joined = spec.join({table: _deliveries(source, table) for table in spec.tables})
     parts = split(
@@ -67,7 +68,8 @@ def run(
     _write_parquet(target / names.HOLDOUT, parts.holdout)
     _validate(spec, source, target, {"processed_train": parts.train, "processed_holdout": parts.holdout})
     model = _fit(spec, target, parts.train, params, seed)
-    _score(spec, source, target, model, parts.train, parts.holdout, champion)
+    further = measures(spec, parts.train, params)
+    _score(spec, source, target, model, parts.train, parts.holdout, champion, further)
 
 
 def _deliveries(source: Path, table: str) -> dict[str, pd.DataFrame]:
@@ -90,11 +92,11 @@ def _validate(spec: PipelineSpec, source: Path, target: Path, frames: Mapping[st
 
 def _fit(spec: PipelineSpec, target: Path, rows: pd.DataFrame, params: Mapping[str, Any], seed: int) -> Any:
     from mlops.adapters.models import saved_files
+    from mlops.steps.train import example_input
 
     model = spec.model(spec.parameters(params), seed)
-    inputs: Any = rows[list(spec.model_input)]
-    model.fit(inputs, rows[spec.target])
-    saved_files.save(model, target / names.MODEL, spec.trusted_types, example=inputs.head(2))
+    spec.task.fit(spec, model, rows)
+    saved_files.save(model, target / names.MODEL, spec.trusted_types, example=example_input(spec, rows))
     return model
 
 
@@ -106,16 +108,20 @@ def _score(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
     champion: Path,
+    further: Mapping[str, float],
 ) -> None:
     import skops.io
 
     from mlops.adapters.models import nodes
     from mlops.adapters.policy import files as policy_files
+    from mlops.pipelines.holdout import overlap_key
     from mlops.runs.evidence import IntervalRule
     from mlops.runs.gate import verdict as gate
     from mlops.runs.gate.holdouts import identity_of
+    from mlops.steps.evaluation.details import details_of, details_page
     from mlops.steps.evaluation.score import score
 
+    rule = policy_files.parse_holdout_rule((source / names.HOLDOUT_RULE).read_bytes())
     result = score(
         spec,
         holdout,
@@ -123,15 +129,19 @@ def _score(
         candidate_train=train,
         champion=skops.io.load(champion, trusted=nodes.paths(spec.trusted_types)),
         champion_train=train,
+        timed=rule.is_timed,
+        overlap_key=overlap_key(spec, rule),
     )
-    rule = policy_files.parse_holdout_rule((source / names.HOLDOUT_RULE).read_bytes())
     paired = replace(result.paired, holdout_id=identity_of(rule, result.paired), interval=IntervalRule.CR2)
     policy = policy_files.parse_policy((source / names.POLICY).read_bytes())
     verdict = gate.decide(paired, policy, look=1)
     _write_parquet(target / names.PREDICTIONS, result.predictions)
     _write(target / names.PAIRED, document(paired.to_json()))
-    _write(target / names.METRICS, document(dict(result.metrics)))
+    _write(target / names.METRICS, document({**further, **result.metrics}))
     _write(target / names.DECISION, document({"outcome": str(verdict.outcome), "sentence": verdict.sentence}))
+    if details := details_of(spec.task, result.predictions):
+        _write(target / names.DETAILS, document(details))
+        _write(target / names.DETAILS_PAGE, details_page(spec.title, details))
     _write(target / names.RUN_PAGE, f"# {spec.title}\n\n{verdict.sentence}\n".encode())
 
 

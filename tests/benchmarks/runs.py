@@ -9,6 +9,7 @@ import shutil
 import statistics
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,33 @@ guards:
   - {metric: bias, tolerance: 50.0}
   - {metric: mae, by: origin, tolerance: 50.0}
 """
+
+
+def _shipped(repetition: int) -> dict[str, float]:
+    # The shipped parameters but for the last digits of one: every repetition is another run.
+    return {"l2_regularization": 10.0 + (repetition + 2) * 1e-9}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A pipeline whose runs are compared.
+
+    Attributes:
+        pipeline: Its name.
+        arrivals: How many of its arrivals are ingested.
+        first: Parameters of a first champion that the others replace.
+        policy: The policy, by which each repetition is promoted.
+        params: Returns the parameters of a repetition, each time other ones.
+    """
+
+    pipeline: str = PIPELINE
+    arrivals: int = MONTHS
+    first: Mapping[str, Any] = field(default_factory=lambda: HASTY)
+    policy: bytes = POLICY
+    params: Callable[[int], Mapping[str, Any]] = _shipped
+
+
+FLIGHTS = Subject()
 #: What both sides must have written alike.
 COMPARED = (names.TRAIN, names.HOLDOUT, names.PREDICTIONS, names.PAIRED, names.METRICS)
 
@@ -101,7 +129,7 @@ def _gate_row(paired: Paired) -> Row:
 
 
 class Compared:
-    """A lake with the months of the flights pipeline and a champion, and the same months as files.
+    """A lake with arrivals of a pipeline and a champion, and the same arrivals as files.
 
     Attributes:
         ingest_s: Seconds that each ingest took.
@@ -109,7 +137,9 @@ class Compared:
         evidence: Paired losses of the last run.
     """
 
-    def __init__(self, state_dir: Path, files: Path, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, state_dir: Path, files: Path, tell: Callable[[str], None], subject: Subject = FLIGHTS
+    ) -> None:
         from mlops import settings
         from mlops.adapters.lake.lake import connect
         from mlops.runs.main.setup import set_up
@@ -119,17 +149,17 @@ class Compared:
         self._settings: Settings = settings.load(
             state_dir=state_dir, lake="embedded", mlflow_tracking_uri=database
         )
-        self._files = files
+        self._files, self._subject = files, subject
         self.ingest_s: list[float] = []
         self.promoting_s: list[float] = []
         workspace = self.workspace()
-        create_repository(connect(self._settings.lake_credentials()), PIPELINE)
-        set_up(workspace.ports, {**gate_files(PIPELINE), names.POLICY: POLICY})
-        for arrival in workspace.source.arrivals()[:MONTHS]:
+        create_repository(connect(self._settings.lake_credentials()), subject.pipeline)
+        set_up(workspace.ports, {**gate_files(subject.pipeline), names.POLICY: subject.policy})
+        for arrival in workspace.source.arrivals()[: subject.arrivals]:
             tell(f"ingesting {arrival}")
             self.ingest_s.append(seconds(lambda arrival=arrival: _ingest(self.workspace(), arrival)))
         tell("a champion to begin with")
-        first = self._run(HASTY)
+        first = self._run(subject.first)
         self._champion = first.merge_commit
         self._take_along(workspace)
         self._last: tuple[int, str] = (0, first.merge_commit)
@@ -139,7 +169,7 @@ class Compared:
         """Return the seconds of a whole run that promotes; then it is rolled back."""
         watch = Stopwatch()
         with watch.watching(_promoting()):
-            taken_s = seconds(lambda: self._remember(repetition, self._run(_params(repetition))))
+            taken_s = seconds(lambda: self._remember(repetition, self._run(self._subject.params(repetition))))
         self.promoting_s.append(watch.seconds["promoting"])
         workspace = self.workspace()
         self.evidence = Paired.from_json(read_json(workspace.lake, self._last[1], names.PAIRED))
@@ -154,13 +184,13 @@ class Compared:
 
         target = self._files / f"out-{repetition}"
         shutil.rmtree(target, ignore_errors=True)
-        spec, params = self.workspace().spec, _params(repetition)
+        spec, params = self.workspace().spec, self._subject.params(repetition)
         champion = self._files / names.MODEL / "model.skops"
         return seconds(lambda: plain_run.run(spec, self._files, target, params, SEED, champion))
 
     def promote_again(self, repetition: int) -> None:
         """Promote once more, for something that is to be rolled back."""
-        self._remember(repetition, self._run(_params(repetition)))
+        self._remember(repetition, self._run(self._subject.params(repetition)))
 
     def forget(self) -> None:
         """Forget what the warm-up measured."""
@@ -187,7 +217,7 @@ class Compared:
         from mlops.steps.opening import open_workspace
 
         # The plain script joins and validates its rows each time; so does the run that it is compared with.
-        return dataclasses.replace(open_workspace(self._settings, PIPELINE), reuse_steps=False)
+        return dataclasses.replace(open_workspace(self._settings, self._subject.pipeline), reuse_steps=False)
 
     def _run(self, params: Mapping[str, Any]) -> Promotion:
         from mlops.orchestration.runner import execute_run
@@ -212,11 +242,6 @@ def _comparable(path: str, data: bytes) -> Any:
     if path != names.PAIRED:
         return data
     return {name: value for name, value in json.loads(data).items() if name != "footprint"}
-
-
-def _params(repetition: int) -> dict[str, float]:
-    # The shipped parameters but for the last digits of one: every repetition is another run.
-    return {"l2_regularization": 10.0 + (repetition + 2) * 1e-9}
 
 
 def _ingest(workspace: Workspace, arrival: str) -> None:
