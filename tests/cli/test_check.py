@@ -13,7 +13,7 @@ import pytest
 from mlops.project_template.writing import write_project
 
 NAME = "my-own"
-MODEL, PIPELINE, DATA = (f"src/my_own/{name}.py" for name in ("model", "pipeline", "data"))
+MODEL, PIPELINE, DATA, JOIN = (f"src/my_own/{name}.py" for name in ("model", "pipeline", "data", "join"))
 POLICY, RULE, SUITE = (f"expectations/{NAME}/{name}" for name in ("policy.yaml", "holdout.yaml", "rows.json"))
 
 
@@ -63,7 +63,7 @@ CASES = {
     "column": (PIPELINE, "cluster='site'", "cluster='sight'", 3, "have no column sight"),
     "extract": (DATA, "return {TABLE: parse", "1 / 0\n    return {TABLE: parse", 3, "ZeroDivisionError"),
     "tables": (DATA, "return {TABLE: parse", "return {'else': parse", 3, "gave the tables else, not rows"),
-    "join": (DATA, "drop_duplicates(list(KEY)", "drop_duplicates(list('q')", 3, "KeyError"),
+    "join": (JOIN, "drop_duplicates(list(KEY)", "drop_duplicates(list('q')", 3, "KeyError"),
     "type": (MODEL, '    "sklearn.pipeline.Pipeline",\n', "", 2, "cannot be saved"),
     "no check": (MODEL, "sklearn.pipeline.Pipeline", "sklearn.svm._classes.SVC", 2, "cannot be checked"),
     "foreign": (MODEL, "sklearn.pipeline.Pipeline", "os.system", 2, "os.system"),
@@ -81,7 +81,7 @@ def test_a_problem_is_named_with_its_file(case: str, project: Path) -> None:
     assert found == code, problems
     assert message in problems[0]["what"], problems
     if case not in ("foreign", "type"):
-        assert any(name in problems[0]["where"] for name in (file, PIPELINE, DATA)), problems
+        assert any(name in problems[0]["where"] for name in (file, PIPELINE, DATA, JOIN)), problems
 
 
 @pytest.mark.slow
