@@ -128,8 +128,7 @@ class Checked(RuleBasedStateMachine):
         answer = self.play("audit", PIPELINE, *options)
         if answer.code == DONE:
             return
-        forgot = any(run.outcome == "forgotten" for run in self.model.runs.values())
-        explained = answer.code == NOT_PROVED and forgot and self.model.collected
+        explained = answer.code == NOT_PROVED and self.model.erased and self.model.collected
         self.say(explained, f"the audit finds {answer.document.get('findings')}")
 
     def audited_after_a_kill(self) -> None:

@@ -244,6 +244,7 @@ class Sequences(Checked):
         self.say(answer.code == (INPUT if barred else DONE), "forget answers wrongly")
         if not barred:
             run.outcome = "forgotten"
+            model.erased = True
         self.check()
 
     @precondition(lambda self: self.model.runs)

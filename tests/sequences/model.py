@@ -82,6 +82,8 @@ class Model:
     written_off: set[tuple[int, str]] = field(default_factory=set)
     hold: bool = False
     collected: bool = False
+    #: Whether a run was ever forgotten; one that a rollback drops later counts as revoked.
+    erased: bool = False
     now: int = 0
 
     @property
