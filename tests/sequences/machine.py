@@ -204,7 +204,8 @@ class Sequences(Checked):
         same = model.champion is not None and model.champion.root == root
         answer = self.do("restore", PIPELINE, str(number), *options, *REASON, kill=None if again else kill)
         if old.outcome == "forgotten":
-            refused = answer.code in {INPUT, REFUSED} and not answer.evaluated  # by name, or as its inputs
+            # By name, as its inputs, or because nothing is promoted while the hold lasts.
+            refused = answer.code in {INPUT, REFUSED, ON_HOLD} and not answer.evaluated
             self.say(refused, "a forgotten promotion is restored")
         elif model.forgotten(old.inputs):
             self.say(
