@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 
-from mlops.runs.errors import bounded
+from mlops.runs.errors import MlopsError, bounded
 from mlops.serving.keys import Accepts
 
 if TYPE_CHECKING:
@@ -80,14 +80,21 @@ class Guard:
             await send(message)
 
         try:
-            if scope["path"] in OPEN or self._accepts(_key(headers.get("authorization", ""))):
-                await self._app(scope, receive, send_noted)
-            else:
-                refused = error(401, "send a key: Authorization: Bearer KEY", {"www-authenticate": "Bearer"})
-                await refused(scope, receive, send_noted)
+            refusal = None if scope["path"] in OPEN else self._refusal(headers.get("authorization", ""))
+            await (refusal or self._app)(scope, receive, send_noted)
         finally:
             if self._log is not None:
                 self._log({**facts, "taken_ms": round(1000 * (time.perf_counter() - started_s), 3)})
+
+    def _refusal(self, authorization: str) -> Response | None:
+        """Return the answer to a request without a key that counts; None for one with such a key."""
+        try:
+            if self._accepts(_key(authorization)):
+                return None
+        except (MlopsError, OSError):
+            # What is wrong with the file is for the operator, not for who asks.
+            return error(503, "the keys cannot be read; the operator can see why with `mlops keys list`")
+        return error(401, "send a key: Authorization: Bearer KEY", {"www-authenticate": "Bearer"})
 
 
 def _key(header: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from mlops.runs.errors import ConfigError, Corrupt, InputError, NotFound
 from mlops.runs.promotion.promoted import Promoted, Verify, current
 from mlops.runs.records import ObjectRecord
 from mlops.serving.request_schema import RequestSchema, schema_of
+from mlops.steps.champion import below, files_of_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,7 +177,7 @@ def _opened(folder: Path, name: str) -> Package:
 
 
 def _downloaded(lake: LakeFSLake, found: Promoted, spec: PipelineSpec, home: Path) -> Package:
-    objects = found.objects(names.MODEL)
+    objects = files_of_model(found.champion.objects)
     if not objects:
         raise Corrupt("records no model", where=f"promotion {found.champion.number}", todo="mlops audit")
     part = Path(tempfile.mkdtemp(dir=home, prefix="part-"))
@@ -189,7 +190,7 @@ def _downloaded(lake: LakeFSLake, found: Promoted, spec: PipelineSpec, home: Pat
         kept = {
             "number": found.champion.number,
             "commit": found.commit.id,
-            "objects": [_below_model(record) for record in objects],
+            "objects": [asdict(record) for record in below(names.MODEL, objects)],
             "others": {name: sha256(data) for name, data in others.items()},
         }
         (part / _RECORD).write_bytes(document(kept))
@@ -219,12 +220,3 @@ def _recorded(lake: LakeFSLake, found: Promoted, path: str) -> bytes:
     if [record.sha256 for record in found.objects(path)] != [sha256(data)]:
         raise Corrupt("is not the object that was promoted", where=f"{found.commit.id[:12]}:{path}")
     return data
-
-
-def _below_model(record: ObjectRecord) -> dict[str, Any]:
-    return {
-        "path": record.path.removeprefix(names.MODEL),
-        "size_bytes": record.size_bytes,
-        "checksum": record.checksum,
-        "sha256": record.sha256,
-    }

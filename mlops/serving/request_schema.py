@@ -113,7 +113,7 @@ class RequestSchema:
                     pd.Series(found, dtype="str"), utc="UTC" in column.dtype, format="ISO8601"
                 ).astype(column.dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
             else:
-                columns[column.name] = pd.Series(found, dtype=column.dtype)  # pyright: ignore
+                columns[column.name] = pd.Series(found, dtype=column.dtype)  # pyright: ignore[reportArgumentType, reportCallIssue]
         return pd.DataFrame(columns, columns=list(self.names))
 
 

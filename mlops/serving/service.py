@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops.runs import names
-from mlops.runs.errors import InputError, MlopsError, NotFound
+from mlops.runs.errors import InputError, MlopsError, NotFound, bounded
 from mlops.serving.package import Package, check_servable, fetch, last_served, note_current
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: Returns a pipeline's repository and what vouches for its promotions; asked again after each failure,
 #: because the server may have come back at another address.
 OpenLake = Callable[[], tuple["LakeFSLake", "Verify"]]
+
+
+_ALARM = 300
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,11 @@ class Service:
             except MlopsError as error:
                 self._lake = None
                 self._alarmed(str(error))
+                return False
+            # A full disk, or anything else that nobody thought of, must not end the watching of main.
+            except Exception as error:
+                self._lake = None
+                self._alarmed(bounded(f"cannot follow main: {type(error).__name__}: {error}", _ALARM))
                 return False
             if self.alarm is not None:
                 self._report(f"{self.name}: serving follows main again")

@@ -117,20 +117,25 @@ def model_at(
         Corrupt: The bytes are not the recorded ones.
         InputError: The model holds something that is not trusted.
     """
-    own = [
-        o
-        for o in objects
-        if o.path.startswith(prefix) and (prefix != names.MODEL or not o.path.startswith(names.FOLDS))
-    ]
+    own = files_of_model(objects, prefix)
     with tempfile.TemporaryDirectory() as folder:
         for record in own:
             # The record names paths; one that climbs out of the folder is not followed.
             lake.download(commit, record.path, Path(folder) / uri.check_path(record.path))
-        return saved_files.load(Path(folder) / prefix.rstrip("/"), _below(prefix, own), trusted)
+        return saved_files.load(Path(folder) / prefix.rstrip("/"), below(prefix, own), trusted)
 
 
-def _below(prefix: str, objects: Sequence[ObjectRecord]) -> tuple[ObjectRecord, ...]:
-    """Return the records with paths relative to a prefix."""
+def files_of_model(objects: Sequence[ObjectRecord], prefix: str = names.MODEL) -> list[ObjectRecord]:
+    """Return the records of one model's files; models of earlier periods are no part of the promoted one."""
+    return [
+        o
+        for o in objects
+        if o.path.startswith(prefix) and (prefix != names.MODEL or not o.path.startswith(names.FOLDS))
+    ]
+
+
+def below(prefix: str, objects: Sequence[ObjectRecord]) -> tuple[ObjectRecord, ...]:
+    """Return records with paths relative to a prefix."""
     return tuple(
         ObjectRecord(o.path.removeprefix(prefix), o.size_bytes, o.checksum, o.sha256) for o in objects
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import http.client
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -196,6 +197,20 @@ def test_silent_connections_do_not_shut_others_out(running: Running, monkeypatch
     finally:
         for connection in silent:
             connection.close()
+
+
+def test_keys_that_cannot_be_read_are_no_way_in(running: Running) -> None:
+    file = running.log.parent.parent / "keys.json"
+    file.chmod(0o644)
+    os.utime(file)
+    try:
+        found = running.predict()
+    finally:
+        file.chmod(0o600)
+        os.utime(file)
+    assert (found.status, found.document["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+    assert str(file) not in found.document["message"]
+    assert running.predict().status == 200
 
 
 def test_the_log_holds_ids_and_no_rows(running: Running) -> None:

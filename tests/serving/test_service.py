@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 from mlops.pipelines import pipeline
 from mlops.runs import names
 from mlops.runs.errors import ConfigError, Corrupt, NotFound
+from mlops.runs.promotion.promoted import current, unverified
 from mlops.serving.package import check_servable, last_served
 from mlops.serving.service import Service
+from mlops.steps import run as running
+from mlops.steps.champion import model_at
 from mlops.steps.rollback import roll_back
 from tests.orchestration.genres import SPEC
+from tests.orchestration.test_rolling_origin import RULE as ROLLING
+from tests.orchestration.tiny import SPEC as TINY
+from tests.orchestration.tiny import tiny_workspace
 from tests.serving.conftest import Scene
 
 ROWS = {"loudness": [-1.0, 2.0, 5.0]}
@@ -149,6 +156,39 @@ def test_a_model_that_does_not_answer_leaves_the_old_one_serving(
         patch.setattr(LogisticRegression, "predict", lambda *_: [1])
         assert not service.refresh()
     assert (service.served.number, service.alarm is not None) == (1, True)
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("odd"), MemoryError()])
+def test_trouble_that_nobody_thought_of_does_not_end_the_watching(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*_: object) -> None:
+        raise error
+
+    service = scene.service()
+    service.start()
+    scene.promote(1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr("mlops.serving.service.fetch", fails)
+        assert not service.refresh()
+    assert service.alarm is not None
+    assert type(error).__name__ in service.alarm.what
+    assert service.served.number == 1
+    assert service.refresh()
+    assert service.served.number == 2
+
+
+def test_of_a_rolling_origin_the_promoted_model_is_served(tmp_path: Path) -> None:
+    workspace = tiny_workspace("2020-01", "2020-02", "2020-03", "2020-04", "2020-05", rule=ROLLING)
+    assert running.run_all(workspace, TINY.parameters({"shrinkage": 300.0})).number == 1
+    assert workspace.lake.list(names.MAIN, names.FOLDS)
+    service = Service(TINY, lambda: (workspace.lake, unverified), tmp_path, lambda _line: None)
+    served = service.start()
+    wanted = model_at(
+        workspace.lake, served.commit, current(workspace.lake).champion.objects, TINY.trusted_types
+    )
+    given = served.schema.checked({"x": [1.0, 2.0]})
+    assert served.predict(given) == list(wanted.predict(served.schema.frame(given)))
 
 
 def test_old_packages_are_removed_but_the_last(scene: Scene) -> None:

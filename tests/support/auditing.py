@@ -13,7 +13,7 @@ from mlops.runs.audit.subject import PromotionSubject
 from mlops.runs.decisions import Policy
 from tests.support.fakes import MemoryTracker, paired
 from tests.support.memory_lake import MemoryLake
-from tests.support.protocol import World
+from tests.support.protocol import World, new_world
 
 
 class NumberProver:
@@ -87,6 +87,15 @@ def lake_of(world: World) -> MemoryLake:
     """Return a world's lake, which is in memory."""
     assert isinstance(world.lake, MemoryLake)
     return world.lake
+
+
+def two_promotions() -> World:
+    """Return a world with two promotions, on a server that refuses nothing any more."""
+    made = new_world("2013-01", "2013-02")
+    made.run(mae=14.0)
+    made.run(mae=12.0)
+    lake_of(made).enforcer = lake_of(made).hook = None
+    return made
 
 
 def says(world: World, invariant: str, words: str) -> None:

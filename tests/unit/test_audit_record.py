@@ -10,21 +10,15 @@ from mlops.runs import names
 from mlops.runs.digest import document
 from mlops.runs.rollback.rollback import freeze, plan_rollback
 from mlops.runs.upkeep.reconcile import reconcile
-from tests.support.auditing import findings, lake_of, says, unprotected
+from tests.support.auditing import findings, lake_of, says, two_promotions, unprotected
 from tests.support.memory_lake import Entry
-from tests.support.protocol import World, new_world
-
-PROMOTED = ("promotion-000001", "promotion-000002")
+from tests.support.protocol import World
 
 
 @pytest.fixture
 def world() -> World:
     """Two promotions, on a server that refuses nothing any more."""
-    made = new_world("2013-01", "2013-02")
-    made.run(mae=14.0)
-    made.run(mae=12.0)
-    lake_of(made).enforcer = lake_of(made).hook = None
-    return made
+    return two_promotions()
 
 
 # --- main changed by hand

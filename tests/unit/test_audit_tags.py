@@ -13,8 +13,17 @@ from mlops.runs.digest import document
 from mlops.runs.main.state import read_main
 from mlops.runs.rollback.rollback import plan_rollback, resume, rollback
 from mlops.runs.upkeep.reconcile import model_uri, reconcile
-from tests.support.auditing import MemoryWitness, NumberProver, findings, lake_of, says, texts, unprotected
-from tests.support.protocol import World, new_world
+from tests.support.auditing import (
+    MemoryWitness,
+    NumberProver,
+    findings,
+    lake_of,
+    says,
+    texts,
+    two_promotions,
+    unprotected,
+)
+from tests.support.protocol import World
 
 PROMOTED = ("promotion-000001", "promotion-000002")
 
@@ -22,11 +31,7 @@ PROMOTED = ("promotion-000001", "promotion-000002")
 @pytest.fixture
 def world() -> World:
     """Two promotions, on a server that refuses nothing any more."""
-    made = new_world("2013-01", "2013-02")
-    made.run(mae=14.0)
-    made.run(mae=12.0)
-    lake_of(made).enforcer = lake_of(made).hook = None
-    return made
+    return two_promotions()
 
 
 # --- tags and caches

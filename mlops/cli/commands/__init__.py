@@ -2,5 +2,5 @@
 
 Only `mlops.cli.app` imports them; they import the layers below, and heavy libraries inside the functions that
 need them. Start with `run`; the folder has as many files as `mlops --help` has lines, and its sub-packages
-hold the groups `mlops lake`, `mlops policy` and `mlops signing`.
+hold the groups `mlops keys`, `mlops lake`, `mlops policy` and `mlops signing`.
 """
