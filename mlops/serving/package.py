@@ -104,7 +104,11 @@ class Package:
 def check_servable(spec: PipelineSpec) -> None:
     """Raise `ConfigError` unless a pipeline's champion can answer single rows."""
     if not spec.has_model:
-        raise ConfigError("the pipeline holds data alone and has no model", where=spec.name)
+        raise ConfigError(
+            "the pipeline holds data alone and has no model",
+            where=spec.name,
+            todo=f"`mlops versions {spec.name}` lists its data",
+        )
     if isinstance(spec.task, Ranking):
         raise ConfigError(
             "models of this task answer whole lists", where=spec.name, todo=f"mlops recommend {spec.name}"

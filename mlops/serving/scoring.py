@@ -62,7 +62,7 @@ def score_file(
                 for name, kind in types.items()
                 if name in piece
             }
-            found = served.predict(served.schema.checked(wanted, first_row=rows))
+            found = _predicted(served, wanted, rows, source)
             writer.write({**piece, PREDICTION: found})
             rows += size
             report(f"{rows:,} rows scored")
@@ -74,6 +74,13 @@ def score_file(
         writer.close()
         part.unlink(missing_ok=True)
     return rows
+
+
+def _predicted(served: Served, columns: Piece, first_row: int, source: Path) -> list[Any]:
+    try:
+        return served.predict(served.schema.checked(columns, first_row=first_row))
+    except InputError as error:
+        raise InputError(error.what, where=str(source)) from error
 
 
 def _reader(source: Path) -> tuple[Callable[[Path, int], Iterator[Piece]], Callable[[Any, str], Any]]:

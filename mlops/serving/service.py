@@ -180,7 +180,7 @@ class Service:
         _predictions(model, sample)
         now_s = self._clock()
         self._served = Served(self.name, package.number, package.commit, now_s, package.schema(), model)
-        self._report(f"{self.name}: promotion {package.number} ({package.commit[:12]}) is served")
+        self._report(f"{self.name}: promotion {package.number} ({package.commit[:12]}) is loaded")
 
     def _alarmed(self, what: str) -> None:
         if self.alarm is None or self.alarm.what != what:

@@ -75,8 +75,9 @@ def test_a_row_that_breaks_the_suite_is_named_and_nothing_is_written(tmp_path: P
     file, out = tmp_path / "in.csv", tmp_path / "out.csv"
     file.write_text("x,n\n" + "1,1\n" * 12 + "1,101\n", encoding="utf-8")
     out.write_text("before", encoding="utf-8")
-    with pytest.raises(InputError, match="row 12, column n: must be at most 100, not 101"):
+    with pytest.raises(InputError, match="row 12, column n: must be at most 100, not 101") as caught:
         score_file(served(Model()), file, out, silent, piece_rows=5)
+    assert caught.value.where == str(file)
     assert out.read_text(encoding="utf-8") == "before"
     assert len(list(tmp_path.iterdir())) == 2
 

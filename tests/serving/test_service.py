@@ -223,7 +223,10 @@ def test_nothing_promoted_is_said(scene: Scene) -> None:
         scene.service().start()
 
 
-@pytest.mark.parametrize(("name", "todo"), [("tabular-lab", ""), ("songs", "mlops recommend songs")])
+@pytest.mark.parametrize(
+    ("name", "todo"),
+    [("tabular-lab", "`mlops versions tabular-lab` lists its data"), ("songs", "mlops recommend songs")],
+)
 def test_pipelines_without_a_model_of_single_rows_are_refused(name: str, todo: str) -> None:
     with pytest.raises(ConfigError) as caught:
         check_servable(pipeline(name))

@@ -62,8 +62,8 @@ def serve(
     for name in pipelines:
         check_pipeline(name)
     certificate = _certificate(tls_certificate, tls_key)
-    accepts = _accepts(session, no_key)
     services = {name: champion_service(session, name) for name in dict.fromkeys(pipelines)}
+    accepts = _accepts(session, no_key)
     server = ChampionServer(
         services, accepts, port=port, certificate=certificate, log=log, hosts=tuple(host_name or ())
     )
