@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
 #: Tags of MLflow runs.
 ROOT_RUN, FAILED_IN = "dagster.root_run_id", "dagster.failed_in"
+#: Tags of an MLflow run: runs that its maker found, the one used in its place, that its maker ended early.
+FOUND, GIVEN_UP, SILENT = "dagster.found", "dagster.given_up_for", "dagster.silent"
 #: Tag of Dagster runs.
 MLFLOW_RUN_TAG = "mlflow/run_id"
+#: How long to wait for a step that began at the same time and has not said what it found; and between looks.
+WAIT_FOR_OTHERS_S, POLL_S = 10.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ class MLflowResource(dg.ConfigurableResource):
             context: Of the step.
         """
         root = run_of(context.run, context.instance).root_run_id
-        run_id = self._find(root) or self._create(context, root)
+        run_id = self._agreed(root) or self._create(context, root)
         self.client.update_run(run_id, status="RUNNING")
         if context.instance.has_run(context.run.run_id):
             context.instance.add_run_tags(context.run.run_id, {MLFLOW_RUN_TAG: run_id})
@@ -124,22 +129,52 @@ class MLflowResource(dg.ConfigurableResource):
                     raise
         return found.experiment_id
 
-    def _find(self, root: str) -> str | None:
-        """Return the oldest MLflow run of a Dagster run, which is the same for everybody who asks."""
+    def _agreed(self, root: str) -> str | None:
+        """Return the MLflow run that all steps of a Dagster run agree on, or None where there is none yet.
+
+        Waits for a step that has made a run and not yet said which others it found: two requests.
+        """
+        known = self._candidates(root)
+        waited_until = time.monotonic() + WAIT_FOR_OTHERS_S
+        while any(seen is None for seen in known.values()) and time.monotonic() < waited_until:
+            time.sleep(POLL_S)
+            known = self._candidates(root)
+        for run_id in [run_id for run_id, seen in known.items() if seen is None]:
+            # Its step ended between two requests; nobody waits for it again.
+            self.client.set_tag(run_id, SILENT, "true")
+            self.client.delete_run(run_id)
+        return min(min((seen for seen in known.values() if seen), key=len, default=()), default=None)
+
+    def _candidates(self, root: str) -> dict[str, tuple[str, ...] | None]:
+        """Return the MLflow runs made for a Dagster run, each with what its maker found, if it said so."""
+        from mlflow.entities import ViewType
+
         found = self.client.search_runs(
-            [self._experiment_id()],
-            filter_string=f"tags.`{ROOT_RUN}` = '{root}'",
-            order_by=["attributes.start_time ASC", "attributes.run_id ASC"],
-            max_results=1,
+            [self._experiment_id()], filter_string=f"tags.`{ROOT_RUN}` = '{root}'", run_view_type=ViewType.ALL
         )
-        return found[0].info.run_id if found else None
+        # One that its maker gave up counts as well; one that a person deleted does not.
+        counted = [
+            each
+            for each in found
+            if (each.info.lifecycle_stage == "active" or GIVEN_UP in each.data.tags)
+            and SILENT not in each.data.tags
+        ]
+        said = {each.info.run_id: each.data.tags.get(FOUND) for each in counted}
+        return {run_id: tuple(text.split(",")) if text else None for run_id, text in said.items()}
 
     def _create(self, context: dg.AssetExecutionContext | dg.OpExecutionContext, root: str) -> str:
+        """Make an MLflow run, and give it up if another step that began at the same time made the one to use.
+
+        MLflow has no way to create a run only if there is none. So every step makes its own, reads which ones
+        there are, and writes that down. Of two such readings one holds the other, since each is a query made
+        after its reader's run: the smallest is the same for everybody, and so is its first run.
+        """
         tags = {ROOT_RUN: root, "dagster.job": context.run.job_name}
         made = self.client.create_run(self._experiment_id(), tags=tags, run_name=f"dagster-{root[:8]}")
-        run_id = made.info.run_id
-        oldest = self._find(root) or run_id
-        if oldest != run_id:
-            # Two steps began at the same time; both go on in the older run.
-            self.client.delete_run(run_id)
-        return oldest
+        own = made.info.run_id
+        self.client.set_tag(own, FOUND, ",".join(sorted({own, *self._candidates(root)})))
+        agreed = self._agreed(root) or own
+        if agreed != own:
+            self.client.set_tag(own, GIVEN_UP, agreed)
+            self.client.delete_run(own)
+        return agreed

@@ -2,6 +2,7 @@
 
 import threading
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import dagster as dg
@@ -9,7 +10,7 @@ import pytest
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.api import execute_run
 
-from mlops.orchestration.lake import MLflowResource, StorageUnavailable
+from mlops.orchestration.lake import MLflowResource, StorageUnavailable, mlflow_resource
 
 FAIL = {"now": False}
 
@@ -88,8 +89,7 @@ def test_a_retry_from_failure_goes_on_in_the_same_mlflow_run(
 def test_two_steps_that_begin_together_agree_on_one_run(
     mlflow: MLflowResource, instance: dg.DagsterInstance
 ) -> None:
-    context = mock.Mock(instance=instance)
-    context.run = mock.Mock(run_id="1", parent_run_id=None, job_name="train")
+    context = step_of(instance, "1")
     begin, used = threading.Barrier(4), set[str]()
     mlflow.check_health()
 
@@ -105,6 +105,65 @@ def test_two_steps_that_begin_together_agree_on_one_run(
     for thread in threads:
         thread.join()
     assert [(run_id, "FINISHED") for run_id in used] == runs(mlflow)
+
+
+def step_of(instance: dg.DagsterInstance, run_id: str) -> mock.Mock:
+    return mock.Mock(instance=instance, run=mock.Mock(run_id=run_id, parent_run_id=None, job_name="train"))
+
+
+def test_a_run_that_began_earlier_and_became_visible_later_is_not_used(
+    mlflow: MLflowResource, instance: dg.DagsterInstance
+) -> None:
+    """The slow step read that there is no run, and its own appears when the fast one is at work already."""
+    fast, slow = (
+        MLflowResource(tracking_uri=mlflow.tracking_uri, experiment=mlflow.experiment) for _ in range(2)
+    )
+    context, used, create = step_of(instance, "2"), list[str](), slow.client.create_run
+
+    def create_late(*args: Any, **kwargs: Any) -> Any:
+        with fast.run(context) as run:
+            used.append(run.run_id)
+        return create(*args, start_time=1, **kwargs)
+
+    with mock.patch.object(slow.client, "create_run", create_late), slow.run(context) as run:
+        used.append(run.run_id)
+    assert runs(mlflow) == [(used[0], "FINISHED")]
+    assert used[0] == used[1]
+
+
+def test_a_step_that_ended_before_it_said_what_it_found_holds_nobody_up_twice(
+    mlflow: MLflowResource, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = MLflowResource(tracking_uri=mlflow.tracking_uri, experiment=mlflow.experiment)
+    context, now = step_of(instance, "3"), [0.0]
+    monkeypatch.setattr(mlflow_resource.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(mlflow_resource.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    with (
+        mock.patch.object(killed.client, "set_tag", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+        killed.run(context),
+    ):
+        pass
+    with mlflow.run(context) as first:
+        pass
+    assert now[0] == pytest.approx(mlflow_resource.WAIT_FOR_OTHERS_S, abs=1)
+    waited_s = now[0]
+    with mlflow.run(context) as second:
+        pass
+    assert (now[0], second.run_id) == (waited_s, first.run_id)
+    assert runs(mlflow) == [(first.run_id, "FINISHED")]
+
+
+def test_a_run_that_a_person_deleted_is_made_again(
+    mlflow: MLflowResource, instance: dg.DagsterInstance
+) -> None:
+    context = step_of(instance, "4")
+    with mlflow.run(context) as first:
+        pass
+    mlflow.client.delete_run(first.run_id)
+    with mlflow.run(context) as second:
+        pass
+    assert runs(mlflow) == [(second.run_id, "FINISHED")]
 
 
 def test_a_store_that_does_not_answer_is_said_to_without_its_address(tmp_path: Path) -> None:
