@@ -9,6 +9,7 @@ that started it, however that ends.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import socket
 import subprocess
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mlops.adapters.tracking.tracker import MLflowTracker
+
+#: Libraries that MLflow imports where they are installed, for half a second, and that no call here needs.
+OPTIONAL = ("pandas", "pyarrow", "scipy", "sklearn")
 
 
 def is_possible() -> bool:
@@ -149,5 +153,14 @@ def _answer(tracker: Any, unusable: Exception | None, name: str, args: Any, kwar
         return True, error
 
 
+def _leave_out_what_is_optional() -> None:
+    """Let MLflow find none of the libraries that it can do without, as where mlflow-skinny is installed."""
+    for name in OPTIONAL:
+        sys.modules.setdefault(name, cast("Any", None))
+
+
 if __name__ == "__main__":
+    gc.disable()  # imports make many objects that stay, and the calls that follow few
+    _leave_out_what_is_optional()
     answer_calls(Connection(int(sys.argv[1])))
+    os._exit(0)  # whoever asked waits for the end, and every answer was committed before it was given
