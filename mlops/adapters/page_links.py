@@ -48,6 +48,10 @@ class Links:
         """Return the page of a run's report in a commit."""
         return self.object(commit, names.RUN_PAGE)
 
+    def validation(self, commit: str) -> str:
+        """Return the page of what the suites said, in the commit that holds it."""
+        return self.object(commit, f"{names.VALIDATION}README.md")
+
     def mlflow_run(self, experiment_id: str, run_id: str) -> str:
         """Return MLflow's page of a run, or nothing where no MLflow pages are served."""
         return f"{self.mlflow}/#/experiments/{experiment_id}/runs/{run_id}" if self.mlflow else ""

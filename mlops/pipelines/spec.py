@@ -71,6 +71,7 @@ class PipelineSpec:
         task: What is predicted, and how a prediction is judged.
         select: Returns the rows of a parsed file that belong to an arrival, from arrival, table and frame;
             raises ``InputError`` where there are none. By default a file holds one arrival.
+        optional_tables: Tables that an arrival may lack; an arrival without one of the others is refused.
         measures: Returns further metrics of the training rows, from them and the model's parameters. They
             are recorded with a decision, and no policy can name them.
     """
@@ -98,6 +99,7 @@ class PipelineSpec:
     task: Task = field(default_factory=Regression)
     select: Callable[[str, str, pd.DataFrame], pd.DataFrame] = lambda _arrival, _table, frame: frame
     measures: Callable[[pd.DataFrame, Any], Mapping[str, float]] | None = None
+    optional_tables: tuple[str, ...] = ()
 
     @property
     def has_model(self) -> bool:

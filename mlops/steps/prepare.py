@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlops.adapters import tables
 from mlops.adapters.policy import files as policy_files
 from mlops.adapters.validation import page, suites
+from mlops.adapters.validation.reports import ValidationReport, warnings_in
 from mlops.pipelines.holdout import NotEnoughData, split
 from mlops.runs import names
 from mlops.runs.decisions import Reason
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mlops.adapters.validation.suites import ValidationReport
     from mlops.pipelines.spec import PipelineSpec
     from mlops.runs.records import HoldoutRule
     from mlops.steps.workspace import Workspace
@@ -189,6 +189,22 @@ def report_files(reports: list[ValidationReport]) -> dict[str, bytes]:
     """Return path to content: one JSON per report, and one page that shows them all."""
     files = {names.validation_path(report.table): report.to_bytes() for report in reports}
     return {**files, f"{names.VALIDATION}README.md": page.page(reports)}
+
+
+def warnings_of(workspace: Workspace, commit: str) -> list[str]:
+    """Return the expectations of the processed rows that do not hold in a run's commit and do not block.
+
+    Args:
+        workspace: The pipeline.
+        commit: Any commit of the run's branch after validation.
+
+    Returns:
+        A line each: table, what is expected with its limits, and how many rows do not meet it.
+    """
+    paths = [names.validation_path(table) for table in processed_tables(workspace.spec)]
+    held = {stat.path for stat in workspace.lake.list(commit, names.VALIDATION)}
+    found = [read_json(workspace.lake, commit, path) for path in paths if path in held]
+    return [line for report in found for line in warnings_in(report)]
 
 
 def summary(reports: list[ValidationReport]) -> str:

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from mlops.adapters.validation.page import page
-from mlops.adapters.validation.suites import demand, validate
+from mlops.adapters.validation.reports import demand
+from mlops.adapters.validation.suites import validate
 from mlops.runs.errors import ValidationFailed
 
 ROWS = pd.DataFrame(

@@ -24,6 +24,7 @@ def main(given: str) -> None:
     """
     from mlops.adapters import tables
     from mlops.adapters.validation import page, suites
+    from mlops.adapters.validation.reports import demand
     from mlops.pipelines.sources.table_files import read_local
 
     asked = json.loads(given)
@@ -34,7 +35,7 @@ def main(given: str) -> None:
         suite = json.loads((source / names.suite_path(table)).read_bytes())
         reports.append(suites.validate(table, frame, suite, spec.table_keys.get(table, ())))
         _write(target / names.raw_path(table, Path(file).stem), tables.to_parquet(frame))
-    suites.demand(reports)
+    demand(reports)
     for report in reports:
         _write(target / names.validation_path(report.table), report.to_bytes())
     _write(target / names.VALIDATION / "README.md", page.page(reports))

@@ -81,10 +81,11 @@ def _deliveries(source: Path, table: str) -> dict[str, pd.DataFrame]:
 
 def _validate(spec: PipelineSpec, source: Path, target: Path, frames: Mapping[str, pd.DataFrame]) -> None:
     from mlops.adapters.validation import page, suites
+    from mlops.adapters.validation.reports import demand
 
     suite = json.loads((source / names.suite_path("processed")).read_bytes())
     reports = [suites.validate(name, frame, suite, spec.key) for name, frame in frames.items()]
-    suites.demand(reports)
+    demand(reports)
     for report in reports:
         _write(target / names.validation_path(report.table), report.to_bytes())
     _write(target / names.VALIDATION / "README.md", page.page(reports))

@@ -24,7 +24,7 @@ from mlops.adapters.lake.credentials import Credentials
 from mlops.adapters.lake.lake import Connection, LakeFSLake, connect
 from mlops.adapters.page_links import Links
 from mlops.adapters.validation import suites
-from mlops.adapters.validation.suites import ValidationReport
+from mlops.adapters.validation.reports import ValidationReport
 from mlops.cli import run
 from mlops.cli.app import app
 from mlops.cli.session import Dependencies

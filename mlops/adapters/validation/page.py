@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from mlops.adapters.validation.suites import CheckResult, ValidationReport
+from mlops.adapters.validation.reports import CheckResult, ValidationReport
 from mlops.runs.errors import bounded
 
 

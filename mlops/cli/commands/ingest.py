@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
 
 _RANGE = ".."
+#: Warnings printed of one arrival.
+MOST_WARNINGS = 5
 
 Arrivals = Annotated[
     list[str],
@@ -85,9 +87,19 @@ def _ingest_each(
 def _result(workspace: Workspace, done: Sequence[Ingested]) -> Result:
     document: dict[str, Any] = {
         "pipeline": workspace.spec.name,
-        "ingested": [{**dataclasses.asdict(one), "replaced": list(one.replaced)} for one in done],
+        "ingested": [
+            {**dataclasses.asdict(one), "replaced": list(one.replaced), "warnings": list(one.warnings)}
+            for one in done
+        ],
     }
-    return Result(document, [_line(one) for one in done])
+    return Result(document, [line for one in done for line in _lines(workspace, one)])
+
+
+def _lines(workspace: Workspace, one: Ingested) -> list[str]:
+    warnings = [f"  warning: {line}" for line in one.warnings]
+    told = "1 warning" if len(warnings) == 1 else f"all {len(warnings)} warnings"
+    seen = [f"  {told}: {workspace.links.validation(one.evidence)}"] if warnings else []
+    return [_line(one), *warnings[:MOST_WARNINGS], *seen]
 
 
 def _line(one: Ingested) -> str:

@@ -13,7 +13,7 @@ from mlops.cli.output.ended_runs import ended_result
 from mlops.cli.output.results import Result
 from mlops.cli.session import Session
 from mlops.runs import json_values
-from mlops.runs.errors import ConfigError, bounded
+from mlops.runs.errors import ConfigError, MlopsError, bounded
 
 if TYPE_CHECKING:
     from mlops.runs.promotion.promote import Promotion
@@ -62,7 +62,19 @@ def run(
     )
     _show_guards(session, workspace, executed.promotion)
     report = "" if no_report else _report(session, workspace, executed.promotion)
-    return ended_result(workspace, executed.promotion, executed.dagster_run_id, report)
+    warnings = _warnings(session, workspace, executed.promotion)
+    return ended_result(workspace, executed.promotion, executed.dagster_run_id, report, warnings)
+
+
+def _warnings(session: Session, workspace: Workspace, ended: Promotion) -> list[str]:
+    """Return what the suite of the processed rows warns of; as with the report, a failure changes nothing."""
+    from mlops.steps.prepare import warnings_of
+
+    try:
+        return warnings_of(workspace, ended.evidence_commit)
+    except MlopsError as error:
+        session.report(f"the warnings of the suite cannot be read: {bounded(str(error), 200)}")
+        return []
 
 
 def _show_guards(session: Session, workspace: Workspace, ended: Promotion) -> None:

@@ -11,12 +11,18 @@ from mlops.runs import names
 from mlops.runs.errors import SUCCESS, NotPromoted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlops.runs.promotion.promote import Promotion
     from mlops.steps.workspace import Workspace
 
 
 def ended_result(
-    workspace: Workspace, ended: Promotion, dagster_run_id: str = "", report: str = ""
+    workspace: Workspace,
+    ended: Promotion,
+    dagster_run_id: str = "",
+    report: str = "",
+    warnings: Sequence[str] = (),
 ) -> Result:
     """Return the result of a command that brought a run to its end.
 
@@ -25,6 +31,7 @@ def ended_result(
         ended: How the run ended.
         dagster_run_id: Dagster's id of the run; empty where it shows none.
         report: Address of the page with the plots; empty where none was made.
+        warnings: What the suite expects of the processed rows, does not hold, and does not block.
     """
     decision, promoted = ended.decision, bool(ended.merge_commit)
     document = {
@@ -40,6 +47,7 @@ def ended_result(
         "metrics": dict(decision.metrics),
         "unit": workspace.spec.unit,
         "verdict": document_of(decision.verdict),
+        "warnings": list(warnings),
         "links": _links(workspace, ended, dagster_run_id) | ({"plots": report} if report else {}),
     }
     return Result(document, _lines(document, ended), SUCCESS if promoted else NotPromoted.exit_code)
@@ -64,5 +72,6 @@ def _lines(document: dict[str, Any], ended: Promotion) -> list[str]:
         head = f"run {ended.run.run_id} is promotion {ended.number} ({short(ended.merge_commit)})"
     else:
         head = f"run {ended.run.run_id} was refused; its evidence is at {short(ended.evidence_commit)}"
+    warnings = [f"warning: {line}" for line in document["warnings"]]
     links = [f"{name}: {url}" for name, url in document["links"].items()]
-    return [head, *lines_of(ended.decision.verdict), *links]
+    return [head, *lines_of(ended.decision.verdict), *warnings, *links]

@@ -25,12 +25,14 @@ class Delivery:
         tables: Table to Parquet content.
         source: Where it came from, for the record.
         origin: Where each table came from in full, as JSON, to be kept beside the validation; may be empty.
+        needed: Tables that the arrival must have when it is on `main`: delivered now, or there already.
     """
 
     arrival: str
     tables: Mapping[str, bytes]
     source: str
     origin: bytes = b""
+    needed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,14 @@ class Validated:
         summary: One line, e.g. ``flights 14 of 14, weather 9 of 9``.
         reports: Path to content, to be kept on the branch.
         made_by: Further metadata for the commit with the results: digests of the code and libraries.
+        warnings: What the suites expect of the data, does not hold, and does not keep it from `main`.
     """
 
     passed: bool
     summary: str
     reports: Mapping[str, bytes]
     made_by: Mapping[str, str] = field(default_factory=dict[str, str])
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Ingested:
         replaced: Paths that held another content before.
         summary: Summary of the validation.
         unchanged: Whether `main` held exactly this content already.
+        warnings: What the suites warn of.
+        evidence: The commit with the results of the validation; empty where nothing had to be done.
     """
 
     arrival: str
@@ -69,6 +75,8 @@ class Ingested:
     replaced: tuple[str, ...] = ()
     summary: str = ""
     unchanged: bool = False
+    warnings: tuple[str, ...] = ()
+    evidence: str = ""
 
 
 def ingest(
@@ -93,13 +101,14 @@ def ingest(
 
     Raises:
         ValidationFailed: It does not pass the suites; it stays on its branch with the results.
-        InputError: A rollback dropped this very delivery.
+        InputError: The arrival lacks a table that it needs, or a rollback dropped this very delivery.
         Frozen: A rollback is under way.
         MainMoved: `main` moved in every round.
     """
     names.check_arrival(delivery.arrival)
     for _ in range(rounds):
         state = _unfrozen(ports)
+        _refuse_incomplete(ports.lake, state, delivery)
         branch = names.ingest_branch(delivery.arrival, ports.nonce())
         ports.lake.create_branch(branch, state.head)
         written = _write(ports, branch, delivery)
@@ -114,7 +123,15 @@ def ingest(
         result, evidence = _judge(ports, state, branch, data, delivery, validate)
         merged = _publish(ports, state, data, delivery, result, evidence, replaced, rounds)
         if merged:
-            return Ingested(delivery.arrival, merged, branch, replaced, result.summary)
+            return Ingested(
+                delivery.arrival,
+                merged,
+                branch,
+                replaced,
+                result.summary,
+                warnings=result.warnings,
+                evidence=evidence,
+            )
     raise MainMoved(
         f"main moved in each of {rounds} rounds", where=names.MAIN, todo="run the same command again"
     )
@@ -125,6 +142,18 @@ def _unfrozen(ports: Ports) -> MainState:
     if state.rollback is not None:
         raise Frozen("a rollback is under way", where=names.MAIN, todo="run `mlops reconcile` to finish it")
     return state
+
+
+def _refuse_incomplete(lake: Lake, state: MainState, delivery: Delivery) -> None:
+    """Raise `InputError` where a table would be on `main` for other arrivals and not for this one."""
+    for table in sorted(set(delivery.needed) - set(delivery.tables)):
+        path = names.raw_path(table, delivery.arrival)
+        if not any(stat.path == path for stat in lake.list(state.head, path)):
+            raise InputError(
+                f"the delivery has no table {table}, and main has none of this arrival",
+                where=delivery.arrival,
+                todo=f"deliver it together with the others, e.g. --file {table}=FILE",
+            )
 
 
 def _write(ports: Ports, branch: str, delivery: Delivery) -> list[ObjectStat]:

@@ -89,7 +89,8 @@ def deliver(
 
     Raises:
         ValidationFailed: They do not; the arrival and the results stay on its branch.
-        InputError: A rollback dropped this very delivery and ``again`` is not set.
+        InputError: The arrival lacks a table that is not optional, or a rollback dropped this very delivery
+            and ``again`` is not set.
     """
     names.check_arrival(arrival)
     reconcile(workspace.ports)
@@ -105,6 +106,9 @@ def deliver(
         passed = all(report.success for report in reports)
         made_by = {CODE_KEY: code_digest(workspace.spec), LOCK_KEY: lock_digest(workspace.spec)}
         kept = {**report_files(reports), **profile_files(arrival, committed)}
-        return Validated(passed, summary(reports), kept, made_by)
+        warnings = tuple(line for report in reports for line in report.warnings)
+        return Validated(passed, summary(reports), kept, made_by, warnings)
 
-    return ingest(workspace.ports, Delivery(arrival, content, source, origin), judge, again=again)
+    needed = tuple(table for table in workspace.spec.tables if table not in workspace.spec.optional_tables)
+    delivery = Delivery(arrival, content, source, origin, needed)
+    return ingest(workspace.ports, delivery, judge, again=again)

@@ -48,6 +48,13 @@ def _check_names(spec: PipelineSpec, where: str, problems: Problems) -> None:
             problems.add(f"{name} names {', '.join(repeated)} more than once", where)
     if PROCESSED_SUITE in spec.tables:
         problems.add(f"no table may have the name {PROCESSED_SUITE}, which is that of the joined rows", where)
+    unknown = sorted(set(spec.optional_tables) - set(spec.tables))
+    if unknown:
+        problems.add(f"optional_tables names what is not in tables: {', '.join(unknown)}", where)
+    if spec.tables and set(spec.optional_tables) >= set(spec.tables):
+        problems.add(
+            "every table is optional, so an arrival could be empty", where, "leave one out of optional_tables"
+        )
     strange = sorted(set(spec.table_keys) - set(spec.tables))
     if strange:
         problems.add(f"table_keys names tables that the pipeline does not have: {', '.join(strange)}", where)
