@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from mlops.adapters.lake.connection import Connection
     from mlops.adapters.lake.credentials import Credentials
     from mlops.adapters.tracking.tracker import MLflowTracker
-    from mlops.pipelines.spec import PipelineSpec
-    from mlops.runs.decisions import Decision
+    from mlops.runs.promotion.promote import Promotion
     from mlops.settings import Settings
     from mlops.steps.workspace import Workspace
 
@@ -88,10 +87,10 @@ def _make_report(workspace: Workspace, evidence_commit: str, run_id: str, state_
     return keep_report(workspace, evidence_commit, run_id, state_dir)
 
 
-def _report_guards(state_dir: Path, spec: PipelineSpec, decision: Decision) -> None:
-    from mlops.orchestration.verdict_checks import report_guards
+def _report_checks(state_dir: Path, workspace: Workspace, ended: Promotion) -> None:
+    from mlops.orchestration.runner import report_checks
 
-    report_guards(state_dir, spec, decision)
+    report_checks(state_dir, workspace, ended)
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ class Dependencies:
         repositories: Returns the names of all repositories of the lake.
         open_workspace: Returns the workspace of a pipeline.
         execute_run: Executes a run of a pipeline.
-        report_guards: Shows in Dagster which guards hold.
+        report_checks: Shows in Dagster which expectations and guards hold.
         make_report: Makes the report of a decided run and returns its file.
         start_tracker: Starts what a command will write to MLflow with; None leaves that to the workspace.
     """
@@ -119,7 +118,7 @@ class Dependencies:
     repositories: Callable[[Settings, Credentials], list[str]] = _repositories
     open_workspace: Callable[..., Workspace] = _open_workspace
     execute_run: Callable[..., Any] = _execute_run
-    report_guards: Callable[[Path, PipelineSpec, Decision], None] = _report_guards
+    report_checks: Callable[[Path, Workspace, Promotion], None] = _report_checks
     make_report: Callable[[Workspace, str, str, Path], Path] = _make_report
     start_tracker: Callable[[Settings, str, str], MLflowTracker | None] = lambda *_: None
 

@@ -12,12 +12,19 @@ from collections.abc import Iterator
 import dagster as dg
 
 from mlops.orchestration import metadata
+from mlops.orchestration.expectation_checks import (
+    check_results,
+    check_specs,
+    processed_suite,
+    stored_reports,
+)
 from mlops.orchestration.params import config_class
 from mlops.orchestration.verdict_checks import verdict_results, verdict_specs
 from mlops.orchestration.workspaces import Workspaces, find_run, open_run, remember_verdict
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs.errors import ValidationFailed
 from mlops.runs.promotion.decision import current
+from mlops.runs.records import Run
 from mlops.steps import run as running
 from mlops.steps.prepare import processed_tables
 
@@ -63,9 +70,14 @@ def processed(spec: PipelineSpec) -> dg.AssetsDefinition:
     return process
 
 
-def expectations(spec: PipelineSpec) -> dg.AssetChecksDefinition:
-    """Return the checks that hold the processed rows against the suite on `main`, and stop the run."""
-    asset = key(spec, "processed")
+def expectations(spec: PipelineSpec, *, singly: bool = True) -> dg.AssetChecksDefinition:
+    """Return the checks that hold the processed rows against the suite on `main`, and stop the run.
+
+    Args:
+        spec: The pipeline.
+        singly: Whether each expectation is a check of its own besides that of its table.
+    """
+    asset, suite = key(spec, "processed"), processed_suite(spec)
     specs = [
         dg.AssetCheckSpec(
             metadata.check_name(table),
@@ -76,17 +88,27 @@ def expectations(spec: PipelineSpec) -> dg.AssetChecksDefinition:
         for table, path in processed_tables(spec).items()
     ]
 
-    @dg.multi_asset_check(name=f"{identifier(spec)}__expectations", specs=specs)
+    @dg.multi_asset_check(
+        name=f"{identifier(spec)}__expectations",
+        specs=[*specs, *(check_specs(suite, asset) if singly else [])],
+    )
     def validate(
         context: dg.AssetCheckExecutionContext, workspaces: dg.ResourceParam[Workspaces]
     ) -> Iterator[dg.AssetCheckResult]:
         workspace, run = find_run(context, workspaces, spec)
+
+        def results(run: Run) -> Iterator[dg.AssetCheckResult]:
+            reports = stored_reports(workspace.lake, run.head, suite.tables)
+            yield from (metadata.check_result(report, suite, asset) for report in reports)
+            if singly and reports:
+                yield from check_results(suite, asset, reports)
+
         try:
             run = running.validate(workspace, run)
         except ValidationFailed:
-            yield from metadata.check_results(workspace, running.reloaded(workspace, run), asset)
+            yield from results(running.reloaded(workspace, run))
             raise
-        yield from metadata.check_results(workspace, run, asset)
+        yield from results(run)
 
     return validate
 

@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
 
 
-def build(spec: PipelineSpec, workspaces: Workspaces | None = None) -> dg.Definitions:
+def build(spec: PipelineSpec, workspaces: Workspaces | None = None, *, singly: bool = True) -> dg.Definitions:
     """Return assets, checks, job and sensor of a pipeline; nothing is opened yet.
 
     Args:
         spec: The pipeline.
         workspaces: Where its steps find their workspace; by default the environment's settings say.
+        singly: Whether the job evaluates each expectation as a check of its own; else they are reported when
+            the run has ended.
     """
     group = assets.identifier(spec)
     guards = guard_checks(spec, assets.key(spec, "evaluation"), f"{group}__guards")
@@ -39,7 +41,7 @@ def build(spec: PipelineSpec, workspaces: Workspaces | None = None) -> dg.Defini
             assets.evaluation(spec),
             assets.promotion(spec),
         ],
-        asset_checks=[assets.expectations(spec), *guards],
+        asset_checks=[assets.expectations(spec, singly=singly), *guards],
         jobs=[job],
         sensors=[arrival_sensor(spec, job.name)],
         resources={"workspaces": workspaces or Workspaces()},

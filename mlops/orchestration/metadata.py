@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from mlops.orchestration.expectation_checks import Report, Suite, differences
 from mlops.runs import json_values, names
 from mlops.runs.digest import tree_digest
-from mlops.runs.main.state import read_json
+from mlops.runs.errors import bounded
 from mlops.runs.promotion.decision import current
 from mlops.runs.records import Run, Step
 from mlops.runs.upkeep.reconcile import model_uri
-from mlops.steps.prepare import processed_tables
 from mlops.steps.run import record_of
 
 if TYPE_CHECKING:
@@ -102,46 +102,44 @@ def promotion(workspace: Workspace, ended: Promotion) -> Metadata:
     return found
 
 
-def check_results(workspace: Workspace, run: Run, asset: dg.AssetKey) -> list[dg.AssetCheckResult]:
-    """Return the validation results of training and holdout rows from the branch.
-
-    An expectation of severity error that does not hold stops the run; of severity warning, it is shown.
-    """
-    return [
-        _check_result(read_json(workspace.lake, run.head, names.validation_path(table)), table, asset)
-        for table in processed_tables(workspace.spec)
-        if _exists(workspace, run.head, names.validation_path(table))
-    ]
-
-
 def check_name(table: str) -> str:
     """Return the name of the check that holds a table of processed rows against its suite."""
     rows = table.removeprefix("processed_")
     return "rows_meet_expectations" if rows == table else f"{rows}_rows_meet_expectations"
 
 
-def _check_result(report: Mapping[str, Any], table: str, asset: dg.AssetKey) -> dg.AssetCheckResult:
+def check_result(report: Report, suite: Suite, asset: dg.AssetKey) -> dg.AssetCheckResult:
+    """Return the result of a whole suite on a table, from its stored report.
+
+    An expectation of severity error that does not hold stops the run; of severity warning, it is shown.
+
+    Args:
+        report: The report.
+        suite: The suite as it is shipped; where the one on `main` differs, the result says so.
+        asset: The asset that the table is of.
+    """
     broken = [check for check in report["checks"] if not check["success"]]
     columns = ("success", "severity", "expects", "observed", "count")
     records = [dg.TableRecord({name: check[name] for name in columns}) for check in report["checks"]]
+    differs = differences(suite, report) if suite.checks else []
+    said = "; ".join(check["name"] for check in broken) or f"all {report['run']} hold"
+    if differs:
+        said += f". The suite on main is not the shipped one: {'; '.join(differs)}"
     return dg.AssetCheckResult(
         passed=not broken,
         asset_key=asset,
-        check_name=check_name(table),
+        check_name=check_name(report["table"]),
         severity=dg.AssetCheckSeverity.WARN if report["success"] else dg.AssetCheckSeverity.ERROR,
-        description="; ".join(check["name"] for check in broken) or f"all {report['run']} hold",
+        description=bounded(said, 2000),
         metadata={
             "suite": report["suite"],
             "rows": report["rows"],
             "expectations": report["run"],
             "broken": len(broken),
             "results": dg.MetadataValue.table(records),
+            **({"differs from the shipped suite": dg.MetadataValue.json(differs)} if differs else {}),
         },
     )
-
-
-def _exists(workspace: Workspace, ref: str, path: str) -> bool:
-    return any(stat.path == path for stat in workspace.lake.list(ref, path))
 
 
 def _verdict(decision: Decision) -> Metadata:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ import dagster as dg
 from mlops.orchestration.assets import key
 from mlops.orchestration.building import build, job_name
 from mlops.orchestration.execution import execute_here
+from mlops.orchestration.expectation_checks import report_expectations
 from mlops.orchestration.home import open_instance
-from mlops.orchestration.workspaces import AGAIN_TAG, TAKE_OVER_TAG, Workspaces
-from mlops.runs.errors import ProtocolMisuse
+from mlops.orchestration.verdict_checks import report_guards
+from mlops.orchestration.workspaces import AGAIN_TAG, BRANCH_TAG, TAKE_OVER_TAG, Workspaces
+from mlops.runs.errors import MlopsError, ProtocolMisuse, ValidationFailed
 
 if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
@@ -65,7 +68,7 @@ def execute_run(
     spec, processes = workspace.spec, workspace.ports.processes
     spec.parameters(params)
     workspaces = Workspaces(lambda _name, _tell: workspace)
-    job = build(spec, workspaces).resolve_job_def(job_name(spec))
+    job = build(spec, workspaces, singly=False).resolve_job_def(job_name(spec))
     run_id = str(uuid.uuid4())
     tags = {OWNER_TAG: f"{run_id} {processes.me()}"}
     if again:
@@ -74,10 +77,38 @@ def execute_run(
         tags[TAKE_OVER_TAG] = "true"
     with open_instance(state_dir) as instance:
         _close_abandoned(instance, processes)
-        execute_here(instance, job, run_id=run_id, run_config=_run_config(spec, params), tags=tags)
+        try:
+            execute_here(instance, job, run_id=run_id, run_config=_run_config(spec, params), tags=tags)
+        except ValidationFailed:
+            _show_expectations(instance, workspace, run_id)
+            raise
     if workspaces.ended is None:
         raise ProtocolMisuse("the job ended without an answer", where=run_id)
     return Executed(workspaces.ended, run_id)
+
+
+def report_checks(state_dir: Path, workspace: Workspace, ended: Promotion) -> None:
+    """Record in Dagster which expectations and guards hold, after the run that they are about.
+
+    Args:
+        state_dir: Where the Dagster instance is.
+        workspace: The pipeline's workspace.
+        ended: How the run ended.
+    """
+    spec = workspace.spec
+    with open_instance(state_dir) as instance:
+        report_guards(instance, spec, ended.decision)
+        report_expectations(instance, spec, workspace.lake, ended.evidence_commit, key(spec, "processed"))
+
+
+def _show_expectations(instance: dg.DagsterInstance, workspace: Workspace, run_id: str) -> None:
+    """Record the expectations of a run that they have stopped; nothing that fails here hides its error."""
+    run = instance.get_run_by_id(run_id)
+    if run is None or BRANCH_TAG not in run.tags:
+        return
+    spec = workspace.spec
+    with contextlib.suppress(MlopsError):
+        report_expectations(instance, spec, workspace.lake, run.tags[BRANCH_TAG], key(spec, "processed"))
 
 
 def _run_config(spec: PipelineSpec, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,12 +13,11 @@ not part of the job: the command that ran it reports them afterwards, and the pa
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import dagster as dg
 
 from mlops.adapters.policy.files import parse_policy
-from mlops.orchestration.home import open_instance
+from mlops.orchestration.expectation_checks import record_results
 from mlops.orchestration.workspaces import Workspaces
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names
@@ -87,21 +86,9 @@ def guard_results(spec: PipelineSpec, asset: dg.AssetKey, decision: Decision) ->
     return [_guard_result(asset, name, guard, decision) for name, guard in guards.items()]
 
 
-def report_guards(state_dir: Path, spec: PipelineSpec, decision: Decision) -> None:
+def report_guards(instance: dg.DagsterInstance, spec: PipelineSpec, decision: Decision) -> None:
     """Record the results of the checks of guards in Dagster, after the run that they are about."""
-    with open_instance(state_dir) as instance:
-        for result in guard_results(spec, dg.AssetKey([spec.name, "evaluation"]), decision):
-            assert result.asset_key is not None and result.check_name is not None  # noqa: S101, PT018 - set above
-            instance.report_runless_asset_event(
-                dg.AssetCheckEvaluation(
-                    asset_key=result.asset_key,
-                    check_name=result.check_name,
-                    passed=bool(result.passed),
-                    metadata=result.metadata,
-                    severity=result.severity,
-                    description=result.description,
-                )
-            )
+    record_results(instance, guard_results(spec, dg.AssetKey([spec.name, "evaluation"]), decision))
 
 
 def guard_checks(spec: PipelineSpec, asset: dg.AssetKey, name: str) -> list[dg.AssetChecksDefinition]:

@@ -111,7 +111,7 @@ class Desk:
             "create_repository": lambda *_: False,
             "open_workspace": lambda _settings, _name, tell: self.workspace(tell),
             "execute_run": self.execute,
-            "report_guards": lambda *_: None,
+            "report_checks": lambda *_: None,
             "make_report": lambda _workspace, _commit, run_id, _folder: Path(f"/{run_id}.html"),
         }
         return Dependencies(**{**fields, **changes})

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import dagster as dg
 import pytest
 
+from mlops.orchestration import expectation_checks
 from mlops.orchestration.building import build, job_name
 from mlops.orchestration.workspaces import Workspaces
 from mlops.pipelines import PIPELINES, pipeline
+from mlops.steps.repository.shipped_files import expectations
 from tests.orchestration.tiny import SPEC
 
 CHECKS = {"train_rows_meet_expectations", "holdout_rows_meet_expectations"}
@@ -80,9 +85,33 @@ def test_the_verdict_and_each_guard_are_checks_of_the_evaluation(everything: dg.
     assert found["flights/evaluation"] == {
         *("beats_champion", "guard_rmse", "guard_bias", "guard_mae_by_origin")
     }
-    with_model = {name for name in PIPELINES if pipeline(name).has_model}
-    assert found.keys() == {f"{name}/evaluation" for name in with_model}
-    assert all("beats_champion" in names for names in found.values())
+    with_model = {f"{name}/evaluation" for name in PIPELINES if pipeline(name).has_model}
+    assert {key for key in found if key.endswith("/evaluation")} == with_model
+    assert all("beats_champion" in found[key] for key in with_model)
+
+
+def test_each_shipped_expectation_is_a_check_and_blocks_by_its_severity(everything: dg.Definitions) -> None:
+    graph = everything.resolve_asset_graph()
+    for name in PIPELINES:
+        document = json.loads(expectations(name).joinpath("processed.json").read_text("utf-8"))
+        listed = [entry.get("severity", "critical") == "critical" for entry in document["expectations"]]
+        asset = dg.AssetKey([name, "processed"])
+        specs = [graph.get_check_spec(key) for key in graph.asset_check_keys if key.asset_key == asset]
+        single = [spec.blocking for spec in specs if spec.name.startswith("expect_")]
+        assert sorted(single) == sorted(listed)
+
+
+def test_columns_that_differ_in_odd_characters_alone_have_checks_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = ["a b", "a.b", "größe", "gr..e", "a b"]
+    entries = [
+        {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": name}} for name in columns
+    ]
+    (tmp_path / "processed.json").write_text(json.dumps({"expectations": entries}))
+    monkeypatch.setattr(expectation_checks, "expectations", lambda _name: tmp_path)
+    found = build(SPEC, Workspaces(_never)).resolve_asset_graph().asset_check_keys  # type: ignore[arg-type]
+    assert len([key for key in found if key.name.startswith("expect_")]) == len(columns)
 
 
 def test_the_job_takes_model_parameters_and_nothing_else(tiny: dg.Definitions) -> None:

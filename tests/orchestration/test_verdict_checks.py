@@ -83,9 +83,8 @@ def test_data_without_a_model_has_no_such_checks(name: str) -> None:
 def test_guards_are_recorded_in_dagster_after_the_run(tmp_path: Path) -> None:
     decision = decided(interval("mae", 1.0, holds=True), interval("rmse", 0.9, holds=False))
 
-    verdict_checks.report_guards(tmp_path, FLIGHTS, decision)
-
     with open_instance(tmp_path) as instance:
+        verdict_checks.report_guards(instance, FLIGHTS, decision)
         keys = [dg.AssetCheckKey(ASSET, check.name) for check in verdict_checks.guard_specs(FLIGHTS, ASSET)]
         found = instance.event_log_storage.get_latest_asset_check_execution_by_key(keys)
         passed = {key.name: record.evaluation.passed for key, record in found.items() if record.evaluation}

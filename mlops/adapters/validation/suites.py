@@ -10,11 +10,10 @@ import functools
 import math
 import threading
 import warnings
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mlops.adapters.validation.listed import Listed, columns_of, entries_of, listed
 from mlops.adapters.validation.reports import CheckResult, ValidationReport
 from mlops.runs.errors import ValidationFailed, bounded
 
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 MAX_EXAMPLES = 5
 MAX_CELL = 80
-
-_SEVERITY = {"critical": "error", "warning": "warning", "info": "warning"}
-_COLUMN_ARGS = ("column", "column_A", "column_B", "column_list")
 
 # Great Expectations keeps its context in module state.
 _LOCK = threading.Lock()
@@ -46,7 +42,7 @@ def validate(
         ValidationFailed: The suite cannot judge: it is empty, an expectation is of an unknown type or has
             wrong arguments, or fewer ran than it lists. Data that breaks an expectation is no error here.
     """
-    entries = _entries(table, suite_document)
+    entries = entries_of(table, suite_document)
     with warnings.catch_warnings():
         # What Great Expectations deprecates in its own code is not about this table.
         warnings.simplefilter("ignore")
@@ -59,7 +55,8 @@ def validate(
             f"{len(results)} of {len(entries)} expectations ran; not {', '.join(missing)}",
             where=f"suite for {table}",
         )
-    checks = _numbered([_check(entry, results[i], frame, key) for i, entry in enumerate(entries)])
+    found = zip(entries, listed(table, suite_document), strict=True)
+    checks = tuple(_check(entry, each, results[i], frame, key) for i, (entry, each) in enumerate(found))
     return ValidationReport(
         table=table,
         suite=str(suite_document.get("name") or table),
@@ -68,20 +65,6 @@ def validate(
         run=len(results),
         checks=checks,
     )
-
-
-def _entries(table: str, suite_document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    entries = suite_document.get("expectations")
-    where = f"suite for {table}"
-    if not isinstance(entries, list) or not entries:
-        raise ValidationFailed("lists no expectations, so it would pass anything", where=where)
-    for entry in entries:
-        if not isinstance(entry, Mapping) or not isinstance(entry.get("type"), str):
-            raise ValidationFailed(f"holds an expectation without a type: {entry!r}", where=where)
-        if entry.get("severity", "critical") not in _SEVERITY:
-            known = ", ".join(_SEVERITY)
-            raise ValidationFailed(f"{entry['type']} needs a severity out of {known}", where=where)
-    return entries
 
 
 def _expectation(table: str, position: int, entry: Mapping[str, Any]) -> Any:
@@ -129,22 +112,23 @@ def _context() -> Any:
 
 
 def _check(
-    entry: Mapping[str, Any], result: Mapping[str, Any], frame: pd.DataFrame, key: Sequence[str]
+    entry: Mapping[str, Any],
+    expectation: Listed,
+    result: Mapping[str, Any],
+    frame: pd.DataFrame,
+    key: Sequence[str],
 ) -> CheckResult:
-    kwargs: Mapping[str, Any] = entry.get("kwargs", {})
-    columns = _columns(kwargs)
-    column = ", ".join(columns)
+    columns = columns_of(entry)
     trouble = _trouble(result.get("exception_info") or {})
     found: Mapping[str, Any] = result.get("result") or {}
     success = bool(result["success"]) and not trouble
     positions = [] if success else found.get("partial_unexpected_index_list") or []
-    limits = ", ".join(f"{name} {value}" for name, value in kwargs.items() if name not in _COLUMN_ARGS)
     return CheckResult(
-        name=f"{entry['type']}({column})" if column else entry["type"],
-        expects=bounded(f"{column} {_words(entry['type'])} {limits}".strip(), 300),
-        column=column,
+        name=expectation.name,
+        expects=expectation.expects,
+        column=", ".join(columns),
         # What could not be evaluated was not judged, however lightly it would have been taken.
-        severity="error" if trouble else _SEVERITY[entry.get("severity", "critical")],
+        severity="error" if trouble else expectation.severity,
         success=success,
         count=0 if success else int(found.get("unexpected_count") or 0),
         observed="" if success else trouble or _observed(found),
@@ -152,28 +136,6 @@ def _check(
             _example(frame, int(position), [*key, *columns]) for position in positions[:MAX_EXAMPLES]
         ),
     )
-
-
-def _numbered(checks: list[CheckResult]) -> tuple[CheckResult, ...]:
-    seen: Counter[str] = Counter()
-    unique: list[CheckResult] = []
-    for check in checks:
-        seen[check.name] += 1
-        number = seen[check.name]
-        unique.append(check if number == 1 else replace(check, name=f"{check.name} {number}"))
-    return tuple(unique)
-
-
-def _columns(kwargs: Mapping[str, Any]) -> list[str]:
-    single = [str(kwargs[name]) for name in _COLUMN_ARGS[:3] if name in kwargs]
-    return [*single, *map(str, kwargs.get("column_list", ()))]
-
-
-def _words(kind: str) -> str:
-    for start in ("expect_column_", "expect_compound_columns_", "expect_"):
-        if kind.startswith(start):
-            return kind.removeprefix(start).replace("_", " ")
-    return kind.replace("_", " ")
 
 
 def _trouble(exception_info: Mapping[str, Any]) -> str:

@@ -60,7 +60,7 @@ def run(
         again=next_repetition(workspace, typed) if again else 0,
         take_over=take_over,
     )
-    _show_guards(session, workspace, executed.promotion)
+    _show_checks(session, workspace, executed.promotion)
     report = "" if no_report else _report(session, workspace, executed.promotion)
     warnings = _warnings(session, workspace, executed.promotion)
     return ended_result(workspace, executed.promotion, executed.dagster_run_id, report, warnings)
@@ -77,15 +77,13 @@ def _warnings(session: Session, workspace: Workspace, ended: Promotion) -> list[
         return []
 
 
-def _show_guards(session: Session, workspace: Workspace, ended: Promotion) -> None:
-    """Show in Dagster which guards hold; as with the report, a failure changes nothing about the run."""
-    state_dir, spec = session.settings.state_dir, workspace.spec
+def _show_checks(session: Session, workspace: Workspace, ended: Promotion) -> None:
+    """Show in Dagster what holds singly; as with the report, a failure changes nothing about the run."""
     try:
-        session.dependencies.report_guards(state_dir, spec, ended.decision)
+        session.dependencies.report_checks(session.settings.state_dir, workspace, ended)
     except (Exception, KeyboardInterrupt) as error:
-        session.report(
-            f"Dagster does not show the guards: {bounded(str(error) or type(error).__name__, 200)}"
-        )
+        why = bounded(str(error) or type(error).__name__, 200)
+        session.report(f"Dagster does not show expectations and guards one by one: {why}")
 
 
 def _report(session: Session, workspace: Workspace, ended: Promotion) -> str:
