@@ -6,12 +6,15 @@ from infra.docs.markdown import code, table
 
 _INTRODUCTION = """# Settings
 
-Generated from the program; `mlops settings` prints the same table with the values in force.
+Generated from the program; `mlops settings` prints the same table with the values in force, and
+`mlops config show` the values with their origin.
 
-A setting is read from its environment variable, and an option of the command line takes precedence. Keys and
-passwords are not settings. They come from the environment (`LAKECTL_CREDENTIALS_ACCESS_KEY_ID` and
-`LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY`) or from a file that only its owner can read:
-`~/.lakectl.yaml` (mode 600).
+A setting stands in `mlops.toml` by its name in small letters without `MLOPS_`, or in the section of an
+environment there; its environment variable goes over the file, and an option of the command line over both.
+See [how to configure a project](../how-to/configure.md). A key or password stands in the file by reference
+alone. The key for a team's lakeFS is found where `lakectl` finds it as well:
+`LAKECTL_CREDENTIALS_ACCESS_KEY_ID` and `LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY`, or `~/.lakectl.yaml` (mode
+600).
 
 """
 

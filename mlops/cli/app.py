@@ -46,6 +46,7 @@ from mlops.cli.commands import (
     write_off,
 )
 from mlops.cli.commands import open as open_
+from mlops.cli.commands.config import show as config_show
 from mlops.cli.commands.keys import create as keys_create
 from mlops.cli.commands.keys import list as keys_list
 from mlops.cli.commands.keys import revoke as keys_revoke
@@ -58,7 +59,7 @@ from mlops.cli.commands.policy import apply as policy_apply
 from mlops.cli.commands.signing import rotate as signing_rotate
 from mlops.cli.commands.signing import show as signing_show
 from mlops.cli.commands.signing import trust as signing_trust
-from mlops.cli.options import Json, Lake, StateDir
+from mlops.cli.options import Env, Json, Lake, StateDir
 from mlops.cli.output.results import Result
 
 Commands = Mapping[str, Callable[..., Result]]
@@ -101,6 +102,7 @@ _COMMANDS: Commands = {
     "settings": settings.settings,
     "completion": completion.completion,
 }
+_CONFIG: Commands = {"show": config_show.show}
 _KEYS: Commands = {
     "create": keys_create.create,
     "list": keys_list.list_keys,
@@ -151,6 +153,7 @@ app = _app(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="May this model and this data go live, and can we take it back?",
 )
+_add_group("config", _CONFIG, "Show the configuration in force.")
 _add_group("keys", _KEYS, "Manage the keys that mlops serve accepts.")
 _add_group("policy", _POLICY, "Change the gate configuration on main.")
 _add_group("lake", _LAKE, "Run the embedded lake server; move repositories.")
@@ -162,11 +165,12 @@ def options(
     context: typer.Context,
     lake: Lake = None,
     state_dir: StateDir = None,
+    env: Env = None,
     json: Json = False,
     version: Annotated[
         bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
     ] = False,
 ) -> None:
     """May this model and this data go live, and can we take it back?"""
-    context.obj.given = {"lake": lake, "state_dir": state_dir}
+    context.obj.given = {"lake": lake, "state_dir": state_dir, "env": env}
     context.obj.command = context.invoked_subcommand or ""

@@ -11,6 +11,14 @@ from mlops.runs.errors import InputError
 
 MAX_REASON_CHARACTERS = 300
 
+
+def _choose_environment(context: typer.Context, name: str | None) -> str | None:
+    """Hand an environment to the session; commands take the option before and after their name."""
+    if name is not None:
+        context.obj.given = {**context.obj.given, "env": name}
+    return name
+
+
 Pipeline = Annotated[
     str, typer.Argument(help="Name of the pipeline, e.g. flights.", metavar="PIPELINE", show_default=False)
 ]
@@ -30,6 +38,15 @@ StateDir = Annotated[
         "--state-dir",
         metavar="FOLDER",
         help="Folder that keeps everything on this machine.  [env var: MLOPS_STATE_DIR; default: .mlops]",
+    ),
+]
+Env = Annotated[
+    str | None,
+    typer.Option(
+        "--env",
+        metavar="NAME",
+        help="Environment of mlops.toml to use; see `mlops config show`.  [env var: MLOPS_ENV]",
+        callback=_choose_environment,
     ),
 ]
 RunId = Annotated[

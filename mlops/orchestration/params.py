@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 import dagster as dg
 from pydantic import Field, create_model
 
+from mlops.settings.parameters import checked_parameters
+
 if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
 
@@ -19,12 +21,17 @@ _ATTRIBUTE = re.compile(r"^ {4}(?P<name>\w+): (?P<help>.+)$", re.MULTILINE)
 def config_class(spec: PipelineSpec) -> type[dg.Config]:
     """Return the config class of a pipeline's parameters; it refuses every other key.
 
-    Ranges are checked where the run is opened, by `PipelineSpec.parameters`.
+    Defaults are those that the configuration names, else the pipeline's own. Ranges are checked where the
+    run is opened, by `PipelineSpec.parameters`.
     """
+    defaults = dataclasses.asdict(spec.parameters(checked_parameters(spec)))
     types = get_type_hints(spec.params)
     helps = {m["name"]: m["help"] for m in _ATTRIBUTE.finditer(inspect.cleandoc(spec.params.__doc__ or ""))}
     fields: dict[str, Any] = {
-        field.name: (types[field.name], Field(default=field.default, description=helps.get(field.name, "")))
+        field.name: (
+            types[field.name],
+            Field(default=defaults[field.name], description=helps.get(field.name, "")),
+        )
         for field in dataclasses.fields(spec.params)
     }
     return create_model(

@@ -272,6 +272,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         "MLOPS_LAKE": str(settings.lake),
         "MLFLOW_TRACKING_URI": settings.tracking_uri,
     }
+    if settings.env:
+        own["MLOPS_ENV"] = settings.env
     if settings.lake != "external":
         own["LAKECTL_CONFIG_FILE"] = str(settings.lakectl_file.absolute())
     return {**os.environ, **own}

@@ -35,11 +35,16 @@ def test_keys_of_what_follows_a_rollback(mlops: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("completion", "bash"), ("anomalies", "--list"), ("settings",), ("down",)]
+    "arguments",
+    [("completion", "bash"), ("anomalies", "--list"), ("settings",), ("config", "show"), ("down",)],
 )
 def test_keys_of_commands_that_need_no_repository(arguments: tuple[str, ...], mlops: Desk) -> None:
     found = set(mlops(*arguments, "--json").document)
-    assert EVERY <= found <= EVERY | set(DOCUMENTS[arguments[0]]), HINT
+    assert (
+        EVERY
+        <= found
+        <= EVERY | set(DOCUMENTS[" ".join(arguments) if arguments[0] == "config" else arguments[0]])
+    ), HINT
 
 
 def test_keys_of_an_audit(mlops: Desk) -> None:

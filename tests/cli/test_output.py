@@ -38,7 +38,7 @@ SHAPES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "reconcile": ((PIPELINE,), {"pipeline", "done"}),
     "sweep": ((PIPELINE,), {"pipeline", "repository", "endpoint", "dry_run", "branches", "collectable"}),
-    "settings": ((), {"settings"}),
+    "settings": ((), {"env", "settings", "params"}),
     "down": ((), {"stopped"}),
 }  # fmt: skip
 
@@ -100,6 +100,7 @@ def test_progress_goes_to_standard_error_without_json_as_well(mlops: Desk) -> No
     [
         ("log", PIPELINE),
         ("settings",),
+        ("config", "show"),
         ("run", PIPELINE, "--param", "shrinkage=11"),
         ("sweep", PIPELINE),
         ("status", PIPELINE),
@@ -109,8 +110,8 @@ def test_progress_goes_to_standard_error_without_json_as_well(mlops: Desk) -> No
 def test_what_is_printed_fits_eighty_columns(command: tuple[str, ...], mlops: Desk) -> None:
     lines = mlops(*command).out.splitlines()
 
-    # An address is not broken: it could not be clicked any more.
-    whole = ("nothing else refers to", "http://")
+    # An address or a path is not broken: it could not be clicked or copied any more.
+    whole = ("nothing else refers to", "http://", "state_dir = ", "mlflow.db")
     assert [line for line in lines if len(line) > 80 and not any(part in line for part in whole)] == []
 
 

@@ -50,6 +50,7 @@ OTHERS = {
     "down",
     "demo",
     "settings",
+    "config",
     "anomalies",
     "lake",
     "open",

@@ -123,6 +123,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rehearse flights --to 1": {"numpy", "pandas", "pyarrow"},
     "rollback flights --reason bad --dry-run": set(),
     "settings": set(),
+    "config show": set(),
     "signing show": set(),
     "diff flights main~1 main": {"numpy", "pandas", "pyarrow"},
     # MLflow, and what it brings along, is imported by a process beside them.

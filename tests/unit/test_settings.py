@@ -122,7 +122,9 @@ class TestTable:
         assert all(row.help and row.variable for row in rows)
         assert all(row.unit for row in rows if row.name.endswith(("_s", "_port", "_rounds")))
 
-    def test_names_the_variables_that_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_names_the_variables_that_work(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        (tmp_path / "mlops.toml").write_text("[env.100]\n", encoding="utf-8")
+        monkeypatch.chdir(tmp_path)
         values = {
             "lake": "lakefs",
             "lake_endpoint": "http://x",

@@ -162,6 +162,11 @@ def environment(credentials: Credentials) -> dict[str, str]:
     }
 
 
+def key_variables(access_key_id: str, secret_access_key: str) -> dict[str, str]:
+    """Return the variables that make a key the one in use; no session token takes its place."""
+    return {_KEY: access_key_id, _SECRET: secret_access_key, _TOKEN: ""}
+
+
 def check_private(file: Path) -> None:
     """Raise `ConfigError` where a file with secrets can be read by others than its owner."""
     if os.name == "nt":

@@ -148,19 +148,32 @@ def running(state_dir: Path) -> ServerProcess | None:
 
 
 def external(
-    environ: Mapping[str, str] | None = None, *, endpoint: str = "", home: Path | None = None
+    environ: Mapping[str, str] | None = None,
+    *,
+    endpoint: str = "",
+    key: tuple[str, str] = ("", ""),
+    home: Path | None = None,
 ) -> Credentials:
     """Return address and key of an external lakeFS: ``LAKECTL_*``, or lakectl's own file.
 
     Args:
         environ: Variables to look at; by default this process's.
         endpoint: Address to use with the key instead of the one found.
+        key: Key id and key to use instead of the ones found; both empty for those.
         home: Home directory, by default the user's.
 
     Raises:
-        ConfigError: Neither names one.
+        ConfigError: Neither names one, or only half of a key is given.
     """
     env = dict(os.environ if environ is None else environ)
+    if any(key) and not all(key):
+        raise ConfigError(
+            "a key needs its id and its secret",
+            where="MLOPS_LAKE_ACCESS_KEY_ID" if key[1] else "MLOPS_LAKE_SECRET_ACCESS_KEY",
+            todo="set both, or neither to use what lakectl would use",
+        )
+    if all(key):
+        env |= lake_credentials.key_variables(*key)
     if endpoint:
         env[lake_credentials.ENDPOINT_VARIABLE] = endpoint
     # The file below the state directory is that of a server of ours, which is not what was asked for.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops.cli.options import Json, Pipeline, TakeOver
+from mlops.cli.options import Env, Json, Pipeline, TakeOver
 from mlops.cli.output.ended_runs import ended_result
 from mlops.cli.output.results import Result
 from mlops.cli.session import Session
@@ -37,6 +37,7 @@ def run(
     no_cache: NoCache = False,
     take_over: TakeOver = False,
     no_report: NoReport = False,
+    env: Env = None,
     json: Json = False,
 ) -> Result:
     """Train, and promote the model if it beats the champion.
@@ -45,10 +46,13 @@ def run(
     stopped.
     """
     session: Session = context.obj
-    params = parameters(param or [])
+    given = parameters(param or [])
     workspace = session.workspace(pipeline)
     if no_cache:
         workspace = dataclasses.replace(workspace, reuse_steps=False)
+    from mlops.settings.parameters import checked_parameters
+
+    params = {**checked_parameters(workspace.spec, session.settings.env), **given}
     typed = workspace.spec.parameters(params)
     session.report("loading libraries")
     from mlops.steps.repetitions import next_repetition

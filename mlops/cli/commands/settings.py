@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import typer
 
+from mlops.cli.commands.config.show import explained, shown, table
 from mlops.cli.options import Json
 from mlops.cli.output.results import Result
-from mlops.cli.output.text import columns, paragraph
+from mlops.cli.session import Session
+from mlops.runs.errors import ConfigError
 
 
 def settings(context: typer.Context, json: Json = False) -> Result:
-    """List the settings and their environment variables."""
-    from mlops.settings import describe
+    """Explain the settings, with the values in force.
 
-    # Values are not shown, since one may hold a password.
-    rows = describe()
-    firsts = columns([(row.variable, row.default or "-", row.unit) for row in rows], indent="")
-    lines = [
-        line
-        for row, first in zip(rows, firsts, strict=True)
-        for line in (first, *paragraph(row.help, "    "))
-    ]
-    document = {
-        "settings": [
-            {"name": r.name, "variable": r.variable, "unit": r.unit, "default": r.default, "help": r.help}
-            for r in rows
-        ]
-    }
-    return Result(document, lines)
+    The same as `mlops config show --explain`. A mistake in the configuration is named, and the settings are
+    explained without values.
+    """
+    session: Session = context.obj
+    try:
+        return shown(session, explain=True)
+    except ConfigError as error:
+        rows = table()
+        lines = [line for row in rows for line in (row["name"], *explained(row))]
+        return Result({"env": "", "settings": rows, "params": []}, [f"mistake: {error}", *lines])

@@ -35,10 +35,10 @@ class Entry(NamedTuple):
     line: int
 
 
-def find(folder: Path) -> Path | None:
-    """Return the nearest ``pyproject.toml`` in a folder or above it, or None."""
+def find(folder: Path, name: str = FILE_NAME) -> Path | None:
+    """Return the nearest file of a name, ``pyproject.toml`` by default, in a folder or above it, or None."""
     for parent in (folder, *folder.parents):
-        file = parent / FILE_NAME
+        file = parent / name
         if file.is_file():
             return file
     return None
@@ -69,20 +69,29 @@ def settings(file: Path, key: str, form: str = "a table") -> tuple[dict[str, Any
     Raises:
         ConfigError: The file cannot be read, or the table is none.
     """
-    try:
-        if file.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"is longer than {_MAX_BYTES:,} bytes", where=str(file))
-        text = file.read_text(encoding="utf-8")
-        found: object = tomllib.loads(text)
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {system_reason(error)}", where=str(file)) from error
-    except (ValueError, RecursionError) as error:  # of TOML and of UTF-8
-        raise ConfigError(f"cannot be read as TOML: {error}", where=str(file)) from error
+    found, text = document(file)
     for part in key.split("."):
         found = found.get(part, {}) if isinstance(found, dict) else found
     if not isinstance(found, dict):
         raise ConfigError(f"{key} must be {form}", where=str(file))
     return found, text
+
+
+def document(file: Path) -> tuple[object, str]:
+    """Return the content of a TOML file, parsed and as text.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    try:
+        if file.stat().st_size > _MAX_BYTES:
+            raise ConfigError(f"is longer than {_MAX_BYTES:,} bytes", where=str(file))
+        text = file.read_text(encoding="utf-8")
+        return tomllib.loads(text), text
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {system_reason(error)}", where=str(file)) from error
+    except (ValueError, RecursionError) as error:  # of TOML and of UTF-8
+        raise ConfigError(f"cannot be read as TOML: {error}", where=str(file)) from error
 
 
 def _line(lines: Sequence[str], name: str) -> int:

@@ -1,27 +1,26 @@
-"""Every setting there is, with its unit, default and help: one typed, frozen table.
+"""The settings as one typed, frozen class; the description of each field is its help.
 
-A setting is read from the environment (``MLOPS_<NAME>``) where the command line names nothing else. Keys and
-passwords are no settings: they come from the environment or from a file that only its owner can read, and
-`Settings.lake_credentials` finds them. Importing this module costs a quarter of a second.
+Keys and passwords are read from the environment or from a private file, and never shown;
+`Settings.lake_credentials` returns them.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from mlops.adapters import state_folder
 from mlops.adapters.lake import credentials as lake_credentials
 from mlops.adapters.lake import servers
 from mlops.adapters.lake.credentials import Credentials
-from mlops.runs.errors import ConfigError
+from mlops.settings.project_file import Secrecy
+from mlops.settings.sources import file_sources
 
 PREFIX = "MLOPS_"
 
@@ -36,15 +35,36 @@ class LakeMode(StrEnum):
     EXTERNAL = "external"
 
 
-def _setting(default: Any, help_: str, *, unit: str = "", **rules: Any) -> Any:
-    return Field(default=default, description=help_, json_schema_extra={"unit": unit}, **rules)
+def _setting(
+    default: Any, help_: str, *, unit: str = "", secrecy: Secrecy = Secrecy.NONE, **rules: Any
+) -> Any:
+    """Return a field.
+
+    Args:
+        default: Its default.
+        help_: Its help.
+        unit: Its unit.
+        secrecy: How secret its value is.
+        rules: Bounds of its value.
+    """
+    return Field(
+        default=default,
+        description=help_,
+        json_schema_extra={"unit": unit, "secrecy": str(secrecy)},
+        repr=not secrecy,
+        **rules,
+    )
 
 
 class Settings(BaseSettings):
-    """The settings; each field's description is its help, and `describe` lists them all."""
+    """The settings; `mlops.settings.describe` lists them."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", populate_by_name=True)
 
+    env: str = _setting(
+        "",
+        "Environment to use: the section [env.NAME] of mlops.toml that goes over the rest of the file",
+    )
     state_dir: Path = _setting(
         Path(".mlops"),
         "Folder for everything that is kept on this machine: keys, data, logs, MLflow and Dagster stores",
@@ -55,7 +75,15 @@ class Settings(BaseSettings):
         "(a team's, at LAKECTL_SERVER_ENDPOINT_URL or in ~/.lakectl.yaml)",
     )
     lake_endpoint: str = _setting(
-        "", "Address of an external lakeFS, if it is not the one that lakectl would use", repr=False
+        "", "Address of an external lakeFS, if it is not the one that lakectl would use"
+    )
+    lake_access_key_id: str = _setting(
+        "",
+        "Key id for an external lakeFS, if it is not the one that lakectl would use",
+        secrecy=Secrecy.ALWAYS,
+    )
+    lake_secret_access_key: str = _setting(
+        "", "The key that belongs to the key id; both or neither are given", secrecy=Secrecy.ALWAYS
     )
     lake_storage: str = _setting(
         "", "Where an external lakeFS puts new repositories, e.g. s3://bucket/prefix; empty: its own default"
@@ -82,7 +110,7 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = _setting(
         "",
         "Where MLflow keeps runs and models; empty: SQLite in the state folder",
-        repr=False,
+        secrecy=Secrecy.PERHAPS,
         validation_alias=AliasChoices(f"{PREFIX}MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_URI"),
     )
     front_door_port: int = _setting(
@@ -124,6 +152,7 @@ class Settings(BaseSettings):
         "",
         "Command that signs instead of a key file, as a bridge to a key service: it reads the bytes to sign "
         "and writes the raw Ed25519 signature",
+        secrecy=Secrecy.PERHAPS,
     )
     signer_key_id: str = _setting(
         "", "Name of the key that the command signs with: SHA-256 of the raw public key, hexadecimal"
@@ -134,6 +163,19 @@ class Settings(BaseSettings):
         "A further place outside the lake that keeps the newest change of main, so that a rewritten lake is "
         "found: file:/path, or git:/path/to/checkout for Git notes",
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources of values, the highest first: options, variables, ``mlops.toml``."""
+        given = (init_settings, env_settings)
+        return (*given, *file_sources(settings_cls, given))
 
     @field_validator("state_dir", mode="before")
     @classmethod
@@ -194,63 +236,5 @@ class Settings(BaseSettings):
         if self.lake is not LakeMode.EXTERNAL:
             state_folder.check_original(self.lakectl_file.parent)
             return lake_credentials.load(self.lakectl_file)
-        return servers.external(environ, endpoint=self.lake_endpoint)
-
-
-@dataclass(frozen=True)
-class SettingRow:
-    """One row of the table of settings."""
-
-    name: str
-    variable: str
-    unit: str
-    default: str
-    help: str
-
-
-def load(**given: Any) -> Settings:
-    """Return the settings: what is given here goes over the environment, and None counts as not given.
-
-    Raises:
-        ConfigError: A value is out of its range; the error names the variable and does not repeat the value.
-    """
-    try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        name = str(first["loc"][0]) if first["loc"] else ""
-        why = first["msg"].partition(", unable to parse")[0].replace("Input should be", "must be")
-        raise ConfigError(
-            f"not a possible value: {why}", where=_variable(name), todo="see `mlops settings`"
-        ) from None
-
-
-def describe() -> list[SettingRow]:
-    """Return all settings, in the order of the class."""
-    return [
-        SettingRow(
-            name,
-            _variable(name),
-            _unit(field.json_schema_extra),
-            _shown(field.default),
-            field.description or "",
-        )
-        for name, field in Settings.model_fields.items()
-    ]
-
-
-def _variable(name: str) -> str:
-    # An alias is reported as it was found, a field by its own name.
-    if name.isupper():
-        return name
-    return "MLFLOW_TRACKING_URI" if name == "mlflow_tracking_uri" else f"{PREFIX}{name.upper()}"
-
-
-def _unit(extra: object) -> str:
-    return str(extra.get("unit", "")) if isinstance(extra, Mapping) else ""
-
-
-def _shown(default: object) -> str:
-    if default is None:
-        return ""
-    return str(default).lower() if isinstance(default, bool) else str(default)
+        key = (self.lake_access_key_id, self.lake_secret_access_key)
+        return servers.external(environ, endpoint=self.lake_endpoint, key=key)
