@@ -68,6 +68,7 @@ OTHERS = {
     "runs",
     "show",
     "report",
+    "explain",
     "profile",
 }
 

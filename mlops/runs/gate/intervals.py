@@ -113,6 +113,48 @@ def difference(
     )
 
 
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of metrics on the same rows, with its interval.
+
+    Attributes:
+        value: The weighted sum.
+        lower: Lower end of the interval.
+        upper: Upper end.
+    """
+
+    value: float
+    lower: float
+    upper: float
+
+
+def contrast(
+    sums: Sequence[Sequence[float]],
+    weights: Sequence[float],
+    counts: Sequence[int],
+    metric: str,
+    level: float,
+) -> Contrast:
+    """Return a weighted sum of metrics, e.g. the interaction of two changes; of two it is a `difference`.
+
+    Args:
+        sums: For each metric the sums of its loss per cluster, ascending by name of the cluster.
+        weights: Weight of each metric.
+        counts: Rows of each cluster; at least two clusters, every count positive.
+        metric: The metric, the same of all.
+        level: Two-sided error level of the interval.
+    """
+    found = [_linearised(each, counts, metric) for each in sums]
+    value = total([weight * metric_value for weight, (metric_value, _) in zip(weights, found, strict=True)])
+    moves = [
+        total([weight * moved[cluster] for weight, (_, moved) in zip(weights, found, strict=True)])
+        for cluster in range(len(counts))
+    ]
+    std_error, freedom = cr2(moves, counts)
+    half_width = critical_value(freedom, level) * std_error
+    return Contrast(value, value - half_width, value + half_width)
+
+
 def metric_of_mean(metric: str, mean: float) -> float:
     """Return the value of a metric where its loss has this mean over all rows."""
     return _metric_and_slope(mean, metric)[0]

@@ -8,11 +8,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from mlops.runs.digest import document
 from mlops.runs.errors import InputError, TrackerUnavailable, system_reason
+from mlops.steps.report.explanations import explanation_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from mlops.steps.explain.effects import Explanation
     from mlops.steps.workspace import Workspace
 
 FILE = "run.html"
@@ -42,13 +45,29 @@ def keep_report(workspace: Workspace, evidence_commit: str, run_id: str, state_d
 
     file = report_file(state_dir, workspace.spec.name, run_id)
     write_report(file, make_report(workspace, evidence_commit, state_dir))
+    _attach(workspace, run_id, file)
+    return file
+
+
+def keep_explanation(workspace: Workspace, explanation: Explanation, state_dir: Path) -> Path:
+    """Keep the explanation of a run's gain where its report is kept, and return its file.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    file = explanation_file(state_dir, workspace.spec.name, explanation.run_id)
+    write_report(file, document(explanation.to_json()))
+    _attach(workspace, explanation.run_id, file)
+    return file
+
+
+def _attach(workspace: Workspace, run_id: str, file: Path) -> None:
     tracker = workspace.ports.tracker
     if isinstance(tracker, ArtifactStore):
         try:
             tracker.attach(run_id, str(file.absolute()), ARTIFACTS)
         except TrackerUnavailable as error:
-            workspace.ports.tell(f"the report is not in MLflow: {error}")
-    return file
+            workspace.ports.tell(f"{file.name} is not in MLflow: {error}")
 
 
 def report_file(state_dir: Path, pipeline: str, run_id: str) -> Path:
@@ -57,8 +76,9 @@ def report_file(state_dir: Path, pipeline: str, run_id: str) -> Path:
 
 
 def remove_report(state_dir: Path, pipeline: str, run_id: str) -> None:
-    """Remove the report of a run from the state folder, if there is one."""
+    """Remove the report of a run and its explanation from the state folder, if they are there."""
     report_file(state_dir, pipeline, run_id).unlink(missing_ok=True)
+    explanation_file(state_dir, pipeline, run_id).unlink(missing_ok=True)
 
 
 def write_report(file: Path, content: bytes) -> None:

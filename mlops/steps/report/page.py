@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from mlops.runs.evidence import loss_of
 from mlops.steps.report import figures, numbers
+from mlops.steps.report.explanations import explained
 from mlops.steps.report.first_screen import first_screen
 from mlops.steps.report.markup import document, key, pairs, plot, section, table, text
 from mlops.steps.report.numbers import describe_value
 
 if TYPE_CHECKING:
     from mlops.runs.evidence import Footprint
+    from mlops.steps.explain.effects import Explanation
     from mlops.steps.report.evidence import Evidence
 
 _SLICES = 12
@@ -19,12 +21,13 @@ _EVERY = ("", "severity", "expected")
 _HISTOGRAMS = 6
 
 
-def page(evidence: Evidence) -> bytes:
-    """Return the report; equal evidence gives equal bytes."""
+def page(evidence: Evidence, explanation: Explanation | None = None) -> bytes:
+    """Return the report; equal evidence and explanation give equal bytes."""
     word = "passed" if evidence.decision.verdict.promotes else "refused"
     body = "\n".join(
         (
             first_screen(evidence),
+            section("Why it differs from the champion", explained(explanation)),
             section("Gain in each cluster", _clusters(evidence)),
             section("Errors", _errors(evidence)),
             section("Worst slices", _slices(evidence)),
