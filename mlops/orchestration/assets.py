@@ -7,7 +7,7 @@ materialized asset is on a run's branch; only ``promotion`` is on `main`.
 # The annotations of assets name classes that are made here, so they are evaluated as they stand.
 # pyright: reportInvalidTypeForm=false
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
@@ -18,6 +18,7 @@ from mlops.orchestration.expectation_checks import (
     processed_suite,
     stored_reports,
 )
+from mlops.orchestration.names import identifier, key
 from mlops.orchestration.params import config_class
 from mlops.orchestration.verdict_checks import verdict_results, verdict_specs
 from mlops.orchestration.workspaces import Workspaces, find_run, open_run, remember_verdict
@@ -29,21 +30,16 @@ from mlops.steps import run as running
 from mlops.steps.prepare import processed_tables
 
 
-def key(spec: PipelineSpec, name: str) -> dg.AssetKey:
-    """Return the key of one of a pipeline's assets."""
-    return dg.AssetKey([spec.name, name])
+def raw(spec: PipelineSpec, *, after: Sequence[dg.AssetKey] = ()) -> dg.AssetsDefinition:
+    """Return the asset that opens the run: what `main` holds under ``raw/`` where it forks.
 
-
-def identifier(spec: PipelineSpec) -> str:
-    """Return the pipeline's name where Dagster allows letters, digits and underscores alone."""
-    return spec.name.replace("-", "_")
-
-
-def raw(spec: PipelineSpec) -> dg.AssetsDefinition:
-    """Return the asset that opens the run: what `main` holds under ``raw/`` where it forks."""
+    Args:
+        spec: The pipeline.
+        after: Assets that it is made of and that are no step of a run.
+    """
     params = config_class(spec)
 
-    @dg.asset(key=key(spec, "raw"), group_name=identifier(spec), kinds={"lakefs"})
+    @dg.asset(key=key(spec, "raw"), deps=after, group_name=identifier(spec), kinds={"lakefs"})
     def open_run_on_main(
         context: dg.AssetExecutionContext, config: params, workspaces: dg.ResourceParam[Workspaces]
     ) -> dg.MaterializeResult:

@@ -2,53 +2,85 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from mlops.orchestration import assets
+from mlops.orchestration import arrival_assets, assets
 from mlops.orchestration.arrivals import arrival_sensor
+from mlops.orchestration.names import identifier, key
 from mlops.orchestration.verdict_checks import guard_checks
 from mlops.orchestration.workspaces import Workspaces
 
 if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
     from mlops.pipelines.spec import PipelineSpec
 
 
-def build(spec: PipelineSpec, workspaces: Workspaces | None = None, *, singly: bool = True) -> dg.Definitions:
-    """Return assets, checks, job and sensor of a pipeline; nothing is opened yet.
+def build(spec: PipelineSpec, workspaces: Workspaces | None = None) -> dg.Definitions:
+    """Return assets, checks, jobs and sensors of a pipeline; nothing is opened yet.
 
     Args:
         spec: The pipeline.
         workspaces: Where its steps find their workspace; by default the environment's settings say.
-        singly: Whether the job evaluates each expectation as a check of its own; else they are reported when
-            the run has ended.
     """
-    group = assets.identifier(spec)
-    guards = guard_checks(spec, assets.key(spec, "evaluation"), f"{group}__guards")
-    selection = dg.AssetSelection.groups(group)
-    job = dg.define_asset_job(
-        job_name(spec),
-        selection - dg.AssetSelection.checks(*guards) if guards else selection,
-        description=f"{spec.title}: one run, from what main holds to a promotion or a refusal",
+    guards = guard_checks(spec, key(spec, "evaluation"), f"{identifier(spec)}__guards")
+    arrivals = arrival_assets.arrivals(spec)
+    steps = _steps(spec, after=[key(spec, "arrivals")])
+    checks = assets.expectations(spec)
+    job = _job(spec, steps, guards)
+    ingest = dg.define_asset_job(
+        f"{identifier(spec)}_ingest",
+        dg.AssetSelection.assets(arrivals),
+        description=f"{spec.title}: arrivals, one after the other, validated and merged into main",
         executor_def=dg.in_process_executor,
     )
     return dg.Definitions(
-        assets=[
-            assets.raw(spec),
-            assets.processed(spec),
-            *([assets.model(spec)] if spec.has_model else []),
-            assets.evaluation(spec),
-            assets.promotion(spec),
-        ],
-        asset_checks=[assets.expectations(spec, singly=singly), *guards],
-        jobs=[job],
-        sensors=[arrival_sensor(spec, job.name)],
+        assets=[arrivals, *steps],
+        asset_checks=[checks, *guards],
+        jobs=[job, ingest, arrival_assets.listing_job(spec)],
+        sensors=[arrival_sensor(spec, job.name), arrival_assets.source_sensor(spec)],
         resources={"workspaces": workspaces or Workspaces()},
         executor=dg.in_process_executor,
     )
 
 
+def build_run(spec: PipelineSpec, workspaces: Workspaces) -> dg.JobDefinition:
+    """Return the job of a run alone, for a process that executes one and reports single checks afterwards."""
+    steps, checks = _steps(spec), assets.expectations(spec, singly=False)
+    return dg.Definitions(
+        assets=steps,
+        asset_checks=[checks],
+        jobs=[_job(spec, steps, [])],
+        resources={"workspaces": workspaces},
+        executor=dg.in_process_executor,
+    ).resolve_job_def(job_name(spec))
+
+
 def job_name(spec: PipelineSpec) -> str:
     """Return the name of a pipeline's job."""
-    return f"{assets.identifier(spec)}_run"
+    return f"{identifier(spec)}_run"
+
+
+def _steps(spec: PipelineSpec, after: Sequence[dg.AssetKey] = ()) -> list[dg.AssetsDefinition]:
+    return [
+        assets.raw(spec, after=after),
+        assets.processed(spec),
+        *([assets.model(spec)] if spec.has_model else []),
+        assets.evaluation(spec),
+        assets.promotion(spec),
+    ]
+
+
+def _job(
+    spec: PipelineSpec, steps: Sequence[dg.AssetsDefinition], left_out: Sequence[dg.AssetChecksDefinition]
+) -> UnresolvedAssetJobDefinition:
+    selection = dg.AssetSelection.assets(*steps)
+    return dg.define_asset_job(
+        job_name(spec),
+        selection - dg.AssetSelection.checks(*left_out) if left_out else selection,
+        description=f"{spec.title}: one run, from what main holds to a promotion or a refusal",
+        executor_def=dg.in_process_executor,
+    )

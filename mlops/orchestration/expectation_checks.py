@@ -127,17 +127,20 @@ def report_expectations(
 def record_results(instance: dg.DagsterInstance, results: Sequence[dg.AssetCheckResult]) -> None:
     """Record results of checks outside a step; each names its asset and its check."""
     for result in results:
-        assert result.asset_key is not None and result.check_name is not None  # noqa: S101, PT018 - set by us
-        instance.report_runless_asset_event(
-            dg.AssetCheckEvaluation(
-                asset_key=result.asset_key,
-                check_name=result.check_name,
-                passed=bool(result.passed),
-                metadata=result.metadata,
-                severity=result.severity,
-                description=result.description,
-            )
-        )
+        instance.report_runless_asset_event(evaluation_of(result))
+
+
+def evaluation_of(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:
+    """Return the event of a result that names its asset and its check."""
+    assert result.asset_key is not None and result.check_name is not None  # noqa: S101, PT018 - set by us
+    return dg.AssetCheckEvaluation(
+        asset_key=result.asset_key,
+        check_name=result.check_name,
+        passed=bool(result.passed),
+        metadata=result.metadata,
+        severity=result.severity,
+        description=result.description,
+    )
 
 
 def _shipped(spec: PipelineSpec, suite: str) -> tuple[Listed, ...]:

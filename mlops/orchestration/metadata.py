@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,17 @@ import dagster as dg
 from mlops.orchestration.expectation_checks import Report, Suite, differences
 from mlops.runs import json_values, names
 from mlops.runs.digest import tree_digest
-from mlops.runs.errors import bounded
+from mlops.runs.errors import Corrupt, NotFound, bounded
+from mlops.runs.main.state import read_json
 from mlops.runs.promotion.decision import current
 from mlops.runs.records import Run, Step
 from mlops.runs.upkeep.reconcile import model_uri
+from mlops.steps.prepare import PROCESSED_SUITE
 from mlops.steps.run import record_of
 
 if TYPE_CHECKING:
     from mlops.runs.decisions import Decision
+    from mlops.runs.ports import Commit, Lake
     from mlops.runs.promotion.promote import Promotion
     from mlops.steps.workspace import Workspace
 
@@ -39,6 +43,43 @@ def raw(workspace: Workspace, run: Run) -> Metadata:
         "parameters": dg.MetadataValue.json(dict(run.inputs.params)),
         **_links({"changes": workspace.links.compare(names.MAIN, run.branch)}),
     }
+
+
+def arrival(workspace: Workspace, name: str, commit: Commit) -> Metadata:
+    """Return where an arrival came from, what its validation gave, and pages about both.
+
+    Args:
+        workspace: The pipeline's workspace.
+        name: Name of the arrival.
+        commit: The commit of `main` that ingested it.
+    """
+    lake, evidence = workspace.lake, commit.metadata.get("evidence_commit", "")
+    stats = lake.list(commit.id, names.RAW)
+    files = [stat for stat in stats if (at := names.parse_raw_path(stat.path)) and at.arrival == name]
+    counts = _rows_of(lake, evidence)
+    pages = {f"rows of {at.table}": workspace.links.object(commit.id, file.path)
+             for file in files if (at := names.parse_raw_path(file.path))}  # fmt: skip
+    return {
+        "commit": commit.id,
+        "source": commit.metadata.get("source", ""),
+        "validation": commit.metadata.get("validation", ""),
+        "digest": tree_digest((file.path, file.checksum) for file in files),
+        "size_bytes": sum(file.size_bytes for file in files),
+        **({"evidence commit": evidence} if evidence else {}),
+        **({"dagster/row_count": sum(counts.values())} if counts else {}),
+        **{f"rows of {table}": rows for table, rows in counts.items()},
+        **_links({"validation": workspace.links.validation(evidence)} if evidence else {}),
+        **_links({"commit": workspace.links.commit(commit.id), **pages}),
+    }
+
+
+def _rows_of(lake: Lake, evidence: str) -> dict[str, int]:
+    """Return table to rows as the record of an arrival's origin counts them; empty where there is none."""
+    try:
+        tables = read_json(lake, evidence, names.ORIGIN)["tables"] if evidence else {}
+    except (NotFound, Corrupt):
+        return {}
+    return {table: int(origin["rows"]) for table, origin in tables.items()}
 
 
 def processed(workspace: Workspace, run: Run) -> Metadata:
@@ -103,9 +144,9 @@ def promotion(workspace: Workspace, ended: Promotion) -> Metadata:
 
 
 def check_name(table: str) -> str:
-    """Return the name of the check that holds a table of processed rows against its suite."""
-    rows = table.removeprefix("processed_")
-    return "rows_meet_expectations" if rows == table else f"{rows}_rows_meet_expectations"
+    """Return the name of the check that holds a table, raw or processed, against its suite."""
+    rows = re.sub(r"\W", "_", table.removeprefix(f"{PROCESSED_SUITE}_"), flags=re.ASCII)
+    return "rows_meet_expectations" if table == PROCESSED_SUITE else f"{rows}_rows_meet_expectations"
 
 
 def check_result(report: Report, suite: Suite, asset: dg.AssetKey) -> dg.AssetCheckResult:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from mlops.orchestration.assets import key
-from mlops.orchestration.building import build, job_name
+from mlops.orchestration.building import build_run
 from mlops.orchestration.execution import execute_here
 from mlops.orchestration.expectation_checks import report_expectations
 from mlops.orchestration.home import open_instance
+from mlops.orchestration.names import key
 from mlops.orchestration.verdict_checks import report_guards
 from mlops.orchestration.workspaces import AGAIN_TAG, BRANCH_TAG, TAKE_OVER_TAG, Workspaces
 from mlops.runs.errors import MlopsError, ProtocolMisuse, ValidationFailed
@@ -68,7 +68,7 @@ def execute_run(
     spec, processes = workspace.spec, workspace.ports.processes
     spec.parameters(params)
     workspaces = Workspaces(lambda _name, _tell: workspace)
-    job = build(spec, workspaces, singly=False).resolve_job_def(job_name(spec))
+    job = build_run(spec, workspaces)
     run_id = str(uuid.uuid4())
     tags = {OWNER_TAG: f"{run_id} {processes.me()}"}
     if again:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from mlops.pipelines.tasks import DataOnly, Regression, Task
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mlops.runs.records import HoldoutRule
     from mlops.runs.saved_types import SavedType
 
+#: The least `PipelineSpec.arrival_interval`.
+SHORTEST_INTERVAL = timedelta(minutes=1)
 #: Arrival name to frame, ascending by arrival: all deliveries of one table.
 Deliveries = Mapping[str, "pd.DataFrame"]
 
@@ -72,6 +75,8 @@ class PipelineSpec:
         select: Returns the rows of a parsed file that belong to an arrival, from arrival, table and frame;
             raises ``InputError`` where there are none. By default a file holds one arrival.
         optional_tables: Tables that an arrival may lack; an arrival without one of the others is refused.
+        arrival_interval: How often an arrival is expected; None where nothing is. Dagster warns when the
+            newest came longer ago than that, and shows the arrivals as overdue after twice the time.
         measures: Returns further metrics of the training rows, from them and the model's parameters. They
             are recorded with a decision, and no policy can name them.
     """
@@ -100,6 +105,7 @@ class PipelineSpec:
     select: Callable[[str, str, pd.DataFrame], pd.DataFrame] = lambda _arrival, _table, frame: frame
     measures: Callable[[pd.DataFrame, Any], Mapping[str, float]] | None = None
     optional_tables: tuple[str, ...] = ()
+    arrival_interval: timedelta | None = None
 
     @property
     def has_model(self) -> bool:
@@ -147,6 +153,7 @@ def data_only(
     time: str = "",
     excluded: Mapping[str, str] | None = None,
     select: Callable[[str, str, pd.DataFrame], pd.DataFrame] = lambda _arrival, _table, frame: frame,
+    arrival_interval: timedelta | None = None,
 ) -> PipelineSpec:
     """Return the specification of a pipeline that makes rows and no model.
 
@@ -164,6 +171,7 @@ def data_only(
         time: Column with the time a row is about; empty where rows have none.
         excluded: Raw column to the reason why it is in no row.
         select: Returns the rows of a parsed file that belong to an arrival.
+        arrival_interval: How often an arrival is expected; None where nothing is.
     """
     return PipelineSpec(
         name=name,
@@ -187,6 +195,7 @@ def data_only(
         baseline=no_model,
         task=DataOnly(rows),
         select=select,
+        arrival_interval=arrival_interval,
     )
 
 

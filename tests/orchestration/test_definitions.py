@@ -37,7 +37,7 @@ def everything() -> dg.Definitions:
 def test_every_pipeline_has_assets_job_and_sensor(everything: dg.Definitions) -> None:
     dg.Definitions.validate_loadable(everything)
     keys = {key.to_user_string() for key in everything.resolve_asset_graph().get_all_asset_keys()}
-    steps = ("raw", "processed", "model", "evaluation", "promotion")
+    steps = ("arrivals", "raw", "processed", "model", "evaluation", "promotion")
     expected = {f"{name}/{step}" for name in PIPELINES for step in steps}
     assert keys == expected - {f"{name}/model" for name in PIPELINES if not pipeline(name).has_model}
     for name in PIPELINES:
@@ -61,6 +61,7 @@ def test_assets_follow_each_other(tiny: dg.Definitions) -> None:
         for parent in graph.get(key).parent_keys
     }
     assert edges == {
+        ("arrivals", "raw"),
         ("raw", "processed"),
         ("processed", "model"),
         ("model", "evaluation"),
@@ -68,12 +69,14 @@ def test_assets_follow_each_other(tiny: dg.Definitions) -> None:
     }
 
 
-def test_expectations_are_blocking_checks_on_the_processed_rows(tiny: dg.Definitions) -> None:
+def test_suites_are_blocking_checks_of_raw_and_processed_rows(tiny: dg.Definitions) -> None:
     graph = tiny.resolve_asset_graph()
     checks = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys}
     blocking = {name: spec for name, spec in checks.items() if spec.blocking}
-    assert blocking.keys() == CHECKS
-    assert {spec.asset_key.to_user_string() for spec in blocking.values()} == {"tiny-line/processed"}
+    assert {name: spec.asset_key.to_user_string() for name, spec in blocking.items()} == {
+        **dict.fromkeys(CHECKS, "tiny-line/processed"),
+        "points_rows_meet_expectations": "tiny-line/arrivals",
+    }
 
 
 def test_the_verdict_and_each_guard_are_checks_of_the_evaluation(everything: dg.Definitions) -> None:
@@ -93,12 +96,19 @@ def test_the_verdict_and_each_guard_are_checks_of_the_evaluation(everything: dg.
 def test_each_shipped_expectation_is_a_check_and_blocks_by_its_severity(everything: dg.Definitions) -> None:
     graph = everything.resolve_asset_graph()
     for name in PIPELINES:
-        document = json.loads(expectations(name).joinpath("processed.json").read_text("utf-8"))
-        listed = [entry.get("severity", "critical") == "critical" for entry in document["expectations"]]
-        asset = dg.AssetKey([name, "processed"])
-        specs = [graph.get_check_spec(key) for key in graph.asset_check_keys if key.asset_key == asset]
-        single = [spec.blocking for spec in specs if spec.name.startswith("expect_")]
-        assert sorted(single) == sorted(listed)
+        for asset, suites in (("processed", ["processed"]), ("arrivals", pipeline(name).tables)):
+            documents = [
+                json.loads(expectations(name).joinpath(f"{suite}.json").read_text("utf-8"))
+                for suite in suites
+            ]
+            listed = [
+                entry.get("severity", "critical") == "critical"
+                for document in documents
+                for entry in document["expectations"]
+            ]
+            keys = [key for key in graph.asset_check_keys if key.asset_key.path == [name, asset]]
+            single = [graph.get_check_spec(key).blocking for key in keys if "expect_" in key.name]
+            assert sorted(single) == sorted(listed)
 
 
 def test_columns_that_differ_in_odd_characters_alone_have_checks_of_their_own(
@@ -148,6 +158,19 @@ def test_a_selection_written_as_text_is_understood(tiny: dg.Definitions) -> None
     # A package that pins another version of the grammar's runtime would break this.
     selected = dg.AssetSelection.from_string('1+key:"tiny-line/model"').resolve(tiny.resolve_asset_graph())
     assert {key.path[-1] for key in selected} == {"processed", "model"}
+
+
+def test_arrivals_are_partitions_that_one_run_ingests(everything: dg.Definitions) -> None:
+    graph = everything.resolve_asset_graph()
+    for name in PIPELINES:
+        node = graph.get(dg.AssetKey([name, "arrivals"]))
+        assert isinstance(node.partitions_def, dg.DynamicPartitionsDefinition)
+        assert node.partitions_def.name == f"{name.replace('-', '_')}_arrivals"
+        assert node.backfill_policy == dg.BackfillPolicy.single_run()
+        interval = pipeline(name).arrival_interval
+        expected = dg.FreshnessPolicy.time_window(2 * interval, interval) if interval else None
+        assert node.freshness_policy == expected
+    assert pipeline("flights").arrival_interval is not None
 
 
 def test_the_sensor_waits_to_be_switched_on(tiny: dg.Definitions) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlops.pipelines.bike_sharing.extract import TABLE, parse, select, source
@@ -60,4 +61,5 @@ SPEC = PipelineSpec(
     baseline=baseline,
     baseline_reads=("hour", TARGET),
     select=select,
+    arrival_interval=timedelta(days=31),
 )

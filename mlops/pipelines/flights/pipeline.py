@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlops.pipelines.flights.extract import arrivals, extract, parse
@@ -70,4 +71,5 @@ SPEC = PipelineSpec(
     join=join,
     model=model,
     baseline=baseline,
+    arrival_interval=timedelta(days=31),
 )

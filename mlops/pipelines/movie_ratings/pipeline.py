@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from mlops.pipelines.movie_ratings.extract import TABLE, parse, source
@@ -55,4 +56,5 @@ SPEC = PipelineSpec(
     model=model,
     baseline=baseline,
     baseline_reads=("main_genre", "rating"),
+    arrival_interval=timedelta(days=366),
 )

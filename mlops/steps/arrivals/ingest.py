@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mlops.adapters.validation.reports import ValidationReport
     from mlops.steps.workspace import Workspace
 
 
@@ -63,7 +64,12 @@ def from_files(workspace: Workspace, arrival: str, files: Mapping[str, Path]) ->
 
 
 def ingest_arrival(
-    workspace: Workspace, arrival: str, files: Mapping[str, Path] | None = None, *, again: bool = False
+    workspace: Workspace,
+    arrival: str,
+    files: Mapping[str, Path] | None = None,
+    *,
+    again: bool = False,
+    validated: Callable[[list[ValidationReport]], None] = lambda _reports: None,
 ) -> Ingested:
     """Read an arrival and bring it to `main` if the suites there pass it.
 
@@ -72,9 +78,11 @@ def ingest_arrival(
         arrival: Name of the arrival.
         files: Table to a file; without any, the pipeline's source is read.
         again: Whether an arrival that a rollback dropped is ingested again.
+        validated: Receives the reports of the suites, whether they pass the arrival or not; not called where
+            `main` holds exactly this arrival already.
     """
     source, frames = from_files(workspace, arrival, files) if files else from_source(workspace, arrival)
-    return deliver(workspace, arrival, source, frames, again=again)
+    return deliver(workspace, arrival, source, frames, again=again, validated=validated)
 
 
 def deliver(
@@ -84,6 +92,7 @@ def deliver(
     frames: Mapping[str, pd.DataFrame],
     *,
     again: bool = False,
+    validated: Callable[[list[ValidationReport]], None] = lambda _reports: None,
 ) -> Ingested:
     """Validate an arrival with the suites on `main` and merge it if it passes.
 
@@ -103,6 +112,7 @@ def deliver(
             table: workspace.frames.read(data_ref, names.raw_path(table, arrival)) for table in frames
         }
         reports = validate_frames(workspace, suites_ref, committed)
+        validated(reports)
         passed = all(report.success for report in reports)
         made_by = {CODE_KEY: code_digest(workspace.spec), LOCK_KEY: lock_digest(workspace.spec)}
         kept = {**report_files(reports), **profile_files(arrival, committed)}

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mlops.adapters.models import catalogue
+from mlops.pipelines.spec import SHORTEST_INTERVAL
 from mlops.runs.errors import MlopsError
 from mlops.steps.checks.problems import line_of
 from mlops.steps.prepare import PROCESSED_SUITE
@@ -29,6 +30,7 @@ def check_specification(spec: PipelineSpec, where: str, problems: Problems) -> N
         problems: Receives what is found.
     """
     _check_names(spec, where, problems)
+    _check_interval(spec, where, problems)
     _check_input(spec, where, problems)
     _check_params(spec.params, where, problems)
     unknown = catalogue.unknown(spec.trusted_types)
@@ -62,6 +64,11 @@ def _check_names(spec: PipelineSpec, where: str, problems: Problems) -> None:
     if keyless:
         todo = "name the columns that identify a row of each"
         problems.add(f"table_keys has no columns for {', '.join(keyless)}", where, todo)
+
+
+def _check_interval(spec: PipelineSpec, where: str, problems: Problems) -> None:
+    if spec.arrival_interval is not None and spec.arrival_interval < SHORTEST_INTERVAL:
+        problems.add("arrival_interval must be at least a minute", where)
 
 
 def _check_input(spec: PipelineSpec, where: str, problems: Problems) -> None:
