@@ -31,7 +31,7 @@ def explained(found: Explanation | None) -> str:
         return ""
     parts = [(meaning, value) for value, meaning in sentences(found)]
     unit = f", {found.unit}" if found.unit else ""
-    metrics = [(name, f"{value:,.5g}") for name, value in found.metrics.items()]
+    metrics = [(name, f"{value:,.5g}") for name, value in sorted(found.metrics.items(), reverse=True)]
     said = " ".join(notes(found))
     return (
         f"<p class='soft'>Parts of the gain in {text(found.metric)}, above zero is better, each with an "
@@ -39,5 +39,6 @@ def explained(found: Explanation | None) -> str:
         f"the rows that judged the run. "
         f"{text(said)}</p>"
         + table(("part", f"gain{unit}"), parts, right=(1,))
+        + "<h3>Each combination</h3>"
         + table(("fitted on, with", found.metric), metrics, right=(1,))
     )

@@ -13,12 +13,15 @@ from typing import Any
 from mlops.adapters.svg_plots import BAD, CANDIDATE, CHAMPION, FAINT, GOOD, INK, to_svg
 from mlops.adapters.svg_plots import axes as plotted
 from mlops.runs.decisions import Interval
+from mlops.steps.report.importance import Importance
 from mlops.steps.report.numbers import Calibrated, Guarded, Histograms, Paired, ResidualPart
 
 _WIDE = 5.6
 _NARROW = 4.6
 #: Guards that are drawn, at most; the table has all.
 MOST_GUARDS = 24
+#: Columns whose importance is drawn, at most; the table has all.
+MOST_COLUMNS = 15
 _COLORS = {"candidate": CANDIDATE, "champion": CHAMPION, "baseline": CHAMPION}
 
 
@@ -98,6 +101,22 @@ def guards(found: Sequence[Guarded]) -> Plot:
     )
     headings = ("guard", "candidate", "champion", "improvement", "interval", "limit", "holds")
     return Plot(svg, headings, rows)
+
+
+def importance(found: Sequence[Importance], metric: str, unit: str) -> Plot:
+    """Draw how much worse the candidate becomes without each column, the most important one on top."""
+    drawn = list(found[:MOST_COLUMNS])
+    with plotted(_WIDE, 0.75 + 0.26 * len(drawn), left_in=1.9) as axes:
+        for place, each in enumerate(drawn):
+            axes.plot([each.lower, each.upper], [place, place], color=CANDIDATE, linewidth=2.4)
+            axes.plot([each.value], [place], "o", color=CANDIDATE, markersize=6)
+        _zero_line(axes)
+        _rows_axis(axes, [_short(each.column) for each in drawn])
+        axes.set_xlabel(f"growth of {metric}{_in(unit)}; zero: not needed")
+        told = f"The column that the candidate needs most is {drawn[0].column}."
+        svg = to_svg(axes, "importance", "Permutation importance", told)
+    rows = tuple((e.column, *(f"{v:+,.3g}" for v in (e.value, e.lower, e.upper))) for e in found)
+    return Plot(svg, ("column", "growth", "lower end", "upper end"), rows)
 
 
 def clusters(found: Paired, unit: str) -> Plot:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mlops.adapters import svg_plots
 from mlops.steps.report.evidence import read_evidence
 from mlops.steps.report.explanations import read_explanation
+from mlops.steps.report.importance import importances
 from mlops.steps.report.page import page
 
 if TYPE_CHECKING:
@@ -32,4 +33,4 @@ def make_report(workspace: Workspace, evidence_commit: str, state_dir: Path) -> 
     svg_plots.use_config_folder(state_dir / "matplotlib")
     evidence = read_evidence(workspace, evidence_commit)
     explanation = read_explanation(state_dir, evidence.spec.name, evidence.run.run_id)
-    return page(evidence, explanation)
+    return page(evidence, explanation, importances(workspace, evidence))

@@ -12,17 +12,22 @@ from mlops.steps.report.markup import document, key, pairs, plot, section, table
 from mlops.steps.report.numbers import describe_value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mlops.runs.evidence import Footprint
     from mlops.steps.explain.effects import Explanation
     from mlops.steps.report.evidence import Evidence
+    from mlops.steps.report.importance import Importance
 
 _SLICES = 12
 _EVERY = ("", "severity", "expected")
 _HISTOGRAMS = 6
 
 
-def page(evidence: Evidence, explanation: Explanation | None = None) -> bytes:
-    """Return the report; equal evidence and explanation give equal bytes."""
+def page(
+    evidence: Evidence, explanation: Explanation | None = None, importances: Sequence[Importance] = ()
+) -> bytes:
+    """Return the report; equal arguments give equal bytes."""
     word = "passed" if evidence.decision.verdict.promotes else "refused"
     body = "\n".join(
         (
@@ -31,6 +36,7 @@ def page(evidence: Evidence, explanation: Explanation | None = None) -> bytes:
             section("Gain in each cluster", _clusters(evidence)),
             section("Errors", _errors(evidence)),
             section("Worst slices", _slices(evidence)),
+            section("Importance of columns", _importance(evidence, importances)),
             section("Size and speed", _footprint(evidence)),
             section("Validation", _validation(evidence)),
             section("Drift of the data", _drift(evidence)),
@@ -90,6 +96,17 @@ def _slices(evidence: Evidence) -> str:
     )
     loss = loss_of(evidence.policy.metric).replace("_", " ")
     return f"<p class='soft'>Mean {text(loss)}, the smallest gain first.</p>{shown}{more}"
+
+
+def _importance(evidence: Evidence, found: Sequence[Importance]) -> str:
+    if not found:
+        return ""
+    metric = evidence.policy.metric
+    said = (
+        f"By how much the candidate's {metric} grows where the values of one column are exchanged among rows "
+        "of the holdout, with intervals by cluster. Columns that say the same share their importance."
+    )
+    return plot(figures.importance(found, metric, evidence.spec.unit), said)
 
 
 def _footprint(evidence: Evidence) -> str:
