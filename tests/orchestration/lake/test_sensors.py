@@ -70,6 +70,20 @@ def test_a_reset_to_an_earlier_commit_starts_nothing_and_the_next_arrival_is_not
     assert [request.run_key for request in evaluated(store, cursor)[0]] == [third]
 
 
+@pytest.mark.parametrize(("content", "new"), [("x", False), ("other", True)])
+def test_what_a_reset_dropped_is_new_where_it_comes_back_otherwise(
+    store: DataStore, content: str, new: bool
+) -> None:
+    first = put(store, "landing/1.csv")
+    second = put(store, "landing/2.csv")
+    store.lakefs.client.sdk_client.experimental_api.hard_reset_branch(store.repository, "main", first)
+    # Where two histories part, a file that both have changed is a conflict and no change.
+    again = put(store, "landing/2.csv", content)
+    assert again != second
+    asked, cursor = evaluated(store, second)
+    assert ([request.run_key for request in asked], cursor) == ([again] if new else [], again)
+
+
 def test_a_file_that_was_replaced_is_new(store: DataStore) -> None:
     cursor = put(store, "landing/1.csv")
     again = put(store, "landing/1.csv", "other")

@@ -82,6 +82,13 @@ class TestWriting:
         assert read(either, "value") == "two"
         assert again.size_bytes == 3
 
+    def test_a_value_that_is_being_read_stays_what_it_was(self, either: DataStore) -> None:
+        write(either, "value", "before")
+        reading = either.store_of(RUN).read("value")
+        write(either, "value", "behind")
+        assert bytes(reading.content) == b"before"
+        assert read(either, "value") == "behind"
+
     def test_the_same_bytes_again_are_no_error(self, either: DataStore) -> None:
         first = write(either, "value", "one")
         again = write(either, "value", "one")
