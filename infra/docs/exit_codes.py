@@ -22,8 +22,9 @@ _OTHERS = [
 ]
 
 _END = """
-Two commands use codes as answers: `mlops run` and `mlops restore` end with 5 if the gate refused the
-candidate, and `mlops audit` ends with 41 if it found something, with 43 if it only could not prove something.
+Some commands use codes as answers: `mlops run` and `mlops restore` end with 5 if the gate refused the
+candidate, `mlops run` with 8 if the gate would promote it and the environment is in mode dev. `mlops audit`
+ends with 41 if it found something, with 43 if it only could not prove something.
 `mlops lake verify` ends with 1 if the store is damaged. A mistyped command or option ends with 2.
 """
 

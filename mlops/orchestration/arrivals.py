@@ -21,6 +21,7 @@ from mlops.runs.errors import Corrupt, MlopsError
 from mlops.runs.main.state import MainState, read_main
 from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import RunInputs
+from mlops.settings.parameters import checked_parameters
 from mlops.steps.run_inputs import inputs_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def look(workspace: Workspace, seen: str = "") -> Look:
         return Look("a rollback is under way", seen=seen)
     if state.on_hold:
         return Look("promotions are stopped since a rollback, until `mlops resume`", seen=seen)
-    inputs = inputs_of(spec, lake, state.head, spec.parameters({}))
+    params = spec.parameters(checked_parameters(spec))
+    inputs = inputs_of(spec, lake, state.head, params).in_mode(workspace.ports.mode)
     if inputs.raw_digest == seen:
         return Look("nothing has arrived since the last run", seen=seen)
     if not _enough(lake, state.head):
@@ -113,7 +115,8 @@ def _taken_by(lake: Lake, state: MainState, inputs: RunInputs) -> str:
     if champion is not None and _raw_digest(lake, champion.raw_commit) == inputs.raw_digest:
         return champion.run_id
     for run_id, known in _known_runs(lake, state):
-        if known.raw_digest == inputs.raw_digest and dict(known.params) == dict(inputs.params):
+        same_mode = known.mode == inputs.mode
+        if same_mode and known.raw_digest == inputs.raw_digest and dict(known.params) == dict(inputs.params):
             return run_id
     return ""
 

@@ -99,6 +99,11 @@ class Reason(StrEnum):
     REVOKED = "revoked"
     FORK_DROPPED = "fork_dropped"
     GATE_CHANGED = "gate_changed"
+    DEV_RUN = "dev_run"
+
+
+#: Reasons for which a candidate is promoted.
+PROMOTING = frozenset({Reason.BEATS_CHAMPION, Reason.BEATS_BASELINE, Reason.SUITES_HOLD})
 
 
 @dataclass(frozen=True)
@@ -141,6 +146,12 @@ class Verdict:
     def promotes(self) -> bool:
         """Return whether the candidate may be promoted on the strength of this verdict."""
         return self.outcome is Outcome.PROMOTE and not self.what_if
+
+    @property
+    def would_promote(self) -> bool:
+        """Return whether a run of mode dev is refused for its mode alone."""
+        first, *others = [finding.reason for finding in self.findings]
+        return first is Reason.DEV_RUN and bool(others) and PROMOTING.issuperset(others)
 
     @property
     def sentence(self) -> str:

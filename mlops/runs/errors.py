@@ -9,6 +9,7 @@
     │   └── SourceUnavailable      7   the source of a pipeline gave no answer: down, timed out (retry)
     ├── ValidationFailed           4   data broke an expectation, or a suite could not judge it
     ├── NotPromoted                5   the gate decided against the candidate; the verdict says why
+    │   └── PromotionOff           8   nothing is promoted in mode dev, or a run of mode dev anywhere
     ├── LakeError                 10   the lake answered with an error of its own
     │   ├── LakeUnavailable       11   no answer: down, timed out, dropped (retry)
     │   ├── LakeDenied            12   wrong or missing credentials, or a protected branch
@@ -131,6 +132,12 @@ class NotPromoted(MlopsError):
     """The gate decided against the candidate."""
 
     exit_code = 5
+
+
+class PromotionOff(NotPromoted):
+    """Nothing is promoted in mode dev, and a run made in it nowhere; the gate itself had no objection."""
+
+    exit_code = 8
 
 
 class LakeError(MlopsError):

@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from mlops.runs import names
-from mlops.runs.digest import digest_of
 from mlops.runs.errors import Corrupt
+from mlops.runs.inputs import RunInputs
 
 
 class Kind(StrEnum):
@@ -46,32 +46,6 @@ LAWFUL_PATHS: Mapping[Kind, tuple[str, ...]] = {
     Kind.ROLLBACK: (names.ROLLBACK,),
     Kind.POLICY: (names.GATE, names.ACTIONS),
 }
-
-
-@dataclass(frozen=True)
-class RunInputs:
-    """All inputs of a run; two runs with equal digests would compute the same outputs.
-
-    Attributes:
-        pipeline: Name of the pipeline, which is also its repository.
-        raw_digest: Digest of path and checksum of every object under ``raw/`` at the commit read.
-        code_digest: Digest of the project's source files.
-        lock_digest: Digest of the versions of the installed libraries.
-        params: Parameters of the model, and nothing else.
-        seed: Seed of the fit.
-    """
-
-    pipeline: str
-    raw_digest: str
-    code_digest: str
-    lock_digest: str
-    params: Mapping[str, Any]
-    seed: int
-
-    @property
-    def digest(self) -> str:
-        """Return the SHA-256 over all inputs, in hexadecimal."""
-        return digest_of(dataclasses.asdict(self))
 
 
 @dataclass(frozen=True)

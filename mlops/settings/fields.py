@@ -19,6 +19,7 @@ from mlops.adapters import state_folder
 from mlops.adapters.lake import credentials as lake_credentials
 from mlops.adapters.lake import servers
 from mlops.adapters.lake.credentials import Credentials
+from mlops.runs.inputs import Mode
 from mlops.settings.project_file import Secrecy
 from mlops.settings.sources import file_sources
 
@@ -64,6 +65,16 @@ class Settings(BaseSettings):
     env: str = _setting(
         "",
         "Environment to use: the section [env.NAME] of mlops.toml that goes over the rest of the file",
+    )
+    mode: Mode = _setting(
+        Mode.STANDARD,
+        "Rules of the environment: 'standard', 'production' (only committed code and locked packages run), "
+        "'dev' (nothing is promoted)",
+    )
+    lock_file: Path | None = _setting(
+        None,
+        "Lock file whose versions must be installed in mode production: requirements with ==, uv.lock, "
+        "poetry.lock or pylock.toml; empty: packages are not checked",
     )
     state_dir: Path = _setting(
         Path(".mlops"),

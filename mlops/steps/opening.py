@@ -66,6 +66,7 @@ def open_workspace(
         signer=signer_of(settings),
         trust=signing.load_trusted(settings.trusted_folder),
         author=author,
+        mode=settings.mode,
         witnesses=witnesses_of(settings, spec.name, tracker),
     )
     door = _served(DOOR, settings.state_dir)
@@ -82,6 +83,7 @@ def open_workspace(
         ports,
         links,
         promote_rounds=settings.promote_rounds,
+        lock_file=settings.lock_file,
         options=options_of(spec.name, settings.state_dir),
         storage=lake_storage(credentials),
     )

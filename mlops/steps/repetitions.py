@@ -20,7 +20,8 @@ def next_repetition(workspace: Workspace, params: Any) -> int:
     0 is the first run itself. The inputs are the raw data on `main` and these model parameters.
     """
     state = read_main(workspace.lake)
-    digest = inputs_of(workspace.spec, workspace.lake, state.head, params).digest
+    inputs = inputs_of(workspace.spec, workspace.lake, state.head, params)
+    digest = inputs.in_mode(workspace.ports.mode).digest
     recorded, count = Recorded(workspace.lake, state), 0
     while state.is_revoked(run_id := names.run_id(digest, count)) or ended_run(recorded, run_id):
         count += 1

@@ -77,6 +77,8 @@ def _earlier(workspace: Workspace, run: Run, step: Step, read: Mapping[str, str]
     for commit in _decided(workspace):
         try:
             other = run_of(commit)
+            if other.inputs.is_dev and not run.inputs.is_dev:
+                continue
             if other.run_id == run.run_id or other.restores or _inputs(workspace, other) != wanted:
                 continue
             for made, sealed in chain_of(workspace.lake, commit, trust):

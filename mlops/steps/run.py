@@ -21,6 +21,7 @@ from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from mlops.steps import prepare
 from mlops.steps import train as training
 from mlops.steps.evaluation.judge import CommittedJudge
+from mlops.steps.production.environment import check_environment
 from mlops.steps.run_inputs import git_state, inputs_of
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ def open_(
 
     Raises:
         RunAlive: Another process is working on this run.
+        ConfigError: The mode is production, and code or packages are not those that may run in it.
     """
+    check_environment(workspace)
     reconcile(workspace.ports)
     run = opening.open_run(
         workspace.ports,
@@ -85,12 +88,13 @@ def reopen(workspace: Workspace, run_id: str, tags: Mapping[str, str] | None = N
     if mine and attempts.is_newest(ports, latest):
         lake.discard(latest.branch)
         return latest
+    check_environment(workspace)
     known = latest
     params = workspace.spec.parameters(known.inputs.params)
 
     def inputs_at(head: str) -> RunInputs:
         if known.step is not Step.FAILED and since(lake, head, known.fork).reached:
-            inputs = inputs_of(workspace.spec, lake, known.fork, params)
+            inputs = inputs_of(workspace.spec, lake, known.fork, params).in_mode(ports.mode)
             if inputs.digest == known.inputs.digest:
                 return inputs
         return inputs_of(workspace.spec, lake, head, params)

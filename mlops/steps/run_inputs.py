@@ -47,7 +47,8 @@ _SHARED = ("adapters", "pipelines", "runs", "steps")
 #: What only says which pipelines there are: a new line there must not make old runs new.
 _REGISTRY = ("pipelines/__init__.py", "pipelines/registry/")
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+#: Folder of this program.
+PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def inputs_of(spec: PipelineSpec, lake: Lake, commit: str, params: Any) -> RunInputs:
@@ -87,8 +88,8 @@ def _shared_files() -> dict[str, Path]:
     found: dict[str, Path] = {}
     built_in = tuple(f"{target.partition(':')[0].rpartition('.')[0]}." for target in PIPELINES.values())
     for folder in _SHARED:
-        for path in (_PACKAGE / folder).rglob("*.py"):
-            name = path.relative_to(_PACKAGE).as_posix()
+        for path in (PACKAGE / folder).rglob("*.py"):
+            name = path.relative_to(PACKAGE).as_posix()
             module = f"mlops.{name.removesuffix('.py').replace('/', '.')}"
             if not name.startswith(_REGISTRY) and not module.startswith(built_in):
                 found[name] = path
@@ -121,9 +122,9 @@ def git_state() -> dict[str, str]:
     An installed program may lie in a virtual environment inside another checkout, which is not its own.
     """
     commit = _git("rev-parse", "HEAD")
-    if commit is None or _git("ls-files", "--error-unmatch", "--", str(_PACKAGE / "__init__.py")) is None:
+    if commit is None or _git("ls-files", "--error-unmatch", "--", str(PACKAGE / "__init__.py")) is None:
         return {}
-    dirty = _git("status", "--porcelain", "--untracked-files=no", "--", str(_PACKAGE))
+    dirty = _git("status", "--porcelain", "--untracked-files=no", "--", str(PACKAGE))
     return {"mlops.code_commit": commit, "mlops.code_clean": str(dirty == "").lower()}
 
 
@@ -142,7 +143,7 @@ def author() -> Author:
 def _git(*arguments: str) -> str | None:
     try:
         answer = subprocess.run(
-            ["git", "-C", str(_PACKAGE), *arguments], capture_output=True, text=True, timeout=10, check=False
+            ["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, timeout=10, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

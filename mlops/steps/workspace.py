@@ -12,6 +12,8 @@ from mlops.runs.ports import Ports
 from mlops.steps.frames import Frames
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mlops.adapters.lake.lake import LakeFSLake
     from mlops.pipelines.sources import Options, Source
     from mlops.pipelines.spec import PipelineSpec
@@ -30,6 +32,7 @@ class Workspace:
         options: Settings of the pipeline's source; a password may be among them.
         storage: Scheme to further arguments for fsspec, e.g. address and key of the lake for ``lakefs``.
         reuse_steps: Whether a step is taken from a run that did it on the same inputs.
+        lock_file: Lock file that mode production holds the installed packages against; None for none.
         frames: Parquet objects of the lake as frames.
     """
 
@@ -41,6 +44,7 @@ class Workspace:
     options: Options = field(default_factory=dict[str, Any], repr=False)
     storage: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Any], repr=False)
     reuse_steps: bool = True
+    lock_file: Path | None = None
     frames: Frames = field(init=False)
 
     def __post_init__(self) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mlops.settings import Settings
+from mlops.steps.production import environment
+from mlops.steps.workspace import Workspace
 from tests.cli.conftest import PIPELINE, Desk, Mlops
 
 FILE = """\
@@ -87,3 +92,57 @@ def test_an_unknown_environment_is_refused_before_anything_is_done(mlops: Desk) 
 
     assert answer.code == 2
     assert "there is no environment prod; there are lab" in answer.error
+
+
+@pytest.fixture
+def modes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The program's own checkout may have changes while it is tested.
+    monkeypatch.setattr(environment, "check_committed", lambda _path: None)
+    text = '[env.dev]\nmode = "dev"\n[env.production]\nmode = "production"\n'
+    (tmp_path / "mlops.toml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+
+def _in_mode(desk: Desk) -> dict[str, object]:
+    """Return what makes the desk's workspaces follow the mode of the settings."""
+
+    def open_workspace(settings: Settings, _name: str, tell: Callable[[str], None]) -> Workspace:
+        made = desk.workspace(tell)
+        return replace(made, ports=replace(made.ports, mode=settings.mode))
+
+    return {"open_workspace": open_workspace}
+
+
+@pytest.mark.usefixtures("modes")
+def test_a_run_in_mode_dev_shows_what_would_happen_and_ends_with_a_code_of_its_own(mlops: Desk) -> None:
+    head = mlops.head
+    better = mlops("run", PIPELINE, "--env", "dev", "--param", "shrinkage=1.0", "--json", **_in_mode(mlops))
+
+    assert (better.code, mlops.head) == (8, head)
+    assert (better.document["promoted"], better.document["would_promote"]) == (False, True)
+    assert better.document["verdict"]["findings"][0]["reason"] == "dev_run"
+    run = better.document["run_id"]
+    assert "dev_run" in mlops("runs", PIPELINE).out
+    shown = mlops("show", PIPELINE, run).out
+    assert "it would be promoted" in " ".join(shown.split())
+    assert "mode" in shown
+
+    worse = mlops("run", PIPELINE, "--env", "dev", "--param", "shrinkage=50.0", **_in_mode(mlops))
+    assert worse.code == 5
+    assert worse.out.startswith("run ")
+    assert "was made in mode dev, nothing is promoted" in worse.out
+
+    again = mlops("promote", PIPELINE, run, "--env", "production", **_in_mode(mlops))
+    assert (again.code, mlops.head) == (8, head)
+
+
+@pytest.mark.usefixtures("modes")
+@pytest.mark.parametrize(
+    "command", [("promote", PIPELINE, "0" * 12), ("restore", PIPELINE, "1", "--reason", "why not")]
+)
+def test_promote_and_restore_are_refused_in_mode_dev(mlops: Desk, command: tuple[str, ...]) -> None:
+    head = mlops.head
+    answer = mlops(*command, "--env", "dev", **_in_mode(mlops))
+
+    assert (answer.code, mlops.head) == (8, head)
+    assert "nothing is promoted from an environment in mode dev" in answer.error

@@ -21,8 +21,9 @@ SHAPES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "run": (
         (PIPELINE, "--param", "shrinkage=11"),
         {
-            "pipeline", "run_id", "branch", "promoted", "number", "merge_commit", "evidence_commit",
-            "compared_to", "decided_again", "metrics", "unit", "verdict", "links",
+            "pipeline", "run_id", "branch", "promoted", "would_promote", "number", "merge_commit",
+            "evidence_commit", "compared_to", "decided_again", "metrics", "unit", "verdict", "warnings",
+            "links",
         },
     ),
     "rollback": (

@@ -130,6 +130,7 @@ class TestTable:
             "lake_endpoint": "http://x",
             "lake_storage": "s3://b",
             "lakefs_download": "no",
+            "mode": "dev",
         }
         for row in describe():
             monkeypatch.setenv(row.variable, values.get(row.name, "100"))

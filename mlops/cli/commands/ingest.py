@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mlops.cli.options import Json, Pipeline
+from mlops.cli.options import Env, Json, Pipeline
 from mlops.cli.output.failures import interrupted
 from mlops.cli.output.results import Result, StoppedHalfway
 from mlops.cli.output.text import short
@@ -49,6 +49,7 @@ def ingest(
     arrivals: Arrivals,
     file: TableFile = None,
     again: Again = False,
+    env: Env = None,
     json: Json = False,
 ) -> Result:
     """Validate arrivals and merge them into main."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlops.cli.options import Json, Pipeline, Reason, RunId, TakeOver, checked_reason
+from mlops.cli.options import Env, Json, Pipeline, Reason, RunId, TakeOver, checked_reason
 from mlops.cli.output.ended_runs import ended_result
 from mlops.cli.output.results import Result
 from mlops.cli.session import Session
@@ -27,6 +27,7 @@ def promote(
     reason: Reason = "",
     replace_unscorable: ReplaceUnscorable = False,
     take_over: TakeOver = False,
+    env: Env = None,
     json: Json = False,
 ) -> Result:
     """Finish the promotion of a run that was decided.

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlops.cli.options import Json, Pipeline, Reason, TakeOver, checked_reason
+from mlops.cli.options import Env, Json, Pipeline, Reason, TakeOver, checked_reason
 from mlops.cli.output.ended_runs import ended_result
 from mlops.cli.output.results import Result
 from mlops.cli.session import Session
@@ -24,6 +24,7 @@ def restore(
     reason: Reason = "",
     again: Again = False,
     take_over: TakeOver = False,
+    env: Env = None,
     json: Json = False,
 ) -> Result:
     """Send an old promotion through the gate again.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -47,7 +46,7 @@ def _document(workspace: Workspace, details: RunDetails, entry: dict[str, Any]) 
         "unit": workspace.spec.unit,
         "verdict": document_of(decision.verdict) if decision else None,
         "trained_until": decision.trained_until if decision else "",
-        "inputs": {**dataclasses.asdict(inputs), "digest": inputs.digest} if inputs else None,
+        "inputs": {**inputs.to_json(), "digest": inputs.digest} if inputs else None,
         "steps": [
             {"step": s.step, "commit": s.commit, "at": at(s.at_s), "elapsed_s": s.elapsed_s}
             for s in details.steps
@@ -106,6 +105,7 @@ def _data(document: dict[str, Any]) -> list[str]:
     inputs = document["inputs"]
     rows = [
         ("parameters", params),
+        ("mode", inputs.get("mode", "") if inputs else ""),
         ("seed", str(inputs["seed"]) if inputs else ""),
         ("data commit", short(document["data_commit"])),
         ("trained until", document["trained_until"]),

@@ -8,7 +8,7 @@ from mlops.cli.output.results import Result
 from mlops.cli.output.text import short
 from mlops.cli.output.verdicts import document_of, lines_of
 from mlops.runs import names
-from mlops.runs.errors import SUCCESS, NotPromoted
+from mlops.runs.errors import SUCCESS, NotPromoted, PromotionOff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,7 @@ def ended_result(
         "run_id": ended.run.run_id,
         "branch": ended.run.branch,
         "promoted": promoted,
+        "would_promote": promoted or decision.verdict.would_promote,
         "number": ended.number or None,
         "merge_commit": ended.merge_commit or None,
         "evidence_commit": ended.evidence_commit,
@@ -50,7 +51,8 @@ def ended_result(
         "warnings": list(warnings),
         "links": _links(workspace, ended, dagster_run_id) | ({"plots": report} if report else {}),
     }
-    return Result(document, _lines(document, ended), SUCCESS if promoted else NotPromoted.exit_code)
+    refused = PromotionOff.exit_code if decision.verdict.would_promote else NotPromoted.exit_code
+    return Result(document, _lines(document, ended), SUCCESS if promoted else refused)
 
 
 def _links(workspace: Workspace, ended: Promotion, dagster_run_id: str) -> dict[str, str]:
@@ -70,6 +72,9 @@ def _links(workspace: Workspace, ended: Promotion, dagster_run_id: str) -> dict[
 def _lines(document: dict[str, Any], ended: Promotion) -> list[str]:
     if ended.merge_commit:
         head = f"run {ended.run.run_id} is promotion {ended.number} ({short(ended.merge_commit)})"
+    elif ended.run.inputs.is_dev:
+        head = f"run {ended.run.run_id} was made in mode dev, nothing is promoted; its evidence is at "
+        head += short(ended.evidence_commit)
     else:
         head = f"run {ended.run.run_id} was refused; its evidence is at {short(ended.evidence_commit)}"
     warnings = [f"warning: {line}" for line in document["warnings"]]

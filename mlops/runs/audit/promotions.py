@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from mlops.runs import names
 from mlops.runs.audit import data_alone
@@ -42,11 +41,8 @@ def _one_promotion(subject: PromotionSubject) -> Iterator[str]:
         "end of training": (champion.trained_until, decision.trained_until),
     }.items():
         if len(set(values)) > 1:
-            yield f"champion.json, decision.json and metadata name different {name}: {shown(_texts(values))}"
-
-
-def _texts(values: tuple[Any, ...]) -> list[str]:
-    return [str(value)[:12] for value in dict.fromkeys(values)]
+            texts = [str(value)[:12] for value in dict.fromkeys(values)]
+            yield f"champion.json, decision.json and metadata name different {name}: {shown(texts)}"
 
 
 def _metrics(subject: PromotionSubject) -> Iterator[str]:
@@ -66,6 +62,8 @@ def _finished_run(subject: PromotionSubject) -> Iterator[str]:
     mine = (champion.run_id, champion.inputs_digest, champion.raw_commit)
     if mine != (run.run_id, run.inputs.digest, run.fork):
         yield f"its evidence commit belongs to run {run.run_id}, from {run.fork[:12]}"
+    if run.inputs.is_dev:
+        yield f"run {run.run_id} was made in mode dev, from which nothing is promoted"
     if run.attempt > champion.attempt:  # a later attempt goes on with what an earlier one decided
         yield f"its evidence commit is of attempt {run.attempt}, after the one that was promoted"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from mlops.runs.inputs import Mode
 from mlops.runs.ports.lake import Lake
 from mlops.runs.ports.machine import Author, Clock, Processes
 from mlops.runs.ports.tracker import Tracker
@@ -28,6 +29,7 @@ class Ports:
         signer: Signs statements; without one they bear no signature.
         trust: The keys whose signatures count; without any, statements are read unverified.
         author: Returns who changes `main` from here.
+        mode: Mode of the environment; in mode dev nothing is promoted.
         witnesses: Places outside the lake that keep the newest change of its record.
         proved: Commit id to the attempt there, for commits of steps that this process has made or proved.
     """
@@ -42,5 +44,6 @@ class Ports:
     signer: Signer | None = None
     trust: Trust | None = None
     author: Callable[[], Author] = Author
+    mode: Mode = Mode.STANDARD
     witnesses: Sequence[RecordWitness] = ()
     proved: dict[str, Run] = field(default_factory=dict[str, Run], repr=False, compare=False)

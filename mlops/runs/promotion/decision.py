@@ -20,10 +20,12 @@ from mlops.runs.gate import wording
 from mlops.runs.gate.budget import is_low, warning
 from mlops.runs.gate.holdouts import HOLDOUT_KEY, evaluations
 from mlops.runs.gate.rules import Rules, rules_in_force
+from mlops.runs.inputs import Mode
 from mlops.runs.json_values import nulled
 from mlops.runs.main.state import MainState, parse_json, read_json, read_main, read_optional
 from mlops.runs.ports import Commit, Evaluation, Judge, Lake, Ports
 from mlops.runs.promotion.attempts import finish_step, promotion_of
+from mlops.runs.promotion.modes import check_same_mode, judged_in_mode
 from mlops.runs.promotion.step_statements import Written
 from mlops.runs.records import Champion, Run, Step
 
@@ -82,7 +84,11 @@ def decide(ports: Ports, judge: Judge, run: Run, *, replace_unscorable: str = ""
         run: The run, trained at least; without a model, validated at least.
         replace_unscorable: Reason for replacing a champion that cannot be scored by a candidate that beats
             the baseline; without a reason such a champion blocks every candidate.
+
+    Raises:
+        PromotionOff: The run was made in mode dev and this is another one, or the other way round.
     """
+    check_same_mode(ports, run)
     for _ in range(_CLAIM_ROUNDS):
         state = read_main(ports.lake)
         landed = promotion_of(ports.lake, state, run)
@@ -149,6 +155,7 @@ def _evaluate(ports: Ports, judge: Judge, state: MainState, run: Run, replace_un
         or _outdated(ports, state, run, policy, look)
         or gate.decide(evaluation.paired, policy, look=look)
     )
+    verdict = judged_in_mode(run, verdict)
     paired_bytes = document(evaluation.paired.to_json())
     decision = Decision(
         run_id=run.run_id,
@@ -196,7 +203,7 @@ def _barred(state: MainState, run: Run, look: int) -> Verdict | None:
     if names.restored_tag(run.run_id) in state.tags:
         return None
     revoked = {tag.removeprefix("revoked-")[:12] for tag in state.tags if names.parse_revoked_tag(tag)}
-    if run.inputs.digest[:12] in revoked:
+    if run.inputs.in_mode(Mode.STANDARD).digest[:12] in revoked:
         sentence = "A run with the same inputs was rolled back; other data, code or parameters are needed."
         return Verdict(Outcome.REFUSE, (Finding(Reason.REPEATS_ROLLED_BACK, sentence),), look=look)
     return None

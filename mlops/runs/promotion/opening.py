@@ -65,7 +65,7 @@ def open_run(
             raise Frozen(
                 "a rollback is under way", where=names.MAIN, todo="run `mlops reconcile` to finish it"
             )
-        inputs = inputs_at(state.head)
+        inputs = inputs_at(state.head).in_mode(ports.mode)
         run_id = names.run_id(inputs.digest, again, restored)
         _refuse_forgotten(state, run_id)
         try:

@@ -20,6 +20,7 @@ from mlops.runs.main.state import MainState, Since, read_main, since
 from mlops.runs.ports import Judge, Lake, Ports
 from mlops.runs.promotion.attempts import carried, check_not_fenced, finish_step, promotion_of
 from mlops.runs.promotion.decision import Decided, current, decide, promoted_by, still_stands
+from mlops.runs.promotion.modes import check_promotable, check_promotes, check_same_mode
 from mlops.runs.promotion.step_statements import Written
 from mlops.runs.records import Champion, Kind, ObjectRecord, Run, Step
 
@@ -63,7 +64,9 @@ def promote(
         OnHold: Promotions are stopped.
         Unlawful: The run's branch changes the gate configuration, or it forked from a dropped commit.
         MainMoved: `main` moved in every round.
+        PromotionOff: The run was made in mode dev and this is another one, or the other way round.
     """
+    check_same_mode(ports, run)
     decided, again = _on_record(ports, run), 0
     for _ in range(rounds):
         state = read_main(ports.lake)
@@ -136,6 +139,8 @@ def check_open(state: MainState) -> None:
 
 def _check(ports: Ports, state: MainState, run: Run) -> Since:
     """Return the commits of `main` since the fork, or raise the reason that bars this run."""
+    check_promotes(ports)
+    check_promotable(run)
     check_open(state)
     check_not_fenced(ports.lake, run)
     passed = since(ports.lake, state.head, run.fork)
@@ -199,7 +204,7 @@ def _proposal(lake: Lake, state: MainState, champion: Champion, decided: Decided
         {
             "decision_sha256": brought.get(names.DECISION, ""),
             "policy_sha256": decided.decision.policy_sha256,
-            "inputs": {**dataclasses.asdict(inputs), "digest": inputs.digest},
+            "inputs": {**inputs.to_json(), "digest": inputs.digest},
         },
     )
 

@@ -12,6 +12,7 @@ from mlops.runs.names import parse_run_id
 from mlops.runs.ports import Judge, Ports
 from mlops.runs.promotion.attempts import is_over, latest_run, promotion_of
 from mlops.runs.promotion.decision import current, decide, is_unscorable
+from mlops.runs.promotion.modes import check_promotable, check_promotes
 from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import Promotion, check_open, promote
 from mlops.runs.records import Run, Step
@@ -34,11 +35,13 @@ def replace_unscorable(
         rounds: How often a moved `main` is tried again.
 
     Raises:
+        PromotionOff: The environment is in mode dev, or the run was made in it.
         NotFound: No attempt of the run is left.
         InputError: It was not refused, or for another reason.
         OnHold: Promotions are stopped.
         Unlawful: It forked from a commit that was dropped.
     """
+    check_promotes(ports)
     latest, state = latest_decided(ports, run_id), read_main(ports.lake)
     decided = current(ports, latest)
     landed = promotion_of(ports.lake, state, latest)
@@ -58,11 +61,13 @@ def latest_decided(ports: Ports, run_id: str) -> Run:
     """Return the latest decided attempt of a run, as proved by its steps; its branch may be gone.
 
     Raises:
+        PromotionOff: The run was made in mode dev.
         NotFound: No such attempt is left.
     """
     run = latest_run(ports, read_main(ports.lake), run_id) if parse_run_id(run_id) else None
     if run is None or not run.reached(Step.DECIDED):
         raise NotFound("no decided attempt of such a run is left", where=run_id, todo="start a new run")
+    check_promotable(run)
     return run
 
 

@@ -28,6 +28,7 @@ from mlops.runs.promotion.attempts import (
     promotion_of,
 )
 from mlops.runs.promotion.decision import current, decide
+from mlops.runs.promotion.modes import check_promotes
 from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import Promotion, check_open, promote
 from mlops.runs.promotion.step_commits import run_of
@@ -118,10 +119,12 @@ def restore(
 
     Raises:
         InputError: There is no such promotion, or `main` holds its model already.
+        PromotionOff: The environment is in mode dev.
         OnHold: Promotions are stopped.
         Corrupt: The old promotion is not signed although it must be, or is not what was signed.
         ValidationFailed: The rows do not pass the current suites.
     """
+    check_promotes(ports)
     state = read_main(ports.lake)
     old = old_promotion(ports.lake, state, number)
     count, ended = _which(ports, state, old, again=again)

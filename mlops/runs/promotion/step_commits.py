@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from mlops.runs import json_values
 from mlops.runs.digest import canonical
 from mlops.runs.errors import Corrupt
@@ -43,7 +41,7 @@ def metadata_of(run: Run) -> dict[str, str]:
         "attempt": str(run.attempt),
         "step": str(run.step),
         "fork": run.fork,
-        "inputs": canonical(dataclasses.asdict(run.inputs)).decode(),
+        "inputs": canonical(run.inputs.to_json()).decode(),
         "inputs_digest": run.inputs.digest,
         "lease_owner": run.lease.owner,
         "lease_expires_at_s": str(run.lease.expires_at_s),

@@ -75,7 +75,7 @@ def sealed_step(ports: Ports, run: Run, metadata: Mapping[str, str], written: Wr
         "fork": run.fork,
         "parent": run.head,
         "previous": run.statement,
-        "inputs": dataclasses.asdict(run.inputs),
+        "inputs": run.inputs.to_json(),
         "materials": dict(written.read),
         "removed": list(written.removed),
         "metadata_sha256": _metadata_digest(metadata),

@@ -15,6 +15,7 @@ from mlops.runs.errors import InputError
 from mlops.runs.upkeep.reconcile import reconcile
 from mlops.steps.arrivals.origins import file_origin, origin_json, summary_of
 from mlops.steps.prepare import report_files, summary, validate_frames
+from mlops.steps.production.environment import check_environment
 from mlops.steps.profiles.arrivals import profile_files
 from mlops.steps.run_inputs import CODE_KEY, LOCK_KEY, code_digest, lock_digest
 
@@ -102,6 +103,7 @@ def deliver(
             and ``again`` is not set.
     """
     names.check_arrival(arrival)
+    check_environment(workspace)
     reconcile(workspace.ports)
     content = {table: tables.to_parquet(frame) for table, frame in frames.items()}
     origin = origin_json(arrival, source, frames, content, at_s=workspace.ports.clock.now_s())

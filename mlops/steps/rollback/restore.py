@@ -12,11 +12,13 @@ from mlops.runs.errors import NotPromoted, ValidationFailed
 from mlops.runs.main.state import champion_of, read_optional
 from mlops.runs.promotion import replace_champion
 from mlops.runs.promotion import restore as restoring
+from mlops.runs.promotion.modes import check_promotes
 from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from mlops.steps import prepare
 from mlops.steps import run as running
 from mlops.steps.evaluation.judge import CommittedJudge
 from mlops.steps.evaluation.overlap import overlap
+from mlops.steps.production.environment import check_environment, check_made_by_this
 
 if TYPE_CHECKING:
     from mlops.runs.promotion.promote import Promotion
@@ -39,6 +41,8 @@ def restore(
         ValidationFailed: The old rows do not pass the suites of today.
     """
     ports, begun = workspace.ports, list[str]()
+    check_promotes(ports)
+    check_environment(workspace)
     reconcile(ports)
 
     def begin(run: Run) -> None:
@@ -84,7 +88,10 @@ def promote(
         OnHold: Promotions are stopped.
     """
     ports = workspace.ports
+    check_promotes(ports)
+    check_environment(workspace)
     reconcile(ports)
+    check_made_by_this(workspace, replace_champion.latest_decided(ports, run_id))
     if not replace_unscorable:
         latest = replace_champion.latest_decided(ports, run_id)
         return running.promote(workspace, replace_champion.own_attempt(ports, latest, take_over=take_over))
