@@ -22,9 +22,10 @@ _OTHERS = [
 ]
 
 _END = """
-Some commands use codes as answers: `mlops run` and `mlops restore` end with 5 if the gate refused the
-candidate, `mlops run` with 8 if the gate would promote it and the environment is in mode dev. `mlops audit`
-ends with 41 if it found something, with 43 if it only could not prove something.
+Some commands use codes as answers: `mlops run`, `mlops restore`, `mlops promote` and `mlops approve` end with
+5 if the gate refused the candidate, with 9 if it passed and waits for review; `mlops run` ends with 8 if the
+gate would promote it and the environment is in mode dev. `mlops audit` ends with 41 if it found something,
+with 43 if it only could not prove something.
 `mlops lake verify` ends with 1 if the store is damaged. A mistyped command or option ends with 2.
 """
 

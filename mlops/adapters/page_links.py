@@ -48,6 +48,10 @@ class Links:
         """Return the page of a run's report in a commit."""
         return self.object(commit, names.RUN_PAGE)
 
+    def pull_request(self, pull: str) -> str:
+        """Return the page of a pull request."""
+        return self._page(f"pulls/{quote(pull)}")
+
     def validation(self, commit: str) -> str:
         """Return the page of what the suites said, in the commit that holds it."""
         return self.object(commit, f"{names.VALIDATION}README.md")

@@ -9,7 +9,7 @@ from mlops.runs import names
 from mlops.runs.digest import document
 from mlops.runs.main.state import MainState, read_main
 from mlops.runs.promotion.decision import Decided, current
-from mlops.runs.promotion.promote import records
+from mlops.runs.promotion.sealing import records
 from mlops.runs.records import Champion, Kind
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import typer
 from mlops import __version__
 from mlops.cli.commands import (
     anomalies,
+    approve,
     audit,
     check,
     completion,
@@ -29,6 +30,7 @@ from mlops.cli.commands import (
     recommend,
     reconcile,
     rehearse,
+    reject,
     report,
     restore,
     resume,
@@ -90,6 +92,8 @@ _COMMANDS: Commands = {
     "resume": resume.resume,
     "restore": restore.restore,
     "promote": promote.promote,
+    "approve": approve.approve,
+    "reject": reject.reject,
     "write-off": write_off.write_off,
     "forget": forget.forget,
     "export-record": export_record.export_record,

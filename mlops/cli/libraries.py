@@ -29,7 +29,7 @@ BY_COMMAND: dict[str, tuple[str, ...]] = {
 TRACKED = frozenset(
     {
         *("run", "ingest", "audit", "rollback", "resume", "restore", "promote", "reconcile"),
-        *("write-off", "forget", "policy apply"),
+        *("write-off", "forget", "policy apply", "approve", "reject"),
     }
 )
 

@@ -70,8 +70,8 @@ StoreFolder = Annotated[
 ]
 
 
-def checked_reason(text: str) -> str:
-    """Return a reason on one line.
+def checked_reason(text: str, option: str = "--reason") -> str:
+    """Return the text of an option, a reason or a comment, on one line.
 
     Raises:
         InputError: It is empty or too long.
@@ -80,7 +80,7 @@ def checked_reason(text: str) -> str:
     if not reason or len(reason) > MAX_REASON_CHARACTERS:
         raise InputError(
             f"must be 1 to {MAX_REASON_CHARACTERS} characters",
-            where="--reason",
-            todo="give the reason in one sentence",
+            where=option,
+            todo=f"give the {option.lstrip('-')} in one sentence",
         )
     return reason

@@ -129,6 +129,8 @@ def promotion(workspace: Workspace, ended: Promotion) -> Metadata:
         "decided again": ended.decided_again,
         **_links({"report": workspace.links.report(ended.evidence_commit)}),
     }
+    if ended.pull_request:
+        found |= _links({"review": workspace.links.pull_request(ended.pull_request)})
     if ended.merge_commit:
         found |= {
             "number": ended.number,

@@ -127,7 +127,8 @@ def _remember(context: Context, run: Run, known: str = "") -> None:
 def remember_verdict(context: Context, ended: Promotion) -> None:
     """Tag the Dagster run with the outcome and its first reason; a refused run succeeds, too."""
     verdict = ended.decision.verdict
-    outcome = f"promoted {ended.number}" if ended.merge_commit else "refused"
+    unpromoted = "waiting for review" if ended.waiting else "refused"
+    outcome = f"promoted {ended.number}" if ended.merge_commit else unpromoted
     tags = {VERDICT_TAG: outcome, REASON_TAG: str(verdict.findings[0].reason)}
     context.instance.add_run_tags(context.run.run_id, tags)
 

@@ -51,6 +51,8 @@ class Policy:
         guards: What must not get worse.
         signatures: ``required`` where every change of `main` must bear a signed statement, from the first
             one on; else ``optional``: from the first one that bears one.
+        promotion: ``review`` where a candidate that passed waits for a person's approval; else ``auto``.
+        override_by: Who may promote a candidate that was refused for its numbers; empty for nobody.
     """
 
     metric: str = Metric.MAE
@@ -64,11 +66,18 @@ class Policy:
     max_prediction_ms_per_1000_rows: float | None = None
     guards: tuple[Guard, ...] = ()
     signatures: str = "optional"
+    promotion: str = "auto"
+    override_by: tuple[str, ...] = ()
 
     @property
     def has_model(self) -> bool:
         """Return whether it judges a model; else the suites decide on data alone."""
         return self.metric != NO_METRIC
+
+    @property
+    def asks_for_review(self) -> bool:
+        """Return whether a candidate that passed waits for approval."""
+        return self.promotion == "review"
 
 
 class Outcome(StrEnum):

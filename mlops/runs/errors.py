@@ -10,6 +10,7 @@
     ├── ValidationFailed           4   data broke an expectation, or a suite could not judge it
     ├── NotPromoted                5   the gate decided against the candidate; the verdict says why
     │   └── PromotionOff           8   nothing is promoted in mode dev, or a run of mode dev anywhere
+    ├── ReviewPending              9   the candidate passed and waits for `mlops approve`
     ├── LakeError                 10   the lake answered with an error of its own
     │   ├── LakeUnavailable       11   no answer: down, timed out, dropped (retry)
     │   ├── LakeDenied            12   wrong or missing credentials, or a protected branch
@@ -138,6 +139,12 @@ class PromotionOff(NotPromoted):
     """Nothing is promoted in mode dev, and a run made in it nowhere; the gate itself had no objection."""
 
     exit_code = 8
+
+
+class ReviewPending(MlopsError):
+    """The candidate passed the gate and waits for a person's approval."""
+
+    exit_code = 9
 
 
 class LakeError(MlopsError):

@@ -150,6 +150,12 @@ class Settings(BaseSettings):
         20, "How often a promotion starts again because main has moved", unit="rounds", ge=1, le=1000
     )
 
+    user: str = _setting(
+        "",
+        "Name of the person at work, for the record; empty: Git's user.name or user.email, else "
+        "user@machine. Where the lake has users of its own, the user of the key counts instead",
+        max_length=100,
+    )
     signing_key_file: Path | None = _setting(
         None,
         "File with the private key that signs the record of main; empty: signing/key.pem in the state folder",

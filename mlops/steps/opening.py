@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ def open_workspace(
         tell=tell,
         signer=signer_of(settings),
         trust=signing.load_trusted(settings.trusted_folder),
-        author=author,
+        author=functools.partial(author, settings.user, connection.user),
         mode=settings.mode,
         witnesses=witnesses_of(settings, spec.name, tracker),
     )

@@ -191,11 +191,11 @@ def tracked(workspace: Workspace, run: Run, tags: Mapping[str, str]) -> Run:
 def _refused(workspace: Workspace, run: Run) -> Promotion | None:
     if not run.reached(Step.DECIDED):
         return None  # an earlier attempt's merge landed late: nothing was left to decide
-    decided = current(workspace.ports, run)
-    if decided.decision.verdict.promotes or not attempts.is_over(
-        workspace.lake, read_main(workspace.lake), run
-    ):
+    decided, state = current(workspace.ports, run), read_main(workspace.lake)
+    if decided.decision.verdict.promotes or not attempts.is_over(workspace.lake, state, run):
         return None
+    if attempts.promotion_of(workspace.lake, state, run) is not None:
+        return None  # somebody overrode the refusal
     return Promotion(run, decided.decision, decided.evidence_commit)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import getpass
-import socket
 import subprocess
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mlops.adapters.identity import who_works
 from mlops.pipelines import PIPELINES
 from mlops.pipelines.registry import code_of, outside_code_of
 from mlops.pipelines.registry.imports import imported_modules, versions_of
@@ -128,16 +128,21 @@ def git_state() -> dict[str, str]:
     return {"mlops.code_commit": commit, "mlops.code_clean": str(dirty == "").lower()}
 
 
+def _nobody() -> str:
+    return ""
+
+
 @functools.cache
-def author() -> Author:
-    """Return who is at work on this machine, and the git commit of the code."""
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        user = "unknown"
+def author(user: str = "", proven: Callable[[], str] = _nobody) -> Author:
+    """Return who is at work, and the git commit of the code.
+
+    Args:
+        user: The name from the settings.
+        proven: Returns the user whom the lake server authenticated; empty where it has a single account.
+    """
     state = git_state()
     clean = state.get("mlops.code_clean") == "true"
-    return Author(f"{user}@{socket.gethostname()}", state.get("mlops.code_commit", ""), clean)
+    return Author(who_works(user, proven), state.get("mlops.code_commit", ""), clean)
 
 
 def _git(*arguments: str) -> str | None:

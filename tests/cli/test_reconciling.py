@@ -33,6 +33,8 @@ CHANGING: dict[str, Arguments] = {
     "resume": lambda _: ("resume", PIPELINE, "--reason", "it was found"),
     "restore": lambda _: ("restore", PIPELINE, "1", "--reason", "it was better"),
     "promote": lambda desk: ("promote", PIPELINE, _champion(desk)),
+    "approve": lambda desk: ("approve", PIPELINE, _champion(desk), "--comment", "looked at"),
+    "reject": lambda desk: ("reject", PIPELINE, _champion(desk), "--reason", "it was wrong"),
     "write-off": lambda _: ("write-off", PIPELINE, "2020-01", "--reason", "it was wrong"),
     "forget": lambda _: ("forget", PIPELINE, "0" * 12, "--reason", "somebody asked"),
     "reconcile": lambda _: ("reconcile", PIPELINE),

@@ -30,7 +30,9 @@ _JUDGES = (names.GATE, names.ACTIONS)
 
 
 def _expected_head(m: Merge) -> None:
-    m.refuse_unless("expected_head" in m.meta, "no expected_head in the merge's metadata")
+    m.refuse_unless(
+        "expected_head" in m.meta, "no expected_head in the merge's metadata; use `mlops approve`"
+    )
     if m.meta["expected_head"] != m.head:
         raise MainMoved(f"checked against {m.meta['expected_head'][:12]}, main is at {m.head[:12]}")
 

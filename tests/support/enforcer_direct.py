@@ -46,6 +46,8 @@ def _create_tag(lake: MemoryLake, tag: str, commit: str) -> None:
         raise Unlawful(f"main holds another champion than {commit}")
     if on_main is not None and tag == f"forgotten-{json.loads(on_main)['run_id']}":
         raise Unlawful("is what main holds; promote another one first")
+    if on_main is not None and tag == f"rejected-{json.loads(on_main)['run_id']}":
+        raise Unlawful("is what main holds; it is rolled back, not rejected")
     if tag.startswith("forgotten-") and not _request(lake, commit, tag.removeprefix("forgotten-")):
         raise Unlawful(f"{tag} names no request to forget that run at {commit}")
     if tag.startswith("settled-"):
@@ -82,7 +84,7 @@ def _delete_tag(lake: MemoryLake, tag: str, commit: str) -> None:
     for prefix in ("revoked-", "restored-"):
         if tag.startswith(prefix):
             run = tag.removeprefix(prefix)
-    if tag.startswith(("writtenoff-", "settled-", "validated-", "resumed-")):
+    if tag.startswith(("writtenoff-", "settled-", "validated-", "resumed-", "rejected-")):
         run = ""
     for prefix, path in _OWNERS.items():
         if tag.startswith(prefix):

@@ -12,18 +12,20 @@ from typing import Any
 
 from mlops.adapters.policy.files import parse_policy
 from mlops.runs import names
-from mlops.runs.decisions import Interval, Outcome, Policy
+from mlops.runs.decisions import Interval, Outcome, Policy, Verdict
 from mlops.runs.digest import sha256
 from mlops.runs.errors import ConfigError, MainMoved, MlopsError, Unlawful
 from mlops.runs.evidence import Paired
 from mlops.runs.gate import verdict as gate
 from mlops.runs.gate.rules import rules_in_force
 from mlops.runs.names import OUTPUTS
+from mlops.runs.statements import open_envelope
 from tests.support.enforcer_merge import Guard, Merge, is_ancestor, read_optional
 from tests.support.memory_lake import MemoryLake
 
 _RUN = re.compile(r"[0-9a-f]{12}(n[1-9][0-9]{0,8})?(r[1-9][0-9]{0,8})?")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+_OVERRIDABLE = {"no_gain", "gain_too_small", "not_significant", "worse_than_baseline", "guard_failed"}
 
 
 def _not_on_hold(m: Merge) -> None:
@@ -40,6 +42,11 @@ def _not_revoked(m: Merge) -> None:
     else:
         m.refuse_unless(f"revoked-{run[:12]}" not in tags, f"run {run} repeats one that was rolled back")
     m.refuse_unless(f"forgotten-{run}" not in tags, f"run {run} was forgotten")
+
+
+def _not_rejected(m: Merge) -> None:
+    run = m.meta["run_id"]
+    m.refuse_unless(names.rejected_tag(run) not in m.lake.tags(), f"run {run} was rejected on review")
 
 
 def _replaces_champion(m: Merge) -> None:
@@ -71,7 +78,8 @@ def _same_promotion(m: Merge) -> None:
 
 def _promotes(m: Merge) -> None:
     verdict = m.after(names.DECISION)["verdict"]
-    promotes = verdict["outcome"] == "promote" and verdict["what_if"] is False
+    outcome = "refuse" if m.meta.get("override") == "true" else "promote"
+    promotes = verdict["outcome"] in {"promote", outcome} and verdict["what_if"] is False
     m.refuse_unless(promotes, "the decision does not promote")
 
 
@@ -180,6 +188,7 @@ def _suites_hold(m: Merge) -> None:
 RECORD: dict[str, Guard] = {
     "not_on_hold": _not_on_hold,
     "not_revoked": _not_revoked,
+    "not_rejected": _not_rejected,
     "replaces_champion": _replaces_champion,
     "same_promotion": _same_promotion,
     "promotes": _promotes,
@@ -228,7 +237,9 @@ def verdict(m: Merge) -> None:
     derived = gate.decide(paired, policy, look=stated["look"])
     level = math.isclose(derived.level, stated["level"], rel_tol=1e-9)
     m.refuse_unless(level, f"look {stated['look']} has the level {derived.level}, not {stated['level']}")
-    m.refuse_unless(derived.outcome is Outcome.PROMOTE, f"nothing is promoted: {derived.sentence}")
+    _approved(m, policy)
+    if not _overridden(m, policy, derived):
+        m.refuse_unless(derived.outcome is Outcome.PROMOTE, f"nothing is promoted: {derived.sentence}")
     same = [dataclasses.asdict(bound) for bound in derived.bounds] == stated["bounds"]
     m.refuse_unless(same, "misstates size or prediction time")
     small = [dataclasses.asdict(slice_) for slice_ in derived.not_judged]
@@ -238,6 +249,38 @@ def verdict(m: Merge) -> None:
     m.refuse_unless(same, f"the policy asks for {len(derived.intervals)} comparisons, not {len(intervals)}")
     for mine, theirs in zip(derived.intervals, intervals, strict=True):
         m.refuse_unless(agree(mine, theirs), f"{mine.name} by the evidence, another in the decision")
+
+
+def _approver(m: Merge) -> str:
+    """Return the person who approved, as a policy lists names; empty where nobody did."""
+    said = re.match(r"(?:claimed|proven):(?=[^ ])", m.meta.get("approved_by", ""))
+    return m.meta["approved_by"][said.end() :] if said else ""
+
+
+def _approved(m: Merge, policy: Policy) -> None:
+    name, run = _approver(m), m.meta["run_id"]
+    asked = not policy.asks_for_review or name
+    m.refuse_unless(asked, f"the policy asks for review; `mlops approve` promotes run {run}")
+    m.refuse_unless(name or not m.meta.get("approved_by"), "approved_by does not say who approved")
+    if names.STATEMENT_KEY in m.meta:
+        said = open_envelope(m.meta[names.STATEMENT_KEY], None).statement.predicate.get("approval") or {}
+        stated = (said.get("by"), str(said.get("override", False)).lower())
+        same = stated == (m.meta.get("approved_by"), m.meta.get("override", "false"))
+        m.refuse_unless(same, "the statement names another approval than the merge's metadata")
+
+
+def _overridden(m: Merge, policy: Policy, derived: Verdict) -> bool:
+    if m.meta.get("override") != "true":
+        return False
+    name = _approver(m)
+    m.refuse_unless(name in policy.override_by, f"the policy does not let {name or 'nobody'} override")
+    m.refuse_unless(m.meta.get("comment", "").strip(), "an override needs a reason")
+    m.refuse_unless(policy.has_model, "what the suites refuse cannot be overridden")
+    stated = m.after(names.DECISION)["verdict"]
+    m.refuse_unless(stated["outcome"] == "refuse", "there is no refusal to override")
+    for reason in (*(f["reason"] for f in stated["findings"]), *(str(f.reason) for f in derived.findings)):
+        m.refuse_unless(reason in _OVERRIDABLE, f"a refusal by {reason} cannot be overridden")
+    return True
 
 
 def _same_champion(m: Merge, paired: Paired, champion: Any) -> None:

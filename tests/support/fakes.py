@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
+from mlops.adapters.policy.files import parse_policy
 from mlops.runs.decisions import Decision, Policy
 from mlops.runs.evidence import Loss, Paired, Series
 from mlops.runs.ports import Evaluation, Lake, Ports
@@ -149,7 +150,8 @@ class FakeJudge:
         return Evaluation(evidence, f"{mine} {theirs}\n".encode(), metrics, unscorable=unscorable)
 
     def policy(self, data: bytes) -> Policy:
-        return Policy()
+        said = parse_policy(data)
+        return Policy(promotion=said.promotion, override_by=said.override_by)
 
     def holdout_id(self, commit: str, paired: Paired) -> str:
         return self.identity or paired.holdout_digest

@@ -22,7 +22,7 @@ from mlops.runs.json_values import nulled
 from mlops.runs.main.state import read_main
 from mlops.runs.ports import Lake
 from mlops.runs.promotion.decision import current, decide
-from mlops.runs.promotion.promote import records
+from mlops.runs.promotion.sealing import records
 from tests.support.protocol import World
 
 _COUNT = itertools.count()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mlops.runs.errors import Conflict, LakeDenied, LakeError, NotFound
 from mlops.runs.names import MAIN
-from mlops.runs.ports import Change, Commit, ObjectStat, Protection
+from mlops.runs.ports import Change, Commit, ObjectStat, Protection, PullRequest
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ class MemoryLake:
         self._staged: dict[str, dict[str, Entry | None]] = {}
         self._tags: dict[str, str] = {}
         self._rules: tuple[str, ...] = ()
+        self.pulls: dict[str, dict[str, str]] = {}
         root = self._store({}, (), "Repository created", {})
         self._branches[MAIN] = root.id
         self._staged[MAIN] = {}
@@ -235,6 +236,21 @@ class MemoryLake:
                 order.append(current)
                 queue.extend(self._commits[current].parents)
         return order
+
+    def pull_requests(self) -> list[PullRequest]:
+        wanted = [(id_, pull) for id_, pull in self.pulls.items() if pull["status"] == "open"]
+        return [PullRequest(id_, pull["source"], pull["into"]) for id_, pull in wanted]
+
+    def open_pull_request(self, source: str, into: str, title: str, description: str) -> str:
+        for branch in (source, into):
+            self.head(branch)
+        said = {"source": source, "into": into, "title": title, "description": description}
+        self.pulls[str(len(self.pulls) + 1)] = {"status": "open", **said}
+        return str(len(self.pulls))
+
+    def end_pull_request(self, pull: str, *, merged: bool) -> None:
+        if pull in self.pulls:
+            self.pulls[pull]["status"] = "merged" if merged else "closed"
 
     def protection(self) -> Protection:
         version = hashlib.sha256(repr(self._rules).encode()).hexdigest() if self._rules else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops.adapters.lake.credentials import Credentials
 from mlops.adapters.lake.errors import translated
+from mlops.runs.errors import LakeError
 from mlops.runs.names import check_repository
 
 if TYPE_CHECKING:
@@ -75,6 +76,21 @@ class Connection:
                 default_branch="main",
             )
             self.api.repositories_api.create_repository(creation)
+
+    def user(self) -> str:
+        """Return the user of the key, where the server has users of its own; else an empty text.
+
+        A server without access control has a single account, which says nothing about who uses it.
+        """
+        try:
+            with self.calls("user"):
+                state = self.api.internal_api.get_setup_state()
+                control = state.login_config.rbac if state.login_config else None
+                if control in {None, "none"}:
+                    return ""
+                return self.api.auth_api.get_current_user().user.id
+        except LakeError:
+            return ""
 
     def filesystem(self) -> LakeFSFileSystem:
         """Return an fsspec file system over this connection; it never creates a branch by itself."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlops.adapters.lake.connection import Connection, connect, pages
-from mlops.adapters.lake.objects import LakeObjects
+from mlops.adapters.lake.pull_requests import LakePullRequests
 from mlops.runs.errors import Conflict
 from mlops.runs.ports import Change, Commit, Protection
 
@@ -20,7 +20,7 @@ __all__ = ["Connection", "LakeFSLake", "connect"]
 LOG_PAGE = 16
 
 
-class LakeFSLake(LakeObjects):
+class LakeFSLake(LakePullRequests):
     """One repository of a lakeFS server; implements `mlops.runs.ports.Lake`."""
 
     def head(self, branch: str) -> str:

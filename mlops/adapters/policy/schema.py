@@ -11,6 +11,7 @@ from mlops.runs.errors import bounded
 from mlops.runs.evidence import NO_METRIC, is_metric
 from mlops.runs.records import HoldoutRule
 
+_MAX_NAME = 100
 _COLUMN = r"[A-Za-z_][0-9A-Za-z_]{0,63}"
 
 #: A column's name; it becomes the first part of ``<column>=<value>``.
@@ -36,6 +37,16 @@ def _guarded(name: str) -> str:
 
 
 GuardedName = Annotated[MetricName, AfterValidator(_guarded)]
+
+
+def _person(name: str) -> str:
+    if not 0 < len(name) <= _MAX_NAME or name != " ".join(name.split()) or not name.isprintable():
+        raise ValueError(f"{bounded(repr(name), 80)} is no name of a person: up to {_MAX_NAME} characters")
+    return name
+
+
+#: Name of a person as the policy lists it.
+PersonName = Annotated[str, AfterValidator(_person)]
 
 _DEFAULT = Policy()
 
@@ -70,6 +81,8 @@ class PolicyFile(_File):
     max_prediction_ms_per_1000_rows: float | None = Field(default=None, gt=0)
     guards: list[GuardEntry] = Field(default=[], max_length=100)
     signatures: Literal["optional", "required"] = "optional"
+    promotion: Literal["auto", "review"] = "auto"
+    override_by: list[PersonName] = Field(default=[], max_length=20)
 
     @model_validator(mode="after")
     def _one_guard_each(self) -> PolicyFile:
@@ -99,6 +112,8 @@ class PolicyFile(_File):
             max_prediction_ms_per_1000_rows=self.max_prediction_ms_per_1000_rows,
             guards=tuple(entry.value() for entry in self.guards),
             signatures=self.signatures,
+            promotion=self.promotion,
+            override_by=tuple(self.override_by),
         )
 
 

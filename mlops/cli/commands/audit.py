@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlops.cli.options import Json, Pipeline
+from mlops.cli.output.approvals import approval_document
 from mlops.cli.output.failures import interrupted
-from mlops.cli.output.results import Result, StoppedHalfway, place_of
+from mlops.cli.output.results import Alarm, Result, StoppedHalfway, place_of
 from mlops.cli.output.text import count, short
 from mlops.cli.session import Session
 from mlops.runs import names
@@ -81,7 +82,7 @@ def audit(
     from mlops.steps.audit.audit import Depth, audit_pipeline
 
     depth = Depth(rescore=rescore, rebuild=rebuild, refit=refit)
-    report = _Report(session, _document(workspace, start, depth), depth)
+    report = _Report(session, _document(workspace, start, depth), depth, workspace)
     state_dir = session.settings.state_dir
     steps = audit_pipeline(workspace, state_dir, since=start, depth=depth, from_start=from_start)
     return _collected(report, steps)
@@ -122,6 +123,7 @@ class _Report:
         session: Where progress goes.
         document: The keys of the JSON document that are known from the start.
         depth: How much is computed again.
+        workspace: The audited pipeline.
         findings: The findings so far.
         audited: Number of commits audited so far.
         finished: Whether tags, protection and MLflow were audited too, which comes last.
@@ -130,6 +132,7 @@ class _Report:
     session: Session
     document: dict[str, Any]
     depth: Depth
+    workspace: Workspace
     findings: list[AuditFinding] = field(default_factory=list)
     audited: int = 0
     finished: bool = False
@@ -153,18 +156,49 @@ class _Report:
 
         proved = sum(finding.proved for finding in self.findings)
         open_ = limits(self.depth)
+        approvals = _approvals(self.workspace) if self.finished else []
         document = {
             **self.document,
             "audited": self.audited,
             "finished": self.finished,
             "findings": [dataclasses.asdict(finding) for finding in self.findings],
+            "approvals": approvals,
             "limits": list(open_),
         }
         found = f"{count(proved, 'finding')}, {len(self.findings) - proved} not proved"
         total = f"{count(self.audited, 'commit')} audited, {found if self.findings else 'nothing found'}"
         unfinished = [] if self.finished else ["the audit did not finish"]
-        lines = [*map(line_of, self.findings), total, *unfinished]
+        lines = [*map(line_of, self.findings), total, *_approval_lines(approvals), *unfinished]
         return Result(document, [*lines, *(f"not proved by this audit: {limit}" for limit in open_)])
+
+
+def _approvals(workspace: Workspace) -> list[dict[str, Any]]:
+    """Return what people approved or overrode on `main`, the oldest first."""
+    from mlops.runs.approval import approval_of
+    from mlops.runs.main.state import promotions
+
+    found = [
+        (c, approval_of(c.metadata)) for c in promotions(workspace.lake, workspace.lake.head(names.MAIN))
+    ]
+    return [
+        {"number": int(commit.metadata["number"]), "commit": commit.id, **(approval_document(approval) or {})}
+        for commit, approval in reversed(found)
+        if approval is not None
+    ]
+
+
+def _approval_lines(approvals: list[dict[str, Any]]) -> list[str]:
+    """Return a line for each overridden refusal, and how many promotions were approved besides."""
+    overridden = [approval for approval in approvals if approval["override"]]
+    approved = len(approvals) - len(overridden)
+    lines: list[str] = []
+    for entry in overridden:
+        told = f"promotion {entry['number']} at {short(entry['commit'])}: refusal overridden by {entry['by']}"
+        lines.append(Alarm(bounded(f"{told}: {entry['comment']}", _LINE)))
+    if approved:
+        people = sorted({entry["by"] for entry in approvals if not entry["override"]})
+        lines.append(f"{count(approved, 'promotion')} approved by {', '.join(people)}; see `mlops log`")
+    return lines
 
 
 def line_of(finding: AuditFinding) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlops.cli.options import Json, Pipeline
+from mlops.cli.output.approvals import approval_document, approval_lines
 from mlops.cli.output.results import Result
 from mlops.cli.output.text import at, columns, paragraph, short
 from mlops.cli.session import Session
@@ -51,14 +52,41 @@ def log(
     entries = [_entry(event, workspace.spec.unit) for event in events]
     document: dict[str, Any] = {"pipeline": pipeline, "entries": entries, "more": more}
     budgets = _budgets(workspace, limit)
+    document["waiting"] = _waiting(session, workspace)
     document["holdouts"] = [dataclasses.asdict(budget) for budget in budgets]
-    lines = [*_lines(entries, more), *_budget_lines(budgets)]
+    lines = [*_lines(entries, more), *_waiting_lines(pipeline, document["waiting"]), *_budget_lines(budgets)]
     if json or arrivals:
         head = workspace.lake.head(names.MAIN)
         found = [_arrival(row) for row in arrivals_on_main(workspace.lake, head, limit)]
         document["arrivals"] = found
         lines = _arrival_lines(found) if arrivals else lines
     return Result(document, lines)
+
+
+def _waiting(session: Session, workspace: Workspace) -> list[dict[str, Any]]:
+    """Return the runs that wait for review; nothing is looked for where the policy asks for none."""
+    from mlops.runs import names
+    from mlops.runs.approval import requires_review
+    from mlops.runs.listing.runs import RunState
+    from mlops.runs.main.state import read_optional
+    from mlops.steps.listing.book import RunBook
+
+    if not requires_review(read_optional(workspace.lake, workspace.lake.head(names.MAIN), names.POLICY)):
+        return []
+    book = RunBook(workspace.lake, session.settings.state_dir)
+    book.save()
+    waiting = [run for run in book.runs if run.state is RunState.WAITING]
+    return [{"run_id": run.run_id, "at": at(run.at_s), "branch": run.branch} for run in waiting]
+
+
+def _waiting_lines(pipeline: str, waiting: list[dict[str, Any]]) -> list[str]:
+    lines: list[str] = []
+    for run in waiting:
+        lines += [
+            f"run {run['run_id']} waits for review since {run['at']}",
+            f"next: mlops approve {pipeline} {run['run_id']} --comment TEXT",
+        ]
+    return lines
 
 
 def _budgets(workspace: Workspace, limit: int) -> list[Budget]:
@@ -129,6 +157,8 @@ def _promoted(event: Promoted, unit: str) -> dict[str, Any]:
         "reasons": [str(finding.reason) for finding in verdict.findings],
         "on_main": event.on_main,
         "restores": champion.restores,
+        "who": event.who,
+        "approval": approval_document(event.approval),
     }
 
 
@@ -156,6 +186,7 @@ def _rolled_back(event: RolledBack) -> dict[str, Any]:
         "dropped_runs": list(record.dropped_runs),
         "dropped_arrivals": sorted(record.dropped_arrivals),
         "reason": record.reason,
+        "who": event.who,
     }
 
 
@@ -179,7 +210,7 @@ def _lines(entries: list[dict[str, Any]], more: int) -> list[str]:
     heading, *rows = columns([_HEADINGS, *map(_row, entries)], right=(0, 3, 4), indent="")
     lines = [heading]
     for entry, row in zip(entries, rows, strict=True):
-        lines += [row, *paragraph(_below(entry), _BELOW)]
+        lines += [row, *paragraph(_below(entry), _BELOW), *approval_lines(entry.get("approval"), _BELOW)]
     return [*lines, f"{more} older; a higher --limit shows them"] if more else lines
 
 

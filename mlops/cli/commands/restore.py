@@ -30,7 +30,7 @@ def restore(
     """Send an old promotion through the gate again.
 
     Today's suites and policy judge its outputs against today's champion. If they pass, they get a new number.
-    Exit code 5: the gate refused them.
+    Exit code 5: the gate refused them. Exit code 9: they passed and wait for `mlops approve`.
     """
     session: Session = context.obj
     reason = checked_reason(reason)
@@ -39,6 +39,7 @@ def restore(
 
     ended = restore_promotion(workspace, number, reason, again=again, take_over=take_over)
     result = ended_result(workspace, ended)
-    line = f"restores promotion {ended.run.restores}" if ended.number else "nothing is restored"
+    unrestored = "nothing is restored before that" if ended.waiting else "nothing is restored"
+    line = f"restores promotion {ended.run.restores}" if ended.number else unrestored
     document = {**result.document, "restores": ended.run.restores}
     return Result(document, [*result.lines, line], result.exit_code)

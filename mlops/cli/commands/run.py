@@ -43,7 +43,8 @@ def run(
     """Train, and promote the model if it beats the champion.
 
     Exit code 5: the gate refused the model; the reasons are on record. Exit code 8: the gate would promote
-    it, but the environment is in mode dev. An interrupted run continues where it stopped.
+    it, but the environment is in mode dev. Exit code 9: it passed and waits for `mlops approve`, as the
+    policy asks. An interrupted run continues where it stopped.
     """
     session: Session = context.obj
     given = parameters(param or [])

@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mlops.cli.options import Json
+from mlops.cli.output.approvals import (
+    approval_document,
+    approval_lines,
+    rejection_document,
+    rejection_lines,
+)
 from mlops.cli.output.listed_runs import entry_of
 from mlops.cli.output.results import Result, place_of
 from mlops.cli.output.text import at, columns, number, paragraph, short
@@ -51,6 +57,8 @@ def _document(workspace: Workspace, details: RunDetails, entry: dict[str, Any]) 
             {"step": s.step, "commit": s.commit, "at": at(s.at_s), "elapsed_s": s.elapsed_s}
             for s in details.steps
         ],
+        "approval": approval_document(details.approval),
+        "rejection": rejection_document(details.rejection),
         "links": dict(details.links),
         "next": [{"command": command, "does": does} for command, does in details.following],
     }
@@ -59,6 +67,8 @@ def _document(workspace: Workspace, details: RunDetails, entry: dict[str, Any]) 
 def _lines(document: dict[str, Any], details: RunDetails) -> list[str]:
     return [
         *_heading(document),
+        *approval_lines(document["approval"], _BELOW),
+        *rejection_lines(document["rejection"], _BELOW),
         *_verdict(document, details),
         *_metrics(document),
         *_data(document),

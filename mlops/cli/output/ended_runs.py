@@ -8,7 +8,7 @@ from mlops.cli.output.results import Result
 from mlops.cli.output.text import short
 from mlops.cli.output.verdicts import document_of, lines_of
 from mlops.runs import names
-from mlops.runs.errors import SUCCESS, NotPromoted, PromotionOff
+from mlops.runs.errors import SUCCESS, NotPromoted, PromotionOff, ReviewPending
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,9 @@ def ended_result(
         "run_id": ended.run.run_id,
         "branch": ended.run.branch,
         "promoted": promoted,
-        "would_promote": promoted or decision.verdict.would_promote,
+        "would_promote": promoted or ended.waiting or decision.verdict.would_promote,
+        "waiting": ended.waiting,
+        "pull_request": ended.pull_request or None,
         "number": ended.number or None,
         "merge_commit": ended.merge_commit or None,
         "evidence_commit": ended.evidence_commit,
@@ -52,7 +54,8 @@ def ended_result(
         "links": _links(workspace, ended, dagster_run_id) | ({"plots": report} if report else {}),
     }
     refused = PromotionOff.exit_code if decision.verdict.would_promote else NotPromoted.exit_code
-    return Result(document, _lines(document, ended), SUCCESS if promoted else refused)
+    unpromoted = ReviewPending.exit_code if ended.waiting else refused
+    return Result(document, _lines(document, ended), SUCCESS if promoted else unpromoted)
 
 
 def _links(workspace: Workspace, ended: Promotion, dagster_run_id: str) -> dict[str, str]:
@@ -61,6 +64,7 @@ def _links(workspace: Workspace, ended: Promotion, dagster_run_id: str) -> dict[
     pages = {
         "compare": links.compare(before, ended.merge_commit or ended.evidence_commit),
         "report": links.report(ended.evidence_commit),
+        "review": links.pull_request(ended.pull_request) if ended.pull_request else "",
         "model": links.mlflow_model(workspace.lake.repository)
         if ended.merge_commit and workspace.spec.has_model
         else "",
@@ -75,8 +79,26 @@ def _lines(document: dict[str, Any], ended: Promotion) -> list[str]:
     elif ended.run.inputs.is_dev:
         head = f"run {ended.run.run_id} was made in mode dev, nothing is promoted; its evidence is at "
         head += short(ended.evidence_commit)
+    elif ended.waiting:
+        head = f"run {ended.run.run_id} waits for review; its evidence is at {short(ended.evidence_commit)}"
     else:
         head = f"run {ended.run.run_id} was refused; its evidence is at {short(ended.evidence_commit)}"
     warnings = [f"warning: {line}" for line in document["warnings"]]
     links = [f"{name}: {url}" for name, url in document["links"].items()]
-    return [head, *lines_of(ended.decision.verdict), *warnings, *links]
+    return [head, *_again(ended), *lines_of(ended.decision.verdict), *warnings, *links, *_next(document)]
+
+
+def _again(ended: Promotion) -> list[str]:
+    """Return a line about a comparison that was made again because the champion or the policy changed."""
+    if not ended.decided_again:
+        return []
+    number = ended.decision.compared_to.number
+    with_ = f"with promotion {number}" if number else "with the baseline"
+    return [f"compared again, {with_}: main has changed since it was decided"]
+
+
+def _next(document: dict[str, Any]) -> list[str]:
+    if not document["waiting"]:
+        return []
+    run = f"{document['pipeline']} {document['run_id']}"
+    return [f"next: mlops approve {run} --comment TEXT", f"  or: mlops reject {run} --reason TEXT"]

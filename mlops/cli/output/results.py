@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ from mlops.runs.json_values import nulled
 
 if TYPE_CHECKING:
     from mlops.steps.workspace import Workspace
+
+
+_RED, _PLAIN = "\x1b[31m", "\x1b[0m"
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,12 @@ class Result:
     document: Mapping[str, Any]
     lines: Sequence[str] = field(default_factory=tuple)
     exit_code: int = SUCCESS
+
+
+class Alarm(str):
+    """A line that is printed in red where the terminal has colours."""
+
+    __slots__ = ()
 
 
 class StoppedHalfway(Exception):
@@ -53,8 +63,7 @@ def print_result(result: Result, command: str, *, as_json: bool, stdout: IO[str]
     if as_json:
         _print_document({"command": command, "exit_code": result.exit_code, **result.document}, stdout)
         return
-    for line in result.lines:
-        print(line, file=stdout)
+    _print_lines(result.lines, stdout)
 
 
 def print_failure(
@@ -71,10 +80,15 @@ def print_failure(
     if as_json:
         _print_document({"command": command, **document, **error.fields()}, stdout)
     elif done is not None:
-        for line in done.lines:
-            print(line, file=stdout)
+        _print_lines(done.lines, stdout)
     stdout.flush()
     print(f"error: {error}", file=stderr)
+
+
+def _print_lines(lines: Sequence[str], stdout: IO[str]) -> None:
+    coloured = stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    for line in lines:
+        print(f"{_RED}{line}{_PLAIN}" if coloured and isinstance(line, Alarm) else line, file=stdout)
 
 
 def _print_document(document: Mapping[str, Any], stdout: IO[str]) -> None:

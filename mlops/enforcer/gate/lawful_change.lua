@@ -47,7 +47,10 @@ local function keep_revoked(target)
 end
 
 guard.expected_head = function()
-  if not meta.expected_head then refuse("no expected_head in the merge's metadata") end
+  if not meta.expected_head then
+    refuse("no expected_head in the merge's metadata: main is not changed by a merge on a page or by hand;"
+      .. " `mlops approve` promotes a run that waits for review")
+  end
   if meta.expected_head ~= head then
     refuse_as("main-moved", "checked against " .. meta.expected_head .. ", main is at " .. head)
   end

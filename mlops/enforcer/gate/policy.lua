@@ -42,6 +42,8 @@ local function read_policy(ref)
     min_slice_clusters = 5,
     must_beat_baseline = true,
     signatures = "optional",
+    promotion = "auto",
+    override_by = {},
     guards = {},
   }
   local known = {max_model_size_bytes = true, max_prediction_ms_per_1000_rows = true}
@@ -59,9 +61,14 @@ local function read_policy(ref)
       or is_number(policy.max_prediction_ms_per_1000_rows) and policy.max_prediction_ms_per_1000_rows > 0)
     and type(policy.must_beat_baseline) == "boolean"
     and (policy.signatures == "optional" or policy.signatures == "required")
+    and (policy.promotion == "auto" or policy.promotion == "review")
+    and type(policy.override_by) == "table" and #policy.override_by <= 20
     and type(policy.guards) == "table" and #policy.guards <= 100
     and (policy.metric ~= "none" or #policy.guards == 0)
   if not sound then refuse(what .. " has a value that is out of range") end
+  for _, name in ipairs(policy.override_by) do
+    if type(name) ~= "string" or name == "" then refuse("override_by of " .. what .. " lists no names") end
+  end
   for _, entry in ipairs(policy.guards) do
     check_keys(entry, {metric = true, tolerance = true, by = true}, "a guard of " .. what)
     entry.by = entry.by or ""

@@ -62,6 +62,10 @@ guard.not_revoked = function()
   if exists("forgotten-" .. run) then refuse("run " .. run .. " was forgotten") end
 end
 
+guard.not_rejected = function()
+  if exists("rejected-" .. meta.run_id) then refuse("run " .. meta.run_id .. " was rejected on review") end
+end
+
 guard.replaces_champion = function()
   local old, decided, new = digest(current), decision.compared_to, champion.compared_to
   if decided.champion_sha256 ~= old then
@@ -90,8 +94,10 @@ guard.same_promotion = function()
   end
 end
 
+-- Whether a refusal may be overridden is for verdict.lua to say, which knows the policy.
 guard.promotes = function()
-  if decision.verdict.outcome ~= "promote" or decision.verdict.what_if ~= false then
+  local overridden = meta.override == "true" and decision.verdict.outcome == "refuse"
+  if decision.verdict.outcome ~= "promote" and not overridden or decision.verdict.what_if ~= false then
     refuse("the decision does not promote")
   end
 end
@@ -187,6 +193,7 @@ end
 local GUARDS = {
   "not_on_hold",
   "not_revoked",
+  "not_rejected",
   "replaces_champion",
   "same_promotion",
   "promotes",

@@ -6,6 +6,7 @@
 -- include "shared/numbers.lua"
 -- include "gate/merge.lua"
 -- include "gate/policy.lua"
+-- include "gate/approval.lua"
 -- include "gate/intervals.lua"
 -- include "gate/data_alone.lua"
 
@@ -243,6 +244,8 @@ local function agree(a, b)
   return a == b or math.abs(a - b) <= 1e-9 * math.max(math.abs(a), math.abs(b))
 end
 
+check_approval(policy)
+local overridden = is_overridden(policy, verdict)
 check_model(policy)
 check_evidence()
 if policy.metric == "none" then
@@ -268,7 +271,7 @@ for i, comparison in ipairs(asked) do
         .. tostring(stated[key]) .. " in the decision")
     end
   end
-  if not is_number(found.lower) or not is_number(found.upper) or not found.holds then
+  if not is_number(found.lower) or not is_number(found.upper) or not (found.holds or overridden) then
     refuse(found.name .. " against the " .. found.against .. " does not hold, so nothing is promoted")
   end
 end
@@ -291,11 +294,11 @@ end
 for _, name in ipairs({"model_size_bytes", "prediction_ms_per_1000_rows"}) do
   local maximum = policy["max_" .. name]
   if maximum and not measured then refuse("the evidence does not say the " .. name .. ", which is bounded") end
-  if maximum then bounds[#bounds + 1] = {name = name, value = measured[name], maximum = maximum, holds = true} end
+  if maximum then bounds[#bounds + 1] = {name = name, value = measured[name], maximum = maximum, holds = measured[name] <= maximum} end
 end
 if #bounds ~= #(verdict.bounds or {}) then refuse("the decision has other bounds than the policy") end
 for i, bound in ipairs(bounds) do
-  if bound.value > bound.maximum then refuse("the " .. bound.name .. " is above " .. bound.maximum) end
+  if not (bound.holds or overridden) then refuse("the " .. bound.name .. " is above " .. bound.maximum) end
   for key, value in pairs(bound) do
     if not agree(verdict.bounds[i][key], value) then refuse("the decision misstates the " .. bound.name) end
   end

@@ -39,6 +39,7 @@ local OWNER = {
   ["rolledback-"] = function() return run_in(commit, "champion.json") end,
   ["decision-"] = function() return run_in(commit, "reports/decision.json") end,
   ["revoked-"] = function() return string.sub(tag, 9) end,
+  ["rejected-"] = function() return "" end, -- who rejected a run on review, and why: it stays
   ["restored-"] = function() return string.sub(tag, 10) end,
   ["settled-"] = function() return "" end, -- a rollback that is over stays over
   ["validated-"] = function() return "" end, -- what the suites said of an arrival that is on main
@@ -56,6 +57,9 @@ if action.event_type == "pre-create-tag" then
   end
   if strings.has_prefix(tag, "forgotten-") and string.sub(tag, 11) == run_in("main@", "champion.json") then
     refuse("run " .. string.sub(tag, 11) .. " is what main holds; promote another one first")
+  end
+  if strings.has_prefix(tag, "rejected-") and string.sub(tag, 10) == run_in("main@", "champion.json") then
+    refuse("run " .. string.sub(tag, 10) .. " is what main holds; it is rolled back, not rejected")
   end
   if strings.has_prefix(tag, "forgotten-") and not request(commit, string.sub(tag, 11)) then
     refuse(tag .. " names no request to forget that run at " .. commit .. "; see `mlops forget`")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 
 from mlops.runs import names
+from mlops.runs.approval import approval_of, overridable, overrides
 from mlops.runs.audit import data_alone
 from mlops.runs.audit.commits import BY_KIND, BY_POLICY, DELIVER_AGAIN, GO_BACK, shown
 from mlops.runs.audit.findings import Check, Unprovable
@@ -202,9 +203,10 @@ class _Proofs:
             yield f"its intervals are not by {asked}, which the enforcer on main asked for"
         policy = self.prover.policy(subject.before.policy)
         derived = gate.decide(subject.paired, policy, look=stated.look)
-        if not stated.promotes:
+        overridden = overrides(policy, stated, approval_of(subject.meta))
+        if not stated.promotes and not overridden:
             yield "its decision does not promote"
-        if not derived.promotes:
+        if not derived.promotes and not (overridden and overridable(derived)):
             yield f"by its evidence it is refused: {derived.sentence}"
         if not agree(derived.level, stated.level):
             yield f"evaluation {stated.look} has the error level {derived.level:.6g}, not {stated.level:.6g}"
@@ -216,6 +218,20 @@ class _Proofs:
             yield "it names other slices as too small to judge than its evidence"
         for mine, theirs in zip(derived.intervals, stated.intervals, strict=False):
             yield from _differences(mine, theirs)
+
+    def approved(self, subject: PromotionSubject) -> Iterator[str]:
+        """Prove that a person approved it where the policy asks for it, and overrode only what may be."""
+        if self.prover is None or subject.before.policy is None:
+            return  # its verdict is not proved either
+        policy, approval = self.prover.policy(subject.before.policy), approval_of(subject.meta)
+        if policy.asks_for_review and (approval is None or not approval.name):
+            yield "nobody approved it, although the policy asks for review"
+        if approval is None or not approval.override:
+            return
+        if approval.name not in policy.override_by:
+            yield f"{approval.name or 'nobody'} overrode its refusal, whom the policy does not let do that"
+        elif not overrides(policy, subject.decision.verdict, approval):
+            yield "its refusal was overridden without a reason, or for one that nobody can override"
 
     def model_or_data(self, subject: PromotionSubject) -> Iterator[str]:
         if self.prover is not None and subject.before.policy is not None:  # else the verdict is not proved
@@ -295,4 +311,5 @@ def _promotion_checks(proofs: _Proofs, steps: StepChain) -> tuple[Check, ...]:
         Check("I9", GO_BACK, proofs.paired),
         Check("I9", GO_BACK, proofs.verdict),
         Check("I9", GO_BACK, proofs.scores),
+        Check("I17", GO_BACK, proofs.approved),
     )

@@ -202,6 +202,10 @@ def _barred(record: Record, commit: Commit) -> Iterator[AuditFinding]:
     if names.revoked_tag(run_id) in record.tags:
         what = f"run {run_id} was rolled back, and main is based on it"
         yield AuditFinding(commit.id, "I7", what, todo if _dropped(record, run_id) else RECONCILE)
+    if names.rejected_tag(run_id) in record.tags:
+        yield AuditFinding(
+            commit.id, "I17", f"run {run_id} was rejected on review, and main is based on it", todo
+        )
     parts = names.parse_run_id(run_id)
     if parts is None:
         return

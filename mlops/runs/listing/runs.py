@@ -1,4 +1,4 @@
-"""Every run of a repository with its state: promoted, rolled back, refused, failed, open or forgotten.
+"""Every run of a repository with its state: promoted, rolled back, refused, waiting, failed, open, and so on.
 
 A run that was decided stays on record by the tag of its decision, also after its branch was swept. One that
 stopped before a decision is known by its branch alone, and is listed as long as that exists.
@@ -12,9 +12,10 @@ from enum import StrEnum
 from typing import Any
 
 from mlops.runs import names
+from mlops.runs.approval import requires_review
 from mlops.runs.decisions import Outcome
 from mlops.runs.listing.facts import Facts, facts_of, read_facts
-from mlops.runs.main.state import MainState, kind_of, lineage
+from mlops.runs.main.state import MainState, kind_of, lineage, read_optional
 from mlops.runs.ports import Lake
 from mlops.runs.records import Kind, Step
 
@@ -26,6 +27,8 @@ class RunState(StrEnum):
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled back"
     REFUSED = "refused"
+    WAITING = "waiting for review"
+    REJECTED = "rejected"
     FAILED = "failed"
     OPEN = "open"
     FORGOTTEN = "forgotten"
@@ -106,7 +109,8 @@ def list_runs(lake: Lake, state: MainState, known: MutableMapping[str, Facts]) -
         if tag.startswith(names.forgotten_tag("")):
             gathered.setdefault(tag.removeprefix(names.forgotten_tag("")), _Gathered()).forgotten = commit
     facts |= read_facts(lake, _further(gathered), known)
-    listed = [_listed(run_id, found, facts, state) for run_id, found in gathered.items()]
+    review = requires_review(read_optional(lake, state.head, names.POLICY))
+    listed = [_listed(run_id, found, facts, state, review=review) for run_id, found in gathered.items()]
     return sorted((run for run in listed if run), key=lambda run: (run.at_s, run.run_id), reverse=True)
 
 
@@ -140,7 +144,9 @@ def _newest_attempts(lake: Lake) -> dict[str, tuple[str, str]]:
     return {run_id: (branch, head) for run_id, (_, branch, head) in newest.items()}
 
 
-def _listed(run_id: str, found: _Gathered, facts: Mapping[str, Facts], state: MainState) -> Listed | None:
+def _listed(
+    run_id: str, found: _Gathered, facts: Mapping[str, Facts], state: MainState, *, review: bool
+) -> Listed | None:
     """Return a run in its state; None where nothing that tells of it is left."""
     if found.forgotten and not found.on_main:
         return Listed(run_id, RunState.FORGOTTEN, found.forgotten, False, facts.get(found.forgotten, {}))
@@ -153,17 +159,27 @@ def _listed(run_id: str, found: _Gathered, facts: Mapping[str, Facts], state: Ma
         return None
     told = facts.get(commit, {"run_id": run_id, "at_s": found.merged_at_s, "params": {}})
     return Listed(
-        run_id, _state(run_id, found, told, state, decided), commit, decided, told,
+        run_id, _state(run_id, found, told, state, decided, review), commit, decided, told,
         found.branch, found.number, found.merge,
     )  # fmt: skip
 
 
-def _state(run_id: str, found: _Gathered, told: Facts, state: MainState, decided: bool) -> RunState:
+def _state(
+    run_id: str, found: _Gathered, told: Facts, state: MainState, decided: bool, review: bool
+) -> RunState:
     if found.on_main:
         served = state.champion is not None and state.champion.run_id == run_id
         return RunState.CHAMPION if served else RunState.PROMOTED
     if found.merge or state.is_revoked(run_id):
         return RunState.ROLLED_BACK
-    if decided and told.get("outcome") == Outcome.REFUSE:
-        return RunState.REFUSED
+    if names.rejected_tag(run_id) in state.tags:
+        return RunState.REJECTED
+    if decided:
+        return _decided_state(told, review)
     return RunState.FAILED if told.get("step") == Step.FAILED else RunState.OPEN
+
+
+def _decided_state(told: Facts, review: bool) -> RunState:
+    if told.get("outcome") == Outcome.REFUSE:
+        return RunState.REFUSED
+    return RunState.WAITING if review else RunState.OPEN

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlops.runs import names
+from mlops.runs.approval import Approval, approval_of
 from mlops.runs.decisions import Decision
 from mlops.runs.main.state import champion_of, lineage, read_json, read_main, read_optional
 from mlops.runs.ports import Commit, Lake
@@ -23,6 +24,8 @@ class Promoted:
         champion: The champion that it brought.
         decision: Why it was promoted.
         on_main: Whether it is in the history of `main`; False if a rollback dropped it.
+        who: Who promoted it; empty where the record is older than that.
+        approval: Who approved it or overrode its refusal; None where nobody was asked.
     """
 
     number: int
@@ -31,14 +34,17 @@ class Promoted:
     champion: Champion
     decision: Decision
     on_main: bool
+    who: str = ""
+    approval: Approval | None = None
 
 
 @dataclass(frozen=True)
 class RolledBack:
-    """A rollback on record; its record has the time and the reason."""
+    """A rollback on record; its record has the time and the reason, ``who`` is who asked for it."""
 
     number: int
     record: RollbackRecord
+    who: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,18 @@ def _promotion(lake: Lake, number: int, commit: str, *, on_main: bool) -> Promot
             number, commit, merged.created_at_s, about.get("forgotten_run", ""), about.get("reason", "")
         )
     decision = Decision.from_json(read_json(lake, commit, names.DECISION))
-    return Promoted(number, commit, merged.created_at_s, champion_of(data, commit), decision, on_main)
+    return Promoted(
+        number,
+        commit,
+        merged.created_at_s,
+        champion_of(data, commit),
+        decision,
+        on_main,
+        merged.metadata.get("who", ""),
+        approval_of(merged.metadata),
+    )
 
 
 def _rollback(lake: Lake, number: int, frozen: str) -> RolledBack:
-    return RolledBack(number, RollbackRecord.from_json(read_json(lake, frozen, names.ROLLBACK)))
+    record = RollbackRecord.from_json(read_json(lake, frozen, names.ROLLBACK))
+    return RolledBack(number, record, lake.commit_of(frozen).metadata.get("who", ""))

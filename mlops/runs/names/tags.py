@@ -58,6 +58,11 @@ def restored_tag(run: str) -> str:
     return f"restored-{run}"
 
 
+def rejected_tag(run: str) -> str:
+    """Return the tag of a run that somebody rejected on review; it holds the reason."""
+    return f"rejected-{run}"
+
+
 def forgotten_tag(run: str) -> str:
     """Return the tag by which somebody asked for a run to be forgotten."""
     return f"forgotten-{run}"

@@ -7,7 +7,7 @@ operations take.
 
 from mlops.runs.ports.bundle import Ports
 from mlops.runs.ports.judge import Evaluation, Judge
-from mlops.runs.ports.lake import Change, Commit, Lake, ObjectStat, Protection
+from mlops.runs.ports.lake import Change, Commit, Lake, ObjectStat, Protection, PullRequest
 from mlops.runs.ports.machine import Author, Clock, Processes
 from mlops.runs.ports.tracker import Tracker
 
@@ -23,5 +23,6 @@ __all__ = [
     "Ports",
     "Processes",
     "Protection",
+    "PullRequest",
     "Tracker",
 ]

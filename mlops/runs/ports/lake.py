@@ -52,6 +52,15 @@ class Protection:
     version: str
 
 
+@dataclass(frozen=True)
+class PullRequest:
+    """An open pull request: a wish to merge one branch into another, shown on the pages of the lake."""
+
+    id: str
+    source: str
+    into: str
+
+
 class Lake(Protocol):
     """One lakeFS repository.
 
@@ -163,6 +172,18 @@ class Lake(Protocol):
             Conflict: Both sides changed the same object.
             LakeError: There is nothing to merge, or the branch has staged changes.
         """
+        ...
+
+    def pull_requests(self) -> list[PullRequest]:
+        """Return the open pull requests."""
+        ...
+
+    def open_pull_request(self, source: str, into: str, title: str, description: str) -> str:
+        """Open a pull request of two branches, described in Markdown; return its id."""
+        ...
+
+    def end_pull_request(self, pull: str, *, merged: bool) -> None:
+        """Set a pull request to closed or merged; one that does not exist is no error."""
         ...
 
     def protection(self) -> Protection:

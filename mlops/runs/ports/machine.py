@@ -35,7 +35,7 @@ class Author:
     """The author of a change of `main` and the code used, as the signed statement names them.
 
     Attributes:
-        who: ``user@host``.
+        who: ``proven:NAME`` of the user whom the lake server knows, or ``claimed:NAME``.
         code_commit: The git commit of the code; empty where it is in no checkout.
         code_clean: Whether the checkout had no changes of its own.
     """

@@ -83,13 +83,14 @@ def attempt_number(branch: str) -> int:
 
 
 def is_over(lake: Lake, state: MainState, run: Run) -> bool:
-    """Return whether nothing is left to do: refused on record, promoted, or rolled back."""
+    """Return whether nothing is left to do: refused on record, rejected, promoted, or rolled back."""
     if not run.reached(Step.DECIDED):
         return False
     metadata = lake.commit_of(run.head).metadata
     if metadata.get("outcome") == Outcome.REFUSE:
         return metadata.get("decision_tag", "") in state.tags
-    return state.is_revoked(run.run_id) or promotion_of(lake, state, run) is not None
+    barred = state.is_revoked(run.run_id) or names.rejected_tag(run.run_id) in state.tags
+    return barred or promotion_of(lake, state, run) is not None
 
 
 def promotion_of(lake: Lake, state: MainState, run: Run) -> Commit | None:

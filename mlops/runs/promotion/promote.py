@@ -8,21 +8,22 @@ head. Where the champion has changed in between, the run is decided again (never
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.decisions import Decision, Reason
+from mlops.runs.approval import Approval, overrides
+from mlops.runs.decisions import Decision, Policy, Reason
 from mlops.runs.digest import document, sha256
 from mlops.runs.errors import Conflict, Corrupt, Frozen, MainMoved, NotPromoted, OnHold, Unlawful
 from mlops.runs.main.merge import Proposal, merge_into_main
 from mlops.runs.main.state import MainState, Since, read_main, since
 from mlops.runs.ports import Judge, Lake, Ports
-from mlops.runs.promotion.attempts import carried, check_not_fenced, finish_step, promotion_of
+from mlops.runs.promotion.attempts import check_not_fenced, promotion_of
 from mlops.runs.promotion.decision import Decided, current, decide, promoted_by, still_stands
 from mlops.runs.promotion.modes import check_promotable, check_promotes, check_same_mode
-from mlops.runs.promotion.step_statements import Written
-from mlops.runs.records import Champion, Kind, ObjectRecord, Run, Step
+from mlops.runs.promotion.pull_requests import request_review
+from mlops.runs.promotion.sealing import lay_on, records, seal
+from mlops.runs.records import Champion, Kind, Run, Step
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Promotion:
         merge_commit: The commit of `main`; empty where the gate refused.
         number: Its sequence number; 0 where the gate refused.
         decided_again: Number of further decisions because champion or policy changed.
+        waiting: Whether it passed and waits for a person's approval.
+        pull_request: Id of the lake's pull request for it; empty without one.
     """
 
     run: Run
@@ -44,12 +47,20 @@ class Promotion:
     merge_commit: str = ""
     number: int = 0
     decided_again: int = 0
+    waiting: bool = False
+    pull_request: str = ""
 
 
 def promote(
-    ports: Ports, judge: Judge, run: Run, *, rounds: int = 20, replace_unscorable: str = ""
+    ports: Ports,
+    judge: Judge,
+    run: Run,
+    *,
+    rounds: int = 20,
+    replace_unscorable: str = "",
+    approval: Approval | None = None,
 ) -> Promotion:
-    """Merge a decided run into `main`, or record its refusal.
+    """Merge a decided run into `main`, record its refusal, or open the request for its review.
 
     Args:
         ports: Dependencies.
@@ -57,9 +68,10 @@ def promote(
         run: A run at step decided or sealed.
         rounds: How often a moved `main` is tried again.
         replace_unscorable: As in `mlops.runs.promotion.decision.decide`.
+        approval: A person's approval; without it a policy that asks for review lets the run wait.
 
     Raises:
-        NotPromoted: The run was rolled back.
+        NotPromoted: The run was rolled back or rejected.
         Frozen: A rollback is under way.
         OnHold: Promotions are stopped.
         Unlawful: The run's branch changes the gate configuration, or it forked from a dropped commit.
@@ -74,18 +86,21 @@ def promote(
         if landed is not None:
             number = int(landed.metadata["number"])
             return _ended(promoted_by(ports.lake, run, landed), again, landed.id, number)
-        _refuse_revoked(state, run)
+        refuse_barred(state, run)
         before, decided = decided, decide(ports, judge, decided.run, replace_unscorable=replace_unscorable)
         again += before.evidence_commit != decided.evidence_commit
-        if not decided.decision.verdict.promotes:
+        policy = judge.policy(ports.lake.read(state.head, names.POLICY))
+        if not _admitted(policy, decided, approval):
             return _ended(decided, again)
         if decided.landed or not still_stands(ports, state, decided):
             continue  # another attempt has landed or the champion changed: all is checked against main anew
         passed = _check(ports, state, decided.run)
+        if policy.asks_for_review and approval is None:
+            return _waiting(ports, decided, again)
         try:
             source = _source(ports, state, passed, decided)
             decided = source.decided  # if main moves now, the run goes on from the commit that sealed it
-            _merge(ports, state, source)
+            _merge(ports, state, source, approval)
         except (MainMoved, Conflict) as moved:
             ports.tell(f"main moved while run {run.run_id} was being promoted: {moved.what}")
         except Unlawful:
@@ -110,7 +125,7 @@ def _on_record(ports: Ports, run: Run) -> Decided:
         landed = promotion_of(ports.lake, state, run)
         if landed is not None:
             return promoted_by(ports.lake, run, landed)
-        _refuse_revoked(state, run)  # it landed and was rolled back
+        refuse_barred(state, run)  # it landed and was rolled back
     return current(ports, run)
 
 
@@ -118,7 +133,26 @@ def _ended(decided: Decided, again: int, merge_commit: str = "", number: int = 0
     return Promotion(decided.run, decided.decision, decided.evidence_commit, merge_commit, number, again)
 
 
-def _refuse_revoked(state: MainState, run: Run) -> None:
+def _waiting(ports: Ports, decided: Decided, again: int) -> Promotion:
+    """Return the result of a run that waits for review, with its pull request opened."""
+    pull = request_review(ports, decided)
+    return dataclasses.replace(_ended(decided, again), waiting=True, pull_request=pull)
+
+
+def _admitted(policy: Policy, decided: Decided, approval: Approval | None) -> bool:
+    """Return whether a decision promotes, or its refusal is overridden."""
+    verdict = decided.decision.verdict
+    return verdict.promotes or overrides(policy, verdict, approval)
+
+
+def refuse_barred(state: MainState, run: Run) -> None:
+    """Return if the run was neither rolled back nor rejected on review, else raise `NotPromoted`."""
+    if names.rejected_tag(run.run_id) in state.tags:
+        raise NotPromoted(
+            f"run {run.run_id} was rejected on review",
+            where=run.branch,
+            todo=f"`mlops show {run.run_id}` tells why; change the data, the code or the parameters",
+        )
     if state.is_revoked(run.run_id):
         raise NotPromoted(
             f"{Reason.REVOKED}: run {run.run_id} was rolled back",
@@ -171,15 +205,23 @@ def _source(ports: Ports, state: MainState, passed: Since, decided: Decided) -> 
     champion = _champion(ports.lake, state, decided)
     _check_recorded(decided, champion)
     if passed.only_arrivals:
-        run = _seal(ports, decided.run, champion, decided)
+        run = seal(ports, decided.run, champion, decided)
         return _Source(dataclasses.replace(decided, run=run), champion, run.head)
-    return _Source(decided, champion, _lay_on(ports, state, champion, decided))
+    return _Source(decided, champion, lay_on(ports, state, champion, decided))
 
 
-def _merge(ports: Ports, state: MainState, source: _Source) -> None:
+def _merge(ports: Ports, state: MainState, source: _Source, approval: Approval | None) -> None:
     """Merge a promotion onto the head that was checked; returns only if it is on `main`."""
     champion = source.champion
     proposal = _proposal(ports.lake, state, champion, source.decided, source.commit)
+    if approval is not None:
+        if source.decided.decision.verdict.promotes:  # after it was compared again nothing is overridden
+            approval = dataclasses.replace(approval, override=False)
+        proposal = dataclasses.replace(
+            proposal,
+            metadata={**approval.metadata(), **proposal.metadata},
+            facts={**proposal.facts, "approval": approval.facts()},
+        )
     merged = merge_into_main(ports, state, proposal)
     ports.tell(f"main: promotion {champion.number} at {merged[:12]}")
 
@@ -248,38 +290,3 @@ def _champion(lake: Lake, state: MainState, decided: Decided) -> Champion:
         metrics=decision.metrics,
         restores=run.restores,
     )
-
-
-def records(lake: Lake, commit: str, prefixes: Sequence[str]) -> tuple[ObjectRecord, ...]:
-    """Return size, checksum and SHA-256 of every object of a commit below the prefixes, ascending by path."""
-    stats = [stat for prefix in prefixes for stat in lake.list(commit, prefix)]
-    return tuple(
-        ObjectRecord(s.path, s.size_bytes, s.checksum, lake.sha256(commit, s.path))
-        for s in sorted(stats, key=lambda s: s.path)
-    )
-
-
-def _seal(ports: Ports, run: Run, champion: Champion, decided: Decided) -> Run:
-    """Commit ``champion.json`` to the run's branch and return the run."""
-    data = document(champion.to_json())
-    ports.lake.write(run.branch, names.CHAMPION, data)
-    extra = {**carried(ports.lake, run), "evidence_commit": decided.evidence_commit}
-    message, written = (
-        f"Seal run {run.run_id} as number {champion.number}",
-        Written({names.CHAMPION: sha256(data)}),
-    )
-    return finish_step(ports, run, Step.SEALED, message, extra, written=written)
-
-
-def _lay_on(ports: Ports, state: MainState, champion: Champion, decided: Decided) -> str:
-    """Rebase: return a commit on a separate branch with `main`'s head and the run's outputs."""
-    lake, branch = ports.lake, names.promote_branch(champion.run_id, ports.nonce())
-    lake.create_branch(branch, state.head)
-    outputs = {record.path for record in champion.objects}
-    before = {stat.path for prefix in names.OUTPUTS for stat in lake.list(state.head, prefix)}
-    lake.remove(branch, sorted(before - outputs))
-    for path in sorted(outputs):
-        lake.copy(branch, path, decided.evidence_commit, path)
-    lake.write(branch, names.CHAMPION, document(champion.to_json()))
-    metadata = {"kind": "promote", "run_id": champion.run_id, "evidence_commit": champion.evidence_commit}
-    return lake.commit(branch, f"Rebase run {champion.run_id} onto {state.head[:12]}", metadata)

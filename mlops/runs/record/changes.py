@@ -22,10 +22,11 @@ COUNTED = (
     "forgotten",
     "writtenoff",
     "resumed",
+    "rejected",
 )
 
 #: Tags that bear witness to a signed act. When the chain begins, those that are there are taken as they are.
-ACTS = ("rolledback-", "revoked-", "hold", "restored-", "forgotten-", "writtenoff-", "resumed-")
+ACTS = ("rolledback-", "revoked-", "hold", "restored-", "forgotten-", "writtenoff-", "resumed-", "rejected-")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,13 @@ def merge_metadata(ports: Ports, state: MainState, proposal: Proposal) -> dict[s
     Raises:
         Untrusted: `main` has statements, but none by a trusted key.
     """
-    metadata = {"kind": str(proposal.kind), "expected_head": state.head, **proposal.metadata}
+    who = ports.author().who
+    metadata = {
+        "kind": str(proposal.kind),
+        "expected_head": state.head,
+        **({"who": who} if who else {}),
+        **proposal.metadata,
+    }
     if ports.signer is None:
         return metadata
     predicate = _predicate(ports, state, proposal, metadata)

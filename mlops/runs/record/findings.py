@@ -29,7 +29,7 @@ GONE = "find out who deleted the tag; it is kept by the server's own rules"
 HELD = "find out who deleted the tag hold; `mlops resume --reason …` records that promotions are resumed"
 
 #: Tags of notes, each with a statement of its own.
-NOTED = ("restored-", "forgotten-", "writtenoff-", "resumed-")
+NOTED = ("restored-", "forgotten-", "writtenoff-", "resumed-", "rejected-")
 
 
 @dataclass(frozen=True)

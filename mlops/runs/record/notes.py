@@ -38,8 +38,10 @@ def note_metadata(
     Raises:
         Untrusted: `main` has signed statements, but none by a trusted key.
     """
+    who = ports.author().who
+    metadata = {**({"who": who} if who else {}), **metadata}
     if ports.signer is None:
-        return dict(metadata)
+        return metadata
     before = chain_head(ports.lake, ports.trust, state.head, state.tags)
     predicate = {
         "repository": ports.lake.repository,
@@ -48,7 +50,7 @@ def note_metadata(
         "parent": parent,
         "text_sha256": text_digest(message, metadata),
         "reason": metadata.get("reason", ""),
-        "who": ports.author().who,
+        "who": who,
         "at_s": ports.clock.now_s(),
         "after": before.sha256 if before else "",
     }

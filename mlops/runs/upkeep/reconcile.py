@@ -18,6 +18,7 @@ from mlops.runs.main.state import MainState, promotions, read_main
 from mlops.runs.main.versions import tag_versions
 from mlops.runs.ports import Change, Commit, Lake, Ports
 from mlops.runs.promotion.promote import Promotion
+from mlops.runs.promotion.pull_requests import settle_pull_requests
 from mlops.runs.promotion.tracked import expected, finite_metrics, outcome_tags, version_tags
 from mlops.runs.record.witnesses import tell_witnesses
 from mlops.runs.records import RollbackRecord
@@ -124,6 +125,7 @@ def _align(ports: Ports, state: MainState) -> list[str]:
         done.append("protected main")
     done += tag_events(ports.lake, state.head, state.tags)
     done += settle_older(ports.lake, state)
+    done += settle_pull_requests(ports, state)
     if state.champion is None:
         return done + _no_champion(ports, state)
     promoted = next(promotions(ports.lake, state.head), None)
@@ -237,5 +239,7 @@ def record_promotion(ports: Ports, promotion: Promotion) -> None:
     tags = outcome_tags(
         promotion.decision, str(promotion.number), promotion.evidence_commit, promotion.merge_commit
     )
+    if promotion.waiting:
+        tags["mlops.review"] = "waiting"
     ports.tracker.record(tracker_run, metrics=finite_metrics(promotion.decision), tags=tags)
     ports.tracker.finish(tracker_run, failed=False)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mlops.runs import names
+from mlops.runs.approval import requires_review
 from mlops.runs.arrivals.dropped import dropped_arrivals
 from mlops.runs.errors import NotFound
 from mlops.runs.main.record_tags import untagged
-from mlops.runs.main.state import MainState, read_main
+from mlops.runs.main.state import MainState, read_main, read_optional
 from mlops.runs.ports import Commit, Lake, Ports
 from mlops.runs.promotion.attempts import attempts_of, is_alive, is_over, load_run
 from mlops.runs.records import Run, Step
@@ -125,7 +126,13 @@ def _of_run(ports: Ports, state: MainState, run: Run, *, later: bool) -> tuple[b
         return True, "a later attempt has taken over"
     if run.step is Step.FAILED:
         return True, "its run stopped before a decision"
-    return False, f"unfinished at step {run.step}: the same command continues it"
+    return False, _unfinished(ports, state, run)
+
+
+def _unfinished(ports: Ports, state: MainState, run: Run) -> str:
+    if run.reached(Step.DECIDED) and requires_review(read_optional(ports.lake, state.head, names.POLICY)):
+        return "it waits for review: `mlops approve` or `mlops reject` ends it"
+    return f"unfinished at step {run.step}: the same command continues it"
 
 
 def _kept(lake: Lake, state: MainState, run: Run) -> bool:

@@ -19,7 +19,7 @@ from mlops.runs.errors import Corrupt, InputError, NotFound
 from mlops.runs.evidence import Paired
 from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.ports import Evaluation
-from mlops.runs.promotion.promote import records
+from mlops.runs.promotion.sealing import records
 from mlops.runs.records import Champion, HoldoutRule, ObjectRecord, Run, Step
 from mlops.steps import run_report
 from mlops.steps.champion import model_at

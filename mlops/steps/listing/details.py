@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlops.runs import names
+from mlops.runs.approval import Approval, approval_of
 from mlops.runs.decisions import Decision, Reason
 from mlops.runs.errors import Corrupt, NotFound
 from mlops.runs.listing.runs import Listed, RunState
-from mlops.runs.main.state import read_json
+from mlops.runs.main.state import read_json, read_main
+from mlops.runs.promotion.review import Rejection, rejection_of
 from mlops.runs.promotion.step_commits import run_of
 from mlops.runs.records import STEPS
 
@@ -52,6 +54,8 @@ class RunDetails:
         steps: Its finished steps, the first one first.
         links: Name to address of its pages.
         following: Commands that can follow, with what each does.
+        approval: Who approved it or overrode its refusal; None where nobody did.
+        rejection: Who rejected it on review; None where nobody did.
     """
 
     run: Listed
@@ -60,11 +64,14 @@ class RunDetails:
     steps: tuple[StepTime, ...]
     links: Mapping[str, str]
     following: tuple[tuple[str, str], ...]
+    approval: Approval | None = None
+    rejection: Rejection | None = None
 
 
 def details_of(workspace: Workspace, run: Listed) -> RunDetails:
     """Return all about a run, as far as it is on record."""
-    decision = _decision(workspace.lake, run)
+    lake, decision = workspace.lake, _decision(workspace.lake, run)
+    rejected = run.state is RunState.REJECTED
     return RunDetails(
         run,
         decision,
@@ -72,6 +79,8 @@ def details_of(workspace: Workspace, run: Listed) -> RunDetails:
         tuple(_steps(workspace.lake, run)),
         _links(workspace, run, decision),
         tuple(_following(workspace.spec.name, run, decision)),
+        approval_of(lake.commit_of(run.merge_commit).metadata) if run.merge_commit else None,
+        rejection_of(lake, read_main(lake), run.run_id) if rejected else None,
     )
 
 
@@ -148,6 +157,12 @@ def _following(name: str, run: Listed, decision: Decision | None) -> list[tuple[
 
 def _after_end(name: str, run: Listed, decision: Decision | None) -> list[tuple[str, str]]:
     """Return what can follow a run that has ended."""
+    if run.state is RunState.WAITING:
+        command = f"{name} {run.run_id}"
+        return [
+            (f"mlops approve {command} --comment TEXT", "promotes it"),
+            (f"mlops reject {command} --reason TEXT", "ends it without a promotion"),
+        ]
     if run.state is RunState.CHAMPION:
         back = f"mlops rollback {name} --dry-run --reason TEXT"
         return [(back, "shows what going back to the promotion before would change")]

@@ -27,7 +27,9 @@ def rotate(context: typer.Context, json: Json = False) -> Result:
         todo = "rotate it there, then set MLOPS_SIGNER_KEY_ID and trust its public key"
         raise ConfigError("the key is with a key service", where="MLOPS_SIGNER_COMMAND", todo=todo)
     signer_of(settings)
-    done = rotate_key(settings.key_file, settings.trusted_folder, author().who, SystemClock().now_s())
+    done = rotate_key(
+        settings.key_file, settings.trusted_folder, author(settings.user).who, SystemClock().now_s()
+    )
     lines = [
         f"signs from now on: {done.new}",
         f"stays trusted:     {done.old}",
