@@ -16,14 +16,14 @@ from tests.cli.conftest import PIPELINE, Desk
 #: Command and the keys of its document, beside `command` and `exit_code`.
 SHAPES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     "status": ((PIPELINE,), {"pipelines", "servers"}),
-    "log": ((PIPELINE,), {"pipeline", "entries", "holdouts", "more", "arrivals"}),
+    "log": ((PIPELINE,), {"pipeline", "entries", "holdouts", "more", "arrivals", "waiting"}),
     "diff": ((PIPELINE, "1", "2"), {"pipeline", "left", "right", "objects", "metrics", "link"}),
     "run": (
         (PIPELINE, "--param", "shrinkage=11"),
         {
             "pipeline", "run_id", "branch", "promoted", "would_promote", "number", "merge_commit",
             "evidence_commit", "compared_to", "decided_again", "metrics", "unit", "verdict", "warnings",
-            "links",
+            "links", "waiting", "pull_request",
         },
     ),
     "rollback": (

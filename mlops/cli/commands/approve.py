@@ -38,7 +38,7 @@ def approve(
     comment = checked_reason(comment, "--comment")
     workspace = session.workspace_for(f"approving run {run}", pipeline)
     from mlops.runs.approval import approval_of
-    from mlops.steps.review import approve as approve_run
+    from mlops.steps.review.acts import approve as approve_run
 
     ended = approve_run(workspace, run, comment, take_over=take_over)
     result = ended_result(workspace, ended)

@@ -92,7 +92,7 @@ def _check(reason: str, approved_by: str, *, replace_unscorable: bool, override:
 def _overridden(
     workspace: Workspace, run: str, reason: str, approved_by: str, *, take_over: bool
 ) -> Promotion:
-    from mlops.steps.review import override as override_run
+    from mlops.steps.review.acts import override as override_run
 
     return override_run(workspace, run, reason, " ".join(approved_by.split()), take_over=take_over)
 

@@ -20,7 +20,7 @@ def reject(
     session: Session = context.obj
     reason = checked_reason(reason)
     workspace = session.workspace_for(f"rejecting run {run}", pipeline)
-    from mlops.steps.review import reject as reject_run
+    from mlops.steps.review.acts import reject as reject_run
 
     found = reject_run(workspace, run, reason)
     rejection = rejection_document(found)

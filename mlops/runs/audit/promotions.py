@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from mlops.runs import names
-from mlops.runs.approval import approval_of, overridable, overrides
-from mlops.runs.audit import data_alone
+from mlops.runs.audit import data_alone, verdicts
 from mlops.runs.audit.commits import BY_KIND, BY_POLICY, DELIVER_AGAIN, GO_BACK, shown
 from mlops.runs.audit.findings import Check, Unprovable
 from mlops.runs.audit.steps import StepChain
 from mlops.runs.audit.subject import Depth, PromotionSubject, Prover
-from mlops.runs.decisions import Interval
 from mlops.runs.digest import sha256
 from mlops.runs.errors import NotFound
-from mlops.runs.gate import verdict as gate
 from mlops.runs.json_values import nulled
 from mlops.runs.main.state import champion_of, parse_json
 from mlops.runs.promotion.attempts import run_of
 from mlops.runs.records import ComparedTo, Kind, Step
 from mlops.runs.statements import Trust
-
-#: Numbers that were computed twice agree to this, relatively.
-TOLERANCE = 1e-9
-
-
-def agree(one: float, other: float) -> bool:
-    """Return whether two numbers are equal up to rounding; NaN equals NaN."""
-    return math.isclose(one, other, rel_tol=TOLERANCE) or (math.isnan(one) and math.isnan(other))
 
 
 def _one_promotion(subject: PromotionSubject) -> Iterator[str]:
@@ -197,41 +185,11 @@ class _Proofs:
     def verdict(self, subject: PromotionSubject) -> Iterator[str]:
         if self.prover is None or subject.before.policy is None:
             raise Unprovable("its verdict was not derived again")
-        stated, rule = subject.decision.verdict, subject.before.rules.interval
-        if {subject.paired.interval, stated.interval} != {rule}:
-            asked = f"the rule '{rule}'" if rule else "the rule of before"
-            yield f"its intervals are not by {asked}, which the enforcer on main asked for"
-        policy = self.prover.policy(subject.before.policy)
-        derived = gate.decide(subject.paired, policy, look=stated.look)
-        overridden = overrides(policy, stated, approval_of(subject.meta))
-        if not stated.promotes and not overridden:
-            yield "its decision does not promote"
-        if not derived.promotes and not (overridden and overridable(derived)):
-            yield f"by its evidence it is refused: {derived.sentence}"
-        if not agree(derived.level, stated.level):
-            yield f"evaluation {stated.look} has the error level {derived.level:.6g}, not {stated.level:.6g}"
-        if len(derived.intervals) != len(stated.intervals):
-            yield f"the policy asks for {len(derived.intervals)} comparisons, it has {len(stated.intervals)}"
-        if derived.bounds != stated.bounds:
-            yield "its size or prediction time, or their bounds, are not those of evidence and policy"
-        if derived.not_judged != stated.not_judged:
-            yield "it names other slices as too small to judge than its evidence"
-        for mine, theirs in zip(derived.intervals, stated.intervals, strict=False):
-            yield from _differences(mine, theirs)
+        yield from verdicts.derived_again(self.prover.policy(subject.before.policy), subject)
 
     def approved(self, subject: PromotionSubject) -> Iterator[str]:
-        """Prove that a person approved it where the policy asks for it, and overrode only what may be."""
-        if self.prover is None or subject.before.policy is None:
-            return  # its verdict is not proved either
-        policy, approval = self.prover.policy(subject.before.policy), approval_of(subject.meta)
-        if policy.asks_for_review and (approval is None or not approval.name):
-            yield "nobody approved it, although the policy asks for review"
-        if approval is None or not approval.override:
-            return
-        if approval.name not in policy.override_by:
-            yield f"{approval.name or 'nobody'} overrode its refusal, whom the policy does not let do that"
-        elif not overrides(policy, subject.decision.verdict, approval):
-            yield "its refusal was overridden without a reason, or for one that nobody can override"
+        if self.prover is not None and subject.before.policy is not None:  # else the verdict is not proved
+            yield from verdicts.approved(self.prover.policy(subject.before.policy), subject)
 
     def model_or_data(self, subject: PromotionSubject) -> Iterator[str]:
         if self.prover is not None and subject.before.policy is not None:  # else the verdict is not proved
@@ -266,14 +224,6 @@ class _Proofs:
     def ingest(self, subject: PromotionSubject) -> Iterator[str]:
         if self.prover is not None and self.depth.rebuild:
             yield from self.prover.ingest(subject)
-
-
-def _differences(derived: Interval, stated: Interval) -> Iterator[str]:
-    for field in fields(Interval):
-        mine, theirs = getattr(derived, field.name), getattr(stated, field.name)
-        same = agree(mine, theirs) if isinstance(mine, float) else mine == theirs
-        if not same:
-            yield f"{field.name} of {derived.name} is {mine} by its evidence, {theirs} in its decision"
 
 
 def checks_by_kind(

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlops.runs.audit.promotions import TOLERANCE, agree
+from mlops.runs.audit.verdicts import TOLERANCE, agree
 from mlops.runs.evidence import ALL_ROWS, Contender, Paired, Series
 from mlops.steps.evaluation.paired_losses import TARGET, predicted_by, series
 

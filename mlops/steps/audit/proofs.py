@@ -15,8 +15,8 @@ from mlops.adapters.policy import files
 from mlops.pipelines.holdout import row_digest, split
 from mlops.runs import names
 from mlops.runs.audit.findings import Unprovable
-from mlops.runs.audit.promotions import agree
 from mlops.runs.audit.subject import PromotionSubject
+from mlops.runs.audit.verdicts import agree
 from mlops.runs.decisions import Policy
 from mlops.runs.digest import sha256, tree_digest
 from mlops.runs.errors import Corrupt, InputError, ModelRefused, NotFound, NotPromoted

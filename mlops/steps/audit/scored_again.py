@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from mlops.adapters import tables
 from mlops.runs import names
-from mlops.runs.audit.promotions import TOLERANCE
 from mlops.runs.audit.subject import PromotionSubject
+from mlops.runs.audit.verdicts import TOLERANCE
 from mlops.runs.evidence import Contender
 from mlops.steps.audit.loss_sums import differences
 from mlops.steps.evaluation.paired_losses import predicted_by
