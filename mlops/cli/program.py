@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import IO
 
+from mlops.cli.notifying import notify
 from mlops.cli.output.failures import UsageFailure, failure_of, interrupted, is_interruption
 from mlops.cli.output.progress import Progress
 from mlops.cli.output.results import Result, StoppedHalfway, print_failure, print_result
@@ -68,7 +69,10 @@ def run(arguments: Sequence[str], dependencies: Dependencies | None = None) -> i
         with contextlib.redirect_stdout(stderr) if as_json else contextlib.nullcontext():
             answer = _parse_and_call(arguments, session)
         progress.close()
-        return _print_answer(answer, session.command, as_json=as_json, stdout=stdout)
+        code = _print_answer(answer, session.command, as_json=as_json, stdout=stdout)
+        if isinstance(answer, Result):
+            notify(session, answer.document)
+        return code
     except BrokenPipeError:
         raise
     except BaseException as raised:
@@ -96,6 +100,7 @@ def _print_error(
     cause = raised.error if isinstance(raised, StoppedHalfway) else raised
     error = failure_of(cause, session.command, session.state_dir)
     print_failure(error, session.command, as_json=as_json, stdout=stdout, stderr=stderr, done=done)
+    notify(session, error)
     return error.exit_code
 
 

@@ -132,12 +132,14 @@ class Session:
         dependencies: The functions by which it reaches servers and stores.
         given: Settings from the command line by name; None counts as not given.
         command: Full name of the command, e.g. `lake gc`; empty until it has been parsed.
+        pipeline: The pipeline that it works on; empty until that is known.
     """
 
     progress: Progress
     dependencies: Dependencies = field(default_factory=Dependencies)
     given: Mapping[str, Any] = field(default_factory=dict)
     command: str = ""
+    pipeline: str = ""
 
     @cached_property
     def settings(self) -> Settings:
@@ -188,6 +190,7 @@ class Session:
             ConfigError: There is no such pipeline.
         """
         check_pipeline(pipeline)
+        self.pipeline = pipeline
         tracker = self.dependencies.start_tracker(self.settings, pipeline, self.command)
         self.credentials()
         started = {} if tracker is None else {"tracker": tracker}

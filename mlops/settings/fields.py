@@ -26,6 +26,7 @@ from mlops.settings.sources import file_sources
 PREFIX = "MLOPS_"
 
 _HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
+_WEB = r"https?://\S+|"
 
 
 class LakeMode(StrEnum):
@@ -181,6 +182,33 @@ class Settings(BaseSettings):
         "found: file:/path, or git:/path/to/checkout for Git notes",
     )
 
+    notify_webhook: str = _setting(
+        "", "Address that events are posted to as JSON: promotions, refusals, rollbacks and so on",
+        secrecy=Secrecy.PERHAPS, pattern=_WEB,
+    )  # fmt: skip
+    notify_webhook_secret: str = _setting(
+        "", "Key of the HMAC-SHA256 of each post, in the header X-Mlops-Signature-256", secrecy=Secrecy.ALWAYS
+    )
+    notify_chat: str = _setting(
+        "", "Incoming webhook of Slack, or of a chat that takes the same",
+        secrecy=Secrecy.ALWAYS, pattern=_WEB,
+    )  # fmt: skip
+    notify_mail_to: str = _setting("", "Who gets mails about events, separated by commas")
+    notify_mail_from: str = _setting("", "Sender of these mails; empty: the first receiver")
+    notify_smtp: str = _setting("localhost:25", "Mail server, host:port", pattern=r"[^\s:]+:[0-9]{1,5}")
+    notify_smtp_starttls: bool = _setting(True, "Whether mails go encrypted by STARTTLS; port 465 always is")
+    notify_smtp_user: str = _setting("", "Name for the mail server; empty for none")
+    notify_smtp_password: str = _setting("", "The password that belongs to it", secrecy=Secrecy.ALWAYS)
+    notify_on: str = _setting(
+        "",
+        "Events that are told of, separated by commas: promotion, review, refusal, rejection, "
+        "broken_delivery, rollback, hold, resume; empty: all",
+        pattern=r"[a-z_]+(?:,[a-z_]+)*|",
+    )
+    notify_timeout_s: float = _setting(
+        5.0, "Longest time that a command waits for all notifications", unit="s", gt=0, le=60
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -213,6 +241,11 @@ class Settings(BaseSettings):
             if not _HOST.fullmatch(name):
                 raise ValueError("must be host names with or without a port, with commas between them")
         return value
+
+    @property
+    def notified_events(self) -> frozenset[str]:
+        """The events of ``notify_on``; none stands for all."""
+        return frozenset(filter(None, self.notify_on.split(",")))
 
     @property
     def tracking_uri(self) -> str:

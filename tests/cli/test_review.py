@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 
 import pytest
 
@@ -11,6 +12,7 @@ from mlops.cli.output.results import Alarm, Result, print_result
 from mlops.runs import names
 from mlops.runs.main.policy import apply_policy
 from mlops.runs.ports import Author
+from tests.adapters.test_notifications import http_server
 from tests.cli.conftest import PIPELINE, Desk
 from tests.support.fakes import FakeProcesses
 
@@ -118,3 +120,16 @@ def test_alarms_are_red_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> 
     ):
         print_result(result, "log", as_json=False, stdout=stream)
         assert stream.getvalue() == expected
+
+
+def test_people_are_told_after_the_fact_and_no_failure_counts(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with http_server() as (url, seen):
+        monkeypatch.setenv("MLOPS_NOTIFY_WEBHOOK", url)
+        run_id = waiting_run(desk)
+    assert [json.loads(body)["event"] for _, _, body in seen] == ["review"]
+    monkeypatch.setenv("MLOPS_NOTIFY_TIMEOUT_S", "0.2")
+    answer = desk("approve", PIPELINE, run_id, "--comment", "fine")
+    assert answer.code == 0
+    assert "the webhook was not told of the promotion" in answer.err
