@@ -1,4 +1,4 @@
-"""Tell people what a command did, after its result was printed; nothing that fails here fails the command."""
+"""Notify people of the outcome of a command, after it was printed; a failure here changes nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHOWN = (
 
 
 def notify(session: Session, outcome: Mapping[str, Any] | MlopsError) -> None:
-    """Tell the channels of the settings what a command did or why it failed; nothing is raised.
+    """Send the outcome of a command to the channels of the settings; nothing is raised.
 
     Args:
         session: Of the command.

@@ -131,6 +131,12 @@ class TestTable:
             "lake_storage": "s3://b",
             "lakefs_download": "no",
             "mode": "dev",
+            "notify_webhook": "http://x",
+            "notify_chat": "http://x",
+            "notify_smtp": "x:1",
+            "notify_smtp_starttls": "no",
+            "notify_on": "refusal",
+            "notify_timeout_s": "50",
         }
         for row in describe():
             monkeypatch.setenv(row.variable, values.get(row.name, "100"))

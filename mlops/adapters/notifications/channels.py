@@ -25,7 +25,7 @@ class Channel(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is called in messages; without addresses and keys."""
+        """Name for messages, without addresses and keys."""
         ...
 
     def send(self, event: Event, timeout_s: float) -> None:
