@@ -71,6 +71,7 @@ OTHERS = {
     "show",
     "report",
     "explain",
+    "sweep-params",
     "profile",
 }
 

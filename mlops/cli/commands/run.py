@@ -55,14 +55,28 @@ def run(
 
     params = {**checked_parameters(workspace.spec, session.settings.env), **given}
     typed = workspace.spec.parameters(params)
-    session.report("loading libraries")
     from mlops.steps.repetitions import next_repetition
 
+    repetition = next_repetition(workspace, typed) if again else 0
+    return execute(session, workspace, params, again=repetition, take_over=take_over, no_report=no_report)
+
+
+def execute(
+    session: Session,
+    workspace: Workspace,
+    params: dict[str, Any],
+    *,
+    again: int = 0,
+    take_over: bool = False,
+    no_report: bool = False,
+) -> Result:
+    """Execute a run with these parameters, and return its result with everything that is shown of it."""
+    session.report("loading libraries")
     executed = session.dependencies.execute_run(
         workspace,
         params,
         state_dir=session.settings.state_dir,
-        again=next_repetition(workspace, typed) if again else 0,
+        again=again,
         take_over=take_over,
     )
     _show_checks(session, workspace, executed.promotion)
