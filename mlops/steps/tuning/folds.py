@@ -46,7 +46,7 @@ class FoldRows:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a combination of parameters gave.
+    """The result of one combination of parameters.
 
     Attributes:
         metric: The metric over the units of all folds.

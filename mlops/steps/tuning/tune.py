@@ -24,7 +24,7 @@ RANDOM, OPTUNA = "random", "optuna"
 
 @dataclass(frozen=True)
 class Search:
-    """What is searched.
+    """The parameters that vary, and how they are searched.
 
     Attributes:
         dimensions: The parameters that vary.
