@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlops.runs.errors import InputError, MlopsError, OnHold, ValidationFailed
+from mlops.runs.errors import ConfigError, InputError, MlopsError, OnHold, ValidationFailed
 
 if TYPE_CHECKING:
     from mlops.adapters.notifications.channels import Channel
@@ -40,6 +40,8 @@ def notify(session: Session, outcome: Mapping[str, Any] | MlopsError) -> None:
     """
     if session.command not in NOTIFIED:
         return
+    if isinstance(outcome, ConfigError) and "settings" not in vars(session):
+        return  # the settings themselves are wrong, and with them the channels
     try:
         settings = session.settings
         if not _configured(settings):

@@ -74,7 +74,9 @@ def _server(folder: Path, lake: LakeMode, *, keep: bool) -> Iterator[Settings]:
     done = False
     try:
         (servers.start_lakefs if lake is LakeMode.LAKEFS else servers.start_embedded)(folder)
-        yield settings_table.load(state_dir=folder, lake=lake, mlflow_tracking_uri=f"sqlite:///{database}")
+        yield settings_table.load(
+            state_dir=folder, lake=lake, mlflow_tracking_uri=f"sqlite:///{database}", mode="standard"
+        )
         done = True
     finally:
         if not (done and keep):

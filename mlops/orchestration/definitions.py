@@ -9,8 +9,10 @@ import logging
 import dagster as dg
 
 from mlops.orchestration.building import build
+from mlops.orchestration.schedules.declare import schedules
 from mlops.orchestration.workspaces import Workspaces
 from mlops.pipelines.registry import usable_pipelines
+from mlops.settings import load
 
 _workspaces = Workspaces()
 
@@ -18,4 +20,9 @@ _specs, _problems = usable_pipelines()
 for _problem in _problems:
     logging.getLogger("mlops").error("%s", _problem)
 
-defs = dg.Definitions.merge(*(build(spec, _workspaces) for spec in _specs))
+_settings = load()
+
+defs = dg.Definitions.merge(
+    *(build(spec, _workspaces) for spec in _specs),
+    *(schedules(spec, _workspaces, _settings) for spec in _specs),
+)

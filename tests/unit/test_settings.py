@@ -137,6 +137,9 @@ class TestTable:
             "notify_smtp_starttls": "no",
             "notify_on": "refusal",
             "notify_timeout_s": "50",
+            **{row.name: "0 5 * * *" for row in describe() if row.name.startswith("schedule_")},
+            "schedule_sweep_removes": "yes",
+            "schedule_time_zone": "Europe/Berlin",
         }
         for row in describe():
             monkeypatch.setenv(row.variable, values.get(row.name, "100"))
