@@ -19,6 +19,7 @@ from mlops.runs.promotion.decision import decide
 from mlops.runs.promotion.opening import open_run
 from mlops.runs.promotion.promote import promote
 from mlops.runs.promotion.replace_champion import latest_decided, own_attempt
+from mlops.runs.promotion.review import approve, override
 from mlops.runs.records import Run
 from tests.support.auditing import findings
 from tests.support.fakes import inputs
@@ -98,6 +99,9 @@ class TestLater:
             lambda: decide(there.ports, there.judge, tried),
             lambda: latest_decided(there.ports, tried.run_id),
             lambda: replaced(there, tried.run_id),
+            lambda: approve(there.ports, there.judge, tried.run_id, "it looks right"),
+            lambda: override(there.ports, there.judge, tried.run_id, "all the same", "somebody"),
+            lambda: own_attempt(there.ports, tried, even_if_over=True),
         ):
             with pytest.raises(PromotionOff):
                 attempt()
@@ -142,17 +146,20 @@ class TestFromDev:
         trained = world.train(mae=12.0)
         decided = decide(world.ports, world.judge, trained).run
         head, there = world.lake.head("main"), in_mode(world, Mode.DEV)
+        branches = world.lake.branches()
         attempts: list[Any] = [
             lambda: promote(there.ports, there.judge, decided),
             lambda: decide(there.ports, there.judge, trained),
             lambda: restored(there, 1),
             lambda: replaced(there, decided.run_id),
+            lambda: approve(there.ports, there.judge, decided.run_id, "it looks right"),
+            lambda: own_attempt(there.ports, decided),
         ]
         for attempt in attempts:
             with pytest.raises(PromotionOff):
                 attempt()
 
-        assert world.lake.head("main") == head
+        assert (world.lake.head("main"), world.lake.branches()) == (head, branches)
         assert promote(world.ports, world.judge, own_attempt(world.ports, decided)).number == 2
 
 

@@ -16,6 +16,7 @@ from mlops.steps.arrivals import ingest
 from mlops.steps.production import committed, environment
 from mlops.steps.production.committed import check_committed
 from mlops.steps.production.locked import check_locked, installed, pinned
+from mlops.steps.review import acts
 from mlops.steps.rollback import restore
 from mlops.steps.workspace import Workspace
 from tests.orchestration.tiny import SPEC, tiny_workspace
@@ -164,6 +165,8 @@ class TestRun:
             lambda: ingest.deliver(production, "2020-04", source, frames),
             lambda: restore.restore(production, 1, "why not"),
             lambda: restore.promote(production, "0" * 12),
+            lambda: acts.approve(production, "0" * 12, "it looks right"),
+            lambda: acts.override(production, "0" * 12, "all the same", "somebody"),
         ):
             with pytest.raises(ConfigError, match=r"not committed: pack/model\.py"):
                 act()

@@ -75,9 +75,12 @@ def own_attempt(ports: Ports, latest: Run, *, take_over: bool = False, even_if_o
     """Return an attempt of a decided run owned by this process; a finished one is returned unchanged.
 
     Raises:
+        PromotionOff: The environment is in mode dev, or the run was made in it.
         RunAlive: Another process is working on it.
         Unlawful: It forked from a commit that was dropped.
     """
+    check_promotes(ports)
+    check_promotable(latest)
     state = read_main(ports.lake)
     if not even_if_over and is_over(ports.lake, state, latest):
         return latest

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mlops.runs.promotion import review
+from mlops.runs.promotion.modes import check_promotes
+from mlops.runs.promotion.replace_champion import latest_decided
 from mlops.runs.upkeep.reconcile import reconcile, record_promotion
 from mlops.steps.evaluation.judge import CommittedJudge
+from mlops.steps.production.environment import check_environment, check_made_by_this
 
 if TYPE_CHECKING:
     from mlops.runs.promotion.promote import Promotion
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 def approve(workspace: Workspace, run_id: str, comment: str, *, take_over: bool = False) -> Promotion:
     """Promote a run that waits for review (`mlops.runs.promotion.review.approve`)."""
-    reconcile(workspace.ports)
+    _check(workspace, run_id)
     ended = review.approve(
         workspace.ports,
         CommittedJudge(workspace),
@@ -32,7 +35,7 @@ def override(
     workspace: Workspace, run_id: str, reason: str, approved_by: str, *, take_over: bool = False
 ) -> Promotion:
     """Promote a run that the gate refused for its numbers (`mlops.runs.promotion.review.override`)."""
-    reconcile(workspace.ports)
+    _check(workspace, run_id)
     ended = review.override(
         workspace.ports,
         CommittedJudge(workspace),
@@ -55,6 +58,14 @@ def reject(workspace: Workspace, run_id: str, reason: str) -> Rejection:
         ports.tracker.record(tracker_run, tags={"mlops.review": f"rejected by {found.by}: {found.reason}"})
     reconcile(ports)
     return found
+
+
+def _check(workspace: Workspace, run_id: str) -> None:
+    """Check that this environment promotes the run, and bring `main` in line first."""
+    check_promotes(workspace.ports)
+    check_environment(workspace)
+    reconcile(workspace.ports)
+    check_made_by_this(workspace, latest_decided(workspace.ports, run_id))
 
 
 def _recorded(workspace: Workspace, ended: Promotion) -> Promotion:
