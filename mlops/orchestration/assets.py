@@ -1,13 +1,14 @@
 """The assets of a pipeline, raw to promotion, and the expectations between them.
 
-No rows pass through Dagster: each step finds its run, carries out its part and returns metadata. A
-materialized asset is on a run's branch; only ``promotion`` is on `main`.
+`raw`, `processed` and `model` hand their values to the IO manager of `values`, which writes them to the run's
+branch as the run protocol has it. A materialized asset is on a run's branch; only ``promotion`` is on `main`.
 """
 
 # The annotations of assets name classes that are made here, so they are evaluated as they stand.
 # pyright: reportInvalidTypeForm=false
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -20,14 +21,16 @@ from mlops.orchestration.expectation_checks import (
 )
 from mlops.orchestration.names import identifier, key
 from mlops.orchestration.params import config_class
-from mlops.orchestration.verdict_checks import verdict_results, verdict_specs
-from mlops.orchestration.workspaces import Workspaces, find_run, open_run, remember_verdict
+from mlops.orchestration.values import VALUES, Values
+from mlops.orchestration.verdict_checks import verdict_specs
+from mlops.orchestration.workspaces import Workspaces, find_run, remember_verdict
 from mlops.pipelines.spec import PipelineSpec
+from mlops.runs import names
 from mlops.runs.errors import ValidationFailed
-from mlops.runs.promotion.decision import current
-from mlops.runs.records import Run
+from mlops.runs.records import Run, Step
 from mlops.steps import run as running
-from mlops.steps.prepare import processed_tables
+from mlops.steps import train as training
+from mlops.steps.prepare import processed_tables, rows_of
 
 
 def raw(spec: PipelineSpec, *, after: Sequence[dg.AssetKey] = ()) -> dg.AssetsDefinition:
@@ -39,13 +42,18 @@ def raw(spec: PipelineSpec, *, after: Sequence[dg.AssetKey] = ()) -> dg.AssetsDe
     """
     params = config_class(spec)
 
-    @dg.asset(key=key(spec, "raw"), deps=after, group_name=identifier(spec), kinds={"lakefs"})
+    @dg.asset(
+        key=key(spec, "raw"),
+        deps=after,
+        group_name=identifier(spec),
+        kinds={"lakefs"},
+        io_manager_key=VALUES,
+    )
     def open_run_on_main(
-        context: dg.AssetExecutionContext, config: params, workspaces: dg.ResourceParam[Workspaces]
-    ) -> dg.MaterializeResult:
+        context: dg.AssetExecutionContext, config: params, values: dg.ResourceParam[Values]
+    ) -> Any:
         """The arrivals a run reads, at a commit of main; the run's branch is opened."""
-        workspace, run = open_run(context, workspaces, spec, config)
-        return dg.MaterializeResult(metadata=metadata.raw(workspace, run))
+        return values.begin(context, spec, config)
 
     return open_run_on_main
 
@@ -54,14 +62,15 @@ def processed(spec: PipelineSpec) -> dg.AssetsDefinition:
     """Return the asset that joins and splits the rows."""
 
     @dg.asset(
-        key=key(spec, "processed"), deps=[key(spec, "raw")], group_name=identifier(spec), kinds={"pandas"}
+        key=key(spec, "processed"),
+        ins={"raw": _input(spec, "raw")},
+        group_name=identifier(spec),
+        kinds={"pandas"},
+        io_manager_key=VALUES,
     )
-    def process(
-        context: dg.AssetExecutionContext, workspaces: dg.ResourceParam[Workspaces]
-    ) -> dg.MaterializeResult:
+    def process(context: dg.AssetExecutionContext, raw: Any, values: dg.ResourceParam[Values]) -> Any:
         """Training and holdout rows on the run's branch."""
-        workspace, run = find_run(context, workspaces, spec)
-        return dg.MaterializeResult(metadata=metadata.processed(workspace, running.process(workspace, run)))
+        return values.made(context, spec, Step.PROCESSED, lambda: rows_of(spec, raw()))
 
     return process
 
@@ -114,41 +123,39 @@ def model(spec: PipelineSpec) -> dg.AssetsDefinition:
 
     @dg.asset(
         key=key(spec, "model"),
-        deps=[key(spec, "processed")],
+        ins={"processed": _input(spec, "processed")},
         group_name=identifier(spec),
         kinds={"scikitlearn"},
+        io_manager_key=VALUES,
     )
-    def train(
-        context: dg.AssetExecutionContext, workspaces: dg.ResourceParam[Workspaces]
-    ) -> dg.MaterializeResult:
+    def train(context: dg.AssetExecutionContext, processed: Any, values: dg.ResourceParam[Values]) -> Any:
         """The fitted pipeline on the run's branch."""
-        workspace, run = find_run(context, workspaces, spec)
-        return dg.MaterializeResult(metadata=metadata.model(workspace, running.train(workspace, run)))
+
+        def fitted() -> Any:
+            rows = processed()
+            return training.fit(spec, rows.frames[names.TRAIN], rows.params, rows.seed)
+
+        return values.made(context, spec, Step.TRAINED, fitted)
 
     return train
 
 
 def evaluation(spec: PipelineSpec) -> dg.AssetsDefinition:
     """Return the asset that scores candidate and champion and puts the verdict on record."""
+    inputs = {name: _input(spec, name) for name in ("processed", *(["model"] if spec.has_model else []))}
 
     @dg.asset(
         key=key(spec, "evaluation"),
-        deps=[key(spec, "model" if spec.has_model else "processed")],
+        ins=inputs,
         group_name=identifier(spec),
         kinds={"python"},
         check_specs=verdict_specs(spec, key(spec, "evaluation")),
     )
     def evaluate(
-        context: dg.AssetExecutionContext, workspaces: dg.ResourceParam[Workspaces]
+        context: dg.AssetExecutionContext, values: dg.ResourceParam[Values], **made: Any
     ) -> dg.MaterializeResult:
         """The verdict on the candidate, and what it was computed from."""
-        workspace, run = find_run(context, workspaces, spec)
-        run = running.evaluate(workspace, run)
-        decision = current(workspace.ports, run).decision
-        return dg.MaterializeResult(
-            metadata=metadata.evaluation(workspace, run),
-            check_results=verdict_results(spec, key(spec, "evaluation"), decision),
-        )
+        return values.evaluated(context, spec, made["processed"], made.get("model"))
 
     return evaluate
 
@@ -177,3 +184,7 @@ def promotion(spec: PipelineSpec) -> dg.AssetsDefinition:
             context.log_event(dg.AssetObservation(key(spec, "promotion"), metadata=found))
 
     return promote
+
+
+def _input(spec: PipelineSpec, name: str) -> dg.AssetIn:
+    return dg.AssetIn(key=key(spec, name), input_manager_key=VALUES)

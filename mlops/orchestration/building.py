@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from mlops.orchestration import arrival_assets, assets
 from mlops.orchestration.arrivals import arrival_sensor
 from mlops.orchestration.names import identifier, key
+from mlops.orchestration.values import VALUES, RunValues
 from mlops.orchestration.verdict_checks import guard_checks
 from mlops.orchestration.workspaces import Workspaces
 
@@ -42,7 +43,7 @@ def build(spec: PipelineSpec, workspaces: Workspaces | None = None) -> dg.Defini
         asset_checks=[checks, *guards],
         jobs=[job, ingest, arrival_assets.listing_job(spec)],
         sensors=[arrival_sensor(spec, job.name), arrival_assets.source_sensor(spec)],
-        resources={"workspaces": workspaces or Workspaces()},
+        resources=_resources(workspaces or Workspaces()),
         executor=dg.in_process_executor,
     )
 
@@ -54,7 +55,7 @@ def build_run(spec: PipelineSpec, workspaces: Workspaces) -> dg.JobDefinition:
         assets=steps,
         asset_checks=[checks],
         jobs=[_job(spec, steps, [])],
-        resources={"workspaces": workspaces},
+        resources=_resources(workspaces),
         executor=dg.in_process_executor,
     ).resolve_job_def(job_name(spec))
 
@@ -62,6 +63,10 @@ def build_run(spec: PipelineSpec, workspaces: Workspaces) -> dg.JobDefinition:
 def job_name(spec: PipelineSpec) -> str:
     """Return the name of a pipeline's job."""
     return f"{identifier(spec)}_run"
+
+
+def _resources(workspaces: Workspaces) -> dict[str, Any]:
+    return {"workspaces": workspaces, VALUES: RunValues.of(workspaces)}
 
 
 def _steps(spec: PipelineSpec, after: Sequence[dg.AssetKey] = ()) -> list[dg.AssetsDefinition]:

@@ -21,7 +21,7 @@ from mlops.orchestration.expectation_checks import record_results
 from mlops.orchestration.workspaces import Workspaces
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names
-from mlops.runs.decisions import Decision, Guard, Interval
+from mlops.runs.decisions import Decision, Guard, Interval, Verdict
 from mlops.runs.errors import ConfigError, MlopsError
 from mlops.runs.evidence import Contender
 from mlops.runs.main.state import read_json
@@ -64,9 +64,8 @@ def _shipped_guards(spec: PipelineSpec) -> Sequence[Guard]:
         return ()
 
 
-def verdict_results(spec: PipelineSpec, asset: dg.AssetKey, decision: Decision) -> list[dg.AssetCheckResult]:
+def verdict_results(spec: PipelineSpec, asset: dg.AssetKey, verdict: Verdict) -> list[dg.AssetCheckResult]:
     """Return the result of the check of the whole verdict."""
-    verdict = decision.verdict
     return [
         dg.AssetCheckResult(
             passed=verdict.promotes,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from mlops.adapters import tables
 from mlops.adapters.policy import files as policy_files
@@ -21,11 +23,11 @@ from mlops.runs.records import Run, Step
 from mlops.steps.reuse import reused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     import pandas as pd
 
-    from mlops.pipelines.spec import PipelineSpec
+    from mlops.pipelines.spec import Deliveries, PipelineSpec
     from mlops.runs.records import HoldoutRule
     from mlops.steps.workspace import Workspace
 
@@ -44,6 +46,25 @@ def processed_tables(spec: PipelineSpec) -> dict[str, str]:
     return PROCESSED_TABLES if spec.has_model else _ROWS_TABLES
 
 
+@dataclass(frozen=True)
+class ProcessedRows:
+    """The rows that a run processes.
+
+    Attributes:
+        frames: Path to the rows that are written there.
+        counts: Numbers for the report, such as rows read per table.
+        dropped: Reason to number of rows left out.
+        params: The run's parameters.
+        seed: The seed of the run's model.
+    """
+
+    frames: Mapping[str, pd.DataFrame]
+    counts: Mapping[str, int]
+    dropped: Mapping[str, int]
+    params: Any
+    seed: int
+
+
 def process(workspace: Workspace, run: Run) -> Run:
     """Write ``processed/train.parquet`` and ``processed/holdout.parquet`` from ``raw/`` at the run's fork.
 
@@ -53,31 +74,91 @@ def process(workspace: Workspace, run: Run) -> Run:
         NotPromoted: There is not enough data to train on some and judge by the rest; on record as
             ``not_enough_data``.
     """
+    if (done := processed_already(workspace, run)) is not None:
+        return done
+    with lack_of_data_on_record(workspace, run):
+        rows = rows_of(workspace.spec, raw_of(workspace, run))
+    return keep_rows(workspace, run, rows)
+
+
+def processed_already(workspace: Workspace, run: Run) -> Run | None:
+    """Return the run if its rows are written, or were by an earlier run on the same inputs; else None."""
     if run.reached(Step.PROCESSED):
         return run
+    return reused(workspace, run, Step.PROCESSED, _made_of(workspace, run))
+
+
+def raw_of(workspace: Workspace, run: Run) -> RawRows:
+    """Return what a run reads of `main`; nothing is read before it is asked for."""
     spec, lake = workspace.spec, workspace.lake
-    rule_data = lake.read(run.fork, names.HOLDOUT_RULE)
-    rule = policy_files.parse_holdout_rule(rule_data)
-    read = {names.RAW: run.inputs.raw_digest, names.HOLDOUT_RULE: sha256(rule_data)}
-    if (done := reused(workspace, run, Step.PROCESSED, read)) is not None:
-        return done
+
+    def deliveries() -> dict[str, Deliveries]:
+        return {table: workspace.frames.deliveries(run.fork, table) for table in spec.tables}
+
+    def rule() -> HoldoutRule:
+        return policy_files.parse_holdout_rule(lake.read(run.fork, names.HOLDOUT_RULE))
+
+    return RawRows(deliveries, rule, spec.params(**run.inputs.params), run.inputs.seed)
+
+
+@dataclass(frozen=True)
+class RawRows:
+    """The data and settings that the rows of a run are made of.
+
+    Attributes:
+        deliveries: Returns table to arrival to frame.
+        rule: Returns the rule that selects the holdout.
+        params: The run's parameters.
+        seed: The seed of the run's model.
+    """
+
+    deliveries: Callable[[], Mapping[str, Deliveries]]
+    rule: Callable[[], HoldoutRule]
+    params: Any
+    seed: int
+
+
+def rows_of(spec: PipelineSpec, raw: RawRows) -> ProcessedRows:
+    """Return the joined and split rows of deliveries.
+
+    Raises:
+        NotEnoughData: There is no arrival, or no row on one side of the split.
+    """
+    deliveries = raw.deliveries()
+    if not any(deliveries.values()):
+        raise NotEnoughData("main holds no arrival", where=spec.name, todo="ingest arrivals first")
+    joined = spec.rows(deliveries, raw.params)
+    frames = processed_frames(spec, joined.rows, raw.rule())
+    return ProcessedRows(frames, joined.counts, joined.dropped, raw.params, raw.seed)
+
+
+@contextlib.contextmanager
+def lack_of_data_on_record(workspace: Workspace, run: Run) -> Iterator[None]:
+    """Put a run on record as failed where there is not enough data, before `NotPromoted` is raised."""
     try:
-        deliveries = {table: workspace.frames.deliveries(run.fork, table) for table in spec.tables}
-        if not any(deliveries.values()):
-            raise NotEnoughData("main holds no arrival", where=spec.name, todo="ingest arrivals first")
-        joined = spec.rows(deliveries, spec.params(**run.inputs.params))
-        frames = processed_frames(spec, joined.rows, rule)
+        yield
     except NotEnoughData as error:
         fail(workspace.ports, run, Reason.NOT_ENOUGH_DATA, error.what)
         raise NotPromoted(
             f"{Reason.NOT_ENOUGH_DATA}: {error.what}", where=run.branch, todo=error.todo
         ) from error
+
+
+def keep_rows(workspace: Workspace, run: Run, rows: ProcessedRows) -> Run:
+    """Write processed rows to the run's branch, with a statement of what they were made of."""
+    frames = rows.frames
     objects = {path: workspace.frames.write(run.branch, path, frame) for path, frame in frames.items()}
     counts = {_COUNTED[path]: len(frame) for path, frame in frames.items()}
-    extra = {"rows": json.dumps({**joined.counts, **counts}), "dropped": json.dumps(dict(joined.dropped))}
+    extra = {"rows": json.dumps({**rows.counts, **counts}), "dropped": json.dumps(dict(rows.dropped))}
     message = f"Process {_told(frames)}"
-    written = Written(objects, read=read)
+    written = Written(objects, read=_made_of(workspace, run))
     return finish_step(workspace.ports, run, Step.PROCESSED, message, extra, written=written)
+
+
+def _made_of(workspace: Workspace, run: Run) -> dict[str, str]:
+    """Return name to digest of all that processed rows are made of."""
+    rule = workspace.lake.read(run.fork, names.HOLDOUT_RULE)
+    return {names.RAW: run.inputs.raw_digest, names.HOLDOUT_RULE: sha256(rule)}
 
 
 def _told(frames: Mapping[str, pd.DataFrame]) -> str:

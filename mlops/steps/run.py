@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mlops.runs.ports import Commit
     from mlops.steps.workspace import Workspace
 
-Ended = TypeVar("Ended", "Run", "Promotion")
+Value = TypeVar("Value")
 
 
 def open_(
@@ -103,14 +103,45 @@ def reopen(workspace: Workspace, run_id: str, tags: Mapping[str, str] | None = N
     return tracked(workspace, run, tags or {})
 
 
+def ready(workspace: Workspace, run: Run, step: Step) -> Run:
+    """Return the run with all that comes before a step; with the step itself where it need not be done.
+
+    Args:
+        workspace: The pipeline's workspace.
+        run: The run.
+        step: `Step.PROCESSED` or `Step.TRAINED`.
+    """
+    if step is Step.PROCESSED:
+        return on_record(workspace, run, prepare.processed_already) or run
+    return validate(workspace, run)
+
+
+def computed(workspace: Workspace, run: Run, step: Step, compute: Callable[[], Value]) -> Value:
+    """Return the value of a step of a run; where it cannot be made, branch and tracker record that."""
+
+    def compute_on_record(workspace: Workspace, run: Run) -> Value:
+        if step is Step.TRAINED:
+            training.announce(workspace, run)
+        with prepare.lack_of_data_on_record(workspace, run):
+            return compute()
+
+    return on_record(workspace, run, compute_on_record)
+
+
+def kept(workspace: Workspace, run: Run, step: Step, value: Any) -> Run:
+    """Return the run with the value of a step written to its branch, and the step finished."""
+    keep = prepare.keep_rows if step is Step.PROCESSED else training.keep_model
+    return on_record(workspace, run, lambda workspace, run: keep(workspace, run, value))
+
+
 def process(workspace: Workspace, run: Run) -> Run:
     """Return the run with training and holdout rows written."""
-    return _on_record(workspace, run, prepare.process)
+    return on_record(workspace, run, prepare.process)
 
 
 def validate(workspace: Workspace, run: Run) -> Run:
     """Return the run with its rows held against the suites of `main`."""
-    return _on_record(workspace, process(workspace, run), prepare.validate)
+    return on_record(workspace, process(workspace, run), prepare.validate)
 
 
 def train(workspace: Workspace, run: Run) -> Run:
@@ -125,7 +156,7 @@ def evaluate(workspace: Workspace, run: Run) -> Run:
     run = train(workspace, run)
     if run.reached(Step.DECIDED):
         return run
-    return _on_record(workspace, run, _decided)
+    return on_record(workspace, run, _decided)
 
 
 def promote(workspace: Workspace, run: Run) -> Promotion:
@@ -139,7 +170,7 @@ def promote(workspace: Workspace, run: Run) -> Promotion:
         OnHold: Promotions are stopped.
     """
     run = evaluate(workspace, run)
-    ended = _refused(workspace, run) or _on_record(workspace, run, _promoted)
+    ended = _refused(workspace, run) or on_record(workspace, run, _promoted)
     record_promotion(workspace.ports, ended)
     reconcile(workspace.ports)
     return ended
@@ -213,7 +244,7 @@ def _again(run_id: str) -> int:
     return parts.again if parts else 0
 
 
-def _on_record(workspace: Workspace, run: Run, step: Callable[[Workspace, Run], Ended]) -> Ended:
+def on_record(workspace: Workspace, run: Run, step: Callable[[Workspace, Run], Value]) -> Value:
     """Do a step; where it ends the run without a verdict, branch and tracker record that."""
     try:
         return step(workspace, run)

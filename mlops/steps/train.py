@@ -36,12 +36,31 @@ def train(workspace: Workspace, run: Run) -> Run:
     """Fit on ``processed/train.parquet`` at the run's head and write the model to ``model/``."""
     if run.reached(Step.TRAINED):
         return run
-    spec = workspace.spec
+    spec, rows = workspace.spec, workspace.frames.read(run.head, names.TRAIN)
+    announce(workspace, run)
+    model = fit(spec, rows, spec.params(**run.inputs.params), run.inputs.seed)
+    return keep_model(workspace, run, model)
+
+
+def announce(workspace: Workspace, run: Run) -> None:
+    """Report that a model is being fitted."""
     rows = workspace.frames.read(run.head, names.TRAIN)
-    params = spec.params(**run.inputs.params)
     workspace.ports.tell(f"fitting on {len(rows):,} rows")
-    model = spec.model(params, run.inputs.seed)
+
+
+def fit(spec: PipelineSpec, rows: pd.DataFrame, params: Any, seed: int) -> Any:
+    """Return the pipeline's model, fitted on rows."""
+    model = spec.model(params, seed)
     spec.task.fit(spec, model, rows)
+    return model
+
+
+def keep_model(workspace: Workspace, run: Run, model: Any) -> Run:
+    """Write a fitted model to the run's branch, with a statement of what it was fitted on.
+
+    With a rolling origin the models of the earlier periods are fitted and written, too.
+    """
+    spec, rows = workspace.spec, workspace.frames.read(run.head, names.TRAIN)
     objects = _saved(workspace, run, model, names.MODEL, rows)
     trained_until = rows[spec.time].max().isoformat() if spec.time else ""
     extra = {"trained_until": trained_until, "train_rows": str(len(rows))}

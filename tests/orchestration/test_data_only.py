@@ -254,7 +254,9 @@ def test_there_is_no_model_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_orchestrator_has_no_asset_of_a_model() -> None:
     keys = {tuple(key.path) for asset in build(SPEC).assets or () for key in asset.keys}  # type: ignore[union-attr]
-    assert keys == {("tiny-data", name) for name in ("raw", "processed", "evaluation", "promotion")}
+    assert keys == {
+        ("tiny-data", name) for name in ("arrivals", "raw", "processed", "evaluation", "promotion")
+    }
 
 
 def test_a_rehearsal_reads_the_rows(workspace: Workspace) -> None:

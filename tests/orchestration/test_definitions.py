@@ -64,6 +64,7 @@ def test_assets_follow_each_other(tiny: dg.Definitions) -> None:
         ("arrivals", "raw"),
         ("raw", "processed"),
         ("processed", "model"),
+        ("processed", "evaluation"),
         ("model", "evaluation"),
         ("evaluation", "promotion"),
     }

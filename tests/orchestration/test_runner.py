@@ -147,7 +147,7 @@ def test_the_step_s_own_error_comes_out(
     execute: Callable[..., Executed], instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = LakeUnavailable("no answer", where="here")
-    monkeypatch.setattr(train, "train", _raising(error))
+    monkeypatch.setattr(train, "fit", _raising(error))
     with pytest.raises(LakeUnavailable) as caught:
         execute()
     assert caught.value is error
@@ -170,7 +170,7 @@ def test_a_retry_from_failure_in_another_process_goes_on_with_the_run(
     monkeypatch.setattr(jobs, "current", [workspace])
     job = dg.reconstructable(jobs.tiny_job)
     with monkeypatch.context() as patched:
-        patched.setattr(train, "train", _raising(LakeUnavailable("no answer")))
+        patched.setattr(train, "fit", _raising(LakeUnavailable("no answer")))
         with dg.execute_job(job, instance, run_config=QUIET) as failed:
             assert not failed.success
     run_id = instance.get_run_by_id(failed.run_id).tags[RUN_TAG]  # type: ignore[union-attr]
@@ -254,7 +254,7 @@ def test_an_interrupt_ends_the_run_in_dagster_too(
     def interrupted(*_args: object) -> None:
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(train, "train", interrupted)
+    monkeypatch.setattr(train, "fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         execute()
     assert last_run(instance).status is dg.DagsterRunStatus.FAILURE

@@ -33,7 +33,7 @@ def decided(*intervals: Interval, number: int = 1) -> Decision:
 
 def results(decision: Decision) -> dict[str, dg.AssetCheckResult]:
     found = [
-        *verdict_checks.verdict_results(FLIGHTS, ASSET, decision),
+        *verdict_checks.verdict_results(FLIGHTS, ASSET, decision.verdict),
         *verdict_checks.guard_results(FLIGHTS, ASSET, decision),
     ]
     declared = [*verdict_checks.verdict_specs(FLIGHTS, ASSET), *verdict_checks.guard_specs(FLIGHTS, ASSET)]
@@ -75,7 +75,7 @@ def test_guards_that_were_not_compared_do_not_hold() -> None:
 @pytest.mark.parametrize("name", ["tabular-lab"])
 def test_data_without_a_model_has_no_such_checks(name: str) -> None:
     assert verdict_checks.verdict_specs(pipeline(name), ASSET) == []
-    assert verdict_checks.verdict_results(pipeline(name), ASSET, decided()) == []
+    assert verdict_checks.verdict_results(pipeline(name), ASSET, decided().verdict) == []
     assert verdict_checks.guard_specs(pipeline(name), ASSET) == []
     assert verdict_checks.guard_results(pipeline(name), ASSET, decided()) == []
 

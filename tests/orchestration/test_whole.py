@@ -124,7 +124,7 @@ def test_a_retry_from_dagster_s_pages_goes_on_with_the_run(
 
     ended_since = replace(flights, ports=replace(flights.ports, processes=Gone()))
     with monkeypatch.context() as patched:
-        patched.setattr(train, "train", unreachable)
+        patched.setattr(train, "fit", unreachable)
         with pytest.raises(LakeUnavailable):
             execute_run(ended_since, {"max_iter": 10}, state_dir=settings.state_dir)
     with open_instance(settings.state_dir) as instance:
