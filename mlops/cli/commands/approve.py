@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mlops.cli.options import Json, Pipeline, RunId, TakeOver, checked_reason
+from mlops.cli.options import Env, Json, Pipeline, RunId, TakeOver, checked_reason
 from mlops.cli.output.approvals import approval_document, approval_lines
 from mlops.cli.output.ended_runs import ended_result
 from mlops.cli.output.results import Result
@@ -27,6 +27,7 @@ def approve(
     run: RunId,
     comment: Comment = "",
     take_over: TakeOver = False,
+    env: Env = None,
     json: Json = False,
 ) -> Result:
     """Promote a run that waits for review.

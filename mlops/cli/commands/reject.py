@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from mlops.cli.options import Json, Pipeline, Reason, RunId, checked_reason
+from mlops.cli.options import Env, Json, Pipeline, Reason, RunId, checked_reason
 from mlops.cli.output.approvals import rejection_document, rejection_lines
 from mlops.cli.output.results import Result, place_of
 from mlops.cli.session import Session
 
 
 def reject(
-    context: typer.Context, pipeline: Pipeline, run: RunId, reason: Reason = "", json: Json = False
+    context: typer.Context,
+    pipeline: Pipeline,
+    run: RunId,
+    reason: Reason = "",
+    env: Env = None,
+    json: Json = False,
 ) -> Result:
     """Reject a run that waits for review, for good.
 

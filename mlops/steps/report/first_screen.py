@@ -149,6 +149,11 @@ def _columns(evidence: Evidence) -> str:
 def _commands(evidence: Evidence) -> str:
     name, run_id, other = evidence.spec.name, evidence.run.run_id, evidence.other
     commands = [(f"mlops show {name} {run_id}", "all about this run, with links to its pages")]
+    if evidence.decision.verdict.promotes and evidence.policy.asks_for_review:
+        commands.append(
+            (f"mlops approve {name} {run_id} --comment TEXT", "promotes it, if it waits for review")
+        )
+        commands.append((f"mlops reject {name} {run_id} --reason TEXT", "ends it without a promotion"))
     if other is not None:
         compared = f"mlops diff {name} {other.commit[:12]} {evidence.commit[:12]}"
         commands.append((compared, "compares it with the champion, rows and metrics"))
