@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mlops.runs.errors import ConfigError, InputError, MlopsError, OnHold, ValidationFailed
+from mlops.runs.errors import InputError, MlopsError, OnHold, ValidationFailed
 
 if TYPE_CHECKING:
     from mlops.adapters.notifications.channels import Channel
@@ -40,12 +40,10 @@ def notify(session: Session, outcome: Mapping[str, Any] | MlopsError) -> None:
     """
     if session.command not in NOTIFIED:
         return
-    if isinstance(outcome, ConfigError) and "settings" not in vars(session):
-        return  # the settings themselves are wrong, and with them the channels
+    settings: Settings | None = vars(session).get("settings")
+    if settings is None or not _configured(settings):
+        return  # where the settings cannot be read, the command has said so
     try:
-        settings = session.settings
-        if not _configured(settings):
-            return
         from mlops.adapters.notifications.delivery import deliver
 
         event = event_of(session.command, session.pipeline, outcome, int(time.time()))
