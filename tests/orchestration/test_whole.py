@@ -40,6 +40,18 @@ pytestmark = pytest.mark.slow
 RETRY = """mutation($parent: String!) {
   launchRunReexecution(reexecutionParams: {parentRunId: $parent, strategy: FROM_FAILURE}) {
     __typename ... on LaunchRunSuccess { run { id } } } }"""
+LAUNCH = """mutation($job: String!, $tags: [ExecutionTag!]!) {
+  launchRun(executionParams: {
+    selector: {
+      repositoryLocationName: "mlops.orchestration.definitions"
+      repositoryName: "__repository__"
+      jobName: $job
+    }
+    executionMetadata: {tags: $tags}
+  }) { __typename ... on LaunchRunSuccess { run { id } } ... on PythonError { message } } }"""
+ARRIVALS = """query {
+  assetOrError(assetKey: {path: ["flights", "arrivals"]}) { ... on Asset { assetMaterializations {
+    partition metadataEntries { label ... on UrlMetadataEntry { url } } } } } }"""
 STATUS = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status stepStats { stepKey } } } }"
 
 
@@ -68,7 +80,7 @@ def champion(flights: Workspace, settings: Settings) -> Promotion:
     return execute_run(flights, {"max_iter": 20}, state_dir=settings.state_dir).promotion
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pages(settings: Settings) -> Iterator[str]:
     """Address of Dagster's pages."""
     with open_instance(settings.state_dir):
@@ -141,6 +153,26 @@ def test_a_retry_from_dagster_s_pages_goes_on_with_the_run(
     assert last is not None
     assert last.reached(Step.DECIDED)
     assert read_main(flights.lake).head == champion.merge_commit
+
+
+def test_a_backfill_from_dagster_s_pages_ingests_in_order_and_links_what_it_brought(
+    flights: Workspace, settings: Settings, pages: str
+) -> None:
+    months = ["2013-01", "2013-02", "2013-03"]
+    with open_instance(settings.state_dir) as instance:
+        instance.add_dynamic_partitions("flights_arrivals", months)
+    tags = {"dagster/asset_partition_range_start": months[0], "dagster/asset_partition_range_end": months[2]}
+    answer = ask(pages, LAUNCH, job="flights_ingest", tags=[{"key": k, "value": v} for k, v in tags.items()])
+    assert answer["__typename"] == "LaunchRunSuccess", answer
+    assert _wait(pages, answer["run"]["id"])["status"] == "SUCCESS"
+    nodes = ask(pages, ARRIVALS)["assetMaterializations"]
+    assert [node["partition"] for node in reversed(nodes)] == months
+    newest = {entry["label"]: entry.get("url") for entry in nodes[0]["metadataEntries"]}
+    commit = flights.lake.commit_of(flights.lake.head("main"))
+    assert commit.metadata["arrival"] == "2013-03"
+    assert newest["page: validation"].endswith(
+        f"ref={commit.metadata['evidence_commit']}&path=reports%2Fvalidation%2FREADME.md"
+    )
 
 
 def _wait(address: str, run_id: str) -> Any:
