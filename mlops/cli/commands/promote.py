@@ -80,7 +80,7 @@ def _check(reason: str, approved_by: str, *, replace_unscorable: bool, override:
     if override and replace_unscorable:
         raise InputError("--override and --replace-unscorable exclude each other", where="--override")
     if reason and not (replace_unscorable or override):
-        raise InputError("only --replace-unscorable and --override take a reason", where="--reason")
+        raise InputError("only --replace-unscorable takes a reason, and --override does", where="--reason")
     if override != bool(approved_by.strip()):
         raise InputError(
             "--override and --approved-by need each other",
