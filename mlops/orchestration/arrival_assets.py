@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 
 from mlops.adapters.validation.reports import ValidationReport
-from mlops.orchestration.expectation_checks import (
+from mlops.orchestration.checks.expectations import (
     Report,
     check_results,
     check_specs,

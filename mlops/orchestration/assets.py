@@ -13,16 +13,16 @@ from typing import Any
 import dagster as dg
 
 from mlops.orchestration import metadata
-from mlops.orchestration.expectation_checks import (
+from mlops.orchestration.checks.expectations import (
     check_results,
     check_specs,
     processed_suite,
     stored_reports,
 )
+from mlops.orchestration.checks.verdict import verdict_specs
 from mlops.orchestration.names import identifier, key
 from mlops.orchestration.params import config_class
 from mlops.orchestration.values import VALUES, Values
-from mlops.orchestration.verdict_checks import verdict_specs
 from mlops.orchestration.workspaces import Workspaces, find_run, remember_verdict
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names

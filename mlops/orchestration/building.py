@@ -9,9 +9,9 @@ import dagster as dg
 
 from mlops.orchestration import arrival_assets, assets
 from mlops.orchestration.arrivals import arrival_sensor
+from mlops.orchestration.checks.verdict import guard_checks
 from mlops.orchestration.names import identifier, key
 from mlops.orchestration.values import VALUES, RunValues
-from mlops.orchestration.verdict_checks import guard_checks
 from mlops.orchestration.workspaces import Workspaces
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ import pandas as pd
 
 from mlops.adapters import tables
 from mlops.adapters.policy.files import parse_holdout_rule, parse_policy
+from mlops.orchestration.checks.verdict import verdict_results
 from mlops.orchestration.lake import DataStore, LakeFSResource, SklearnIOManager, StoredIOManager
 from mlops.orchestration.values import Values
-from mlops.orchestration.verdict_checks import verdict_results
 from mlops.pipelines.holdout import overlap_key
 from mlops.pipelines.sources import Source
 from mlops.pipelines.spec import PipelineSpec
@@ -33,7 +33,7 @@ from mlops.runs.gate.holdouts import identity_of
 from mlops.runs.gate.verdict import decide
 from mlops.runs.records import Step
 from mlops.steps.evaluation.score import score
-from mlops.steps.prepare import ProcessedRows, RawRows
+from mlops.steps.frames import ProcessedRows, RawRows
 from mlops.steps.repository.init_repository import gate_files
 from mlops.steps.run_inputs import SEED
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from mlops.orchestration.expectation_checks import Report, Suite, differences
+from mlops.orchestration.checks.expectations import Report, Suite, differences
 from mlops.runs import json_values, names
 from mlops.runs.digest import tree_digest
 from mlops.runs.errors import Corrupt, NotFound, bounded

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from mlops.orchestration.building import build_run
+from mlops.orchestration.checks.expectations import report_expectations
+from mlops.orchestration.checks.verdict import report_guards
 from mlops.orchestration.execution import execute_here
-from mlops.orchestration.expectation_checks import report_expectations
 from mlops.orchestration.home import open_instance
 from mlops.orchestration.names import key
-from mlops.orchestration.verdict_checks import report_guards
 from mlops.orchestration.workspaces import AGAIN_TAG, BRANCH_TAG, TAKE_OVER_TAG, Workspaces
 from mlops.runs.errors import MlopsError, ProtocolMisuse, ValidationFailed
 

@@ -18,7 +18,7 @@ import dagster as dg
 import pandas as pd
 
 from mlops.orchestration import metadata
-from mlops.orchestration.verdict_checks import verdict_results
+from mlops.orchestration.checks.verdict import verdict_results
 from mlops.orchestration.workspaces import Workspaces, find_run, open_run
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names
@@ -28,6 +28,7 @@ from mlops.runs.records import Run, Step
 from mlops.steps import prepare
 from mlops.steps import run as running
 from mlops.steps.champion import model_at
+from mlops.steps.frames import ProcessedRows
 from mlops.steps.workspace import Workspace
 
 #: Key of the IO manager among the resources.
@@ -164,10 +165,10 @@ def _raw(found: Callable[[], tuple[Workspace, Run]]) -> Lazy:
 
 
 def _rows(found: Callable[[], tuple[Workspace, Run]]) -> Lazy:
-    def rows() -> prepare.ProcessedRows:
+    def rows() -> ProcessedRows:
         workspace, run = found()
         params = workspace.spec.params(**run.inputs.params)
-        return prepare.ProcessedRows(CommittedFrames(found), {}, {}, params, run.inputs.seed)
+        return ProcessedRows(CommittedFrames(found), {}, {}, params, run.inputs.seed)
 
     return rows
 

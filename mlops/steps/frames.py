@@ -1,10 +1,12 @@
-"""Parquet objects as frames: read from a commit, staged on a branch, kept in memory by what they contain."""
+"""Frames of a run: Parquet objects of the lake, kept in memory by what they contain, and a run's rows."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from mlops.adapters import tables
 from mlops.runs import names
@@ -14,11 +16,49 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mlops.adapters.lake.lake import LakeFSLake
+    from mlops.pipelines.spec import Deliveries
+    from mlops.runs.records import HoldoutRule
 
 #: A run reads its training and holdout rows in several steps; raw deliveries are read once.
 _KEPT = 4
 #: How many deliveries are read at the same time.
 READERS = 4
+
+
+@dataclass(frozen=True)
+class RawRows:
+    """The data and settings that the rows of a run are made of.
+
+    Attributes:
+        deliveries: Returns table to arrival to frame.
+        rule: Returns the rule that selects the holdout.
+        params: The run's parameters.
+        seed: The seed of the run's model.
+    """
+
+    deliveries: Callable[[], Mapping[str, Deliveries]]
+    rule: Callable[[], HoldoutRule]
+    params: Any
+    seed: int
+
+
+@dataclass(frozen=True)
+class ProcessedRows:
+    """The rows that a run processes.
+
+    Attributes:
+        frames: Path to the rows that are written there.
+        counts: Numbers for the report, such as rows read per table.
+        dropped: Reason to number of rows left out.
+        params: The run's parameters.
+        seed: The seed of the run's model.
+    """
+
+    frames: Mapping[str, pd.DataFrame]
+    counts: Mapping[str, int]
+    dropped: Mapping[str, int]
+    params: Any
+    seed: int
 
 
 class Frames:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mlops.adapters import tables
 from mlops.adapters.policy import files as policy_files
@@ -20,10 +19,11 @@ from mlops.runs.main.state import read_json
 from mlops.runs.promotion.attempts import fail, finish_step
 from mlops.runs.promotion.step_statements import Written
 from mlops.runs.records import Run, Step
+from mlops.steps.frames import ProcessedRows, RawRows
 from mlops.steps.reuse import reused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
@@ -44,25 +44,6 @@ _ROWS_TABLES = {PROCESSED_SUITE: names.ROWS}
 def processed_tables(spec: PipelineSpec) -> dict[str, str]:
     """Return the name of each validation result of processed rows, and the path of the rows."""
     return PROCESSED_TABLES if spec.has_model else _ROWS_TABLES
-
-
-@dataclass(frozen=True)
-class ProcessedRows:
-    """The rows that a run processes.
-
-    Attributes:
-        frames: Path to the rows that are written there.
-        counts: Numbers for the report, such as rows read per table.
-        dropped: Reason to number of rows left out.
-        params: The run's parameters.
-        seed: The seed of the run's model.
-    """
-
-    frames: Mapping[str, pd.DataFrame]
-    counts: Mapping[str, int]
-    dropped: Mapping[str, int]
-    params: Any
-    seed: int
 
 
 def process(workspace: Workspace, run: Run) -> Run:
@@ -99,23 +80,6 @@ def raw_of(workspace: Workspace, run: Run) -> RawRows:
         return policy_files.parse_holdout_rule(lake.read(run.fork, names.HOLDOUT_RULE))
 
     return RawRows(deliveries, rule, spec.params(**run.inputs.params), run.inputs.seed)
-
-
-@dataclass(frozen=True)
-class RawRows:
-    """The data and settings that the rows of a run are made of.
-
-    Attributes:
-        deliveries: Returns table to arrival to frame.
-        rule: Returns the rule that selects the holdout.
-        params: The run's parameters.
-        seed: The seed of the run's model.
-    """
-
-    deliveries: Callable[[], Mapping[str, Deliveries]]
-    rule: Callable[[], HoldoutRule]
-    params: Any
-    seed: int
 
 
 def rows_of(spec: PipelineSpec, raw: RawRows) -> ProcessedRows:

@@ -10,8 +10,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from mlops.orchestration import expectation_checks
 from mlops.orchestration.building import build
+from mlops.orchestration.checks import expectations as expectation_checks
 from mlops.orchestration.workspaces import Workspaces
 from mlops.pipelines.sources import FunctionSource
 from mlops.runs import names

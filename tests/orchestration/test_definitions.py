@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlops.orchestration import expectation_checks
 from mlops.orchestration.building import build, job_name
+from mlops.orchestration.checks import expectations as expectation_checks
 from mlops.orchestration.workspaces import Workspaces
 from mlops.pipelines import PIPELINES, pipeline
 from mlops.steps.repository.shipped_files import expectations

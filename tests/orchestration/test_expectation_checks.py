@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from mlops.orchestration import expectation_checks
 from mlops.orchestration.building import build
+from mlops.orchestration.checks import expectations as expectation_checks
 from mlops.orchestration.runner import execute_run, report_checks
 from mlops.orchestration.workspaces import Workspaces
 from mlops.runs.errors import ValidationFailed

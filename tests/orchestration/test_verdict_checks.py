@@ -7,7 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from mlops.orchestration import verdict_checks
+from mlops.orchestration.checks import verdict as verdict_checks
 from mlops.orchestration.home import open_instance
 from mlops.pipelines import pipeline
 from mlops.runs.comparisons import Interval

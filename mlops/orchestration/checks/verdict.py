@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from mlops.adapters.policy.files import parse_policy
-from mlops.orchestration.expectation_checks import record_results
+from mlops.orchestration.checks.expectations import record_results
 from mlops.orchestration.workspaces import Workspaces
 from mlops.pipelines.spec import PipelineSpec
 from mlops.runs import names
