@@ -18,6 +18,7 @@ from mlops.cli import run
 from mlops.cli.session import Dependencies
 from mlops.orchestration.runner import Executed
 from mlops.pipelines import PIPELINES
+from mlops.pipelines.registry import lookup
 from mlops.runs.arrivals.ingest import Delivery, ingest
 from mlops.runs.upkeep.reconcile import reconcile
 from mlops.steps.workspace import Workspace
@@ -68,6 +69,8 @@ def _nothing_of_the_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
         monkeypatch.delenv(name)
     monkeypatch.setenv("MLOPS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("HOME", str(tmp_path))
+    # What was looked up here is no pipeline for the tests that follow in this process.
+    monkeypatch.setattr(lookup, "_known", dict(lookup._known))
     monkeypatch.setitem(PIPELINES, PIPELINE, f"{tiny.__name__}:SPEC")  # type: ignore[arg-type]
 
 

@@ -11,7 +11,8 @@ import pytest
 from mlops.cli.output.results import Alarm, Result, print_result
 from mlops.runs import names
 from mlops.runs.main.policy import apply_policy
-from mlops.runs.ports import Author
+from mlops.runs.ports import Author, Commit
+from mlops.runs.promotion import review
 from tests.adapters.test_notifications import http_server
 from tests.cli.conftest import PIPELINE, Desk
 from tests.support.fakes import FakeProcesses
@@ -85,6 +86,19 @@ def test_reject_ends_it_for_good(desk: Desk) -> None:
     assert desk("approve", PIPELINE, run_id, "--comment", "after all").code == 5
     assert "rejected on review" in desk("run", PIPELINE, "--param", "shrinkage=10", "--no-report").error
     assert run_id not in desk("log", PIPELINE).out
+
+
+def test_a_rejection_that_comes_while_the_lake_merges_says_what_takes_the_run_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lake asks its hooks before a merge: the run lands although it was rejected in between."""
+    run_id = waiting_run(desk)
+    landed = Commit("c" * 64, (), "Promote", {"number": "3"}, 0)
+    answers = iter((None, landed))
+    monkeypatch.setattr(review, "promotion_of", lambda *_: next(answers))
+    answer = desk("reject", PIPELINE, run_id, "--reason", "May is missing")
+    assert answer.code == 3
+    assert "is promotion 3; `mlops rollback` takes it back" in answer.error
 
 
 def test_an_override_is_for_whom_the_policy_names_and_is_told_in_red(desk: Desk) -> None:

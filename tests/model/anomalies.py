@@ -28,6 +28,7 @@ ANOMALIES = {
     "settled too early": "a rollback was said to be over while main was elsewhere (I12)",
     "broken freeze": "main changed while a rollback was under way (I12)",
     "promoted on hold": "promotions were stopped, and one went through (I12)",
+    "promoted after rejection": "a person rejected a run, and it was promoted (I17)",
     "rolled back twice": "one request went back two promotions (I12)",
     "fenced attempt": "an attempt that was taken over before its last look promoted all the same (I2)",
     "promoted twice": "one run was promoted twice (I5)",

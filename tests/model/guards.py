@@ -27,6 +27,7 @@ from tests.support.memory_lake import MemoryLake
 HIDES = {
     "sees no hold": "hold",
     "sees no revoked runs": "revoked-",
+    "sees no rejected runs": "rejected-",
     "sees no dropped arrivals": "rolledback-",
 }
 

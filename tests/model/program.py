@@ -43,7 +43,15 @@ KINDS = frozenset(
         "staged",
         *(
             f"tag {name}"
-            for name in ("promotion-", "rolledback-", "settled-", "revoked-", "restored-", "decision-")
+            for name in (
+                "promotion-",
+                "rolledback-",
+                "settled-",
+                "revoked-",
+                "restored-",
+                "rejected-",
+                "decision-",
+            )
         ),
         "tag hold",
         "tag champion",

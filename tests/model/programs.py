@@ -36,8 +36,9 @@ _EVENTS = ("promotion-", "rolledback-", "settled-")
 
 def _of_a_run(run: Run | None) -> tuple[str, ...]:
     if run is None:
-        return ("revoked-", "restored-", "decision-")
-    return (f"revoked-{run.run_id[:12]}", f"restored-{run.run_id[:12]}", "decision-")
+        return ("revoked-", "restored-", "rejected-", "decision-")
+    own = run.run_id[:12]
+    return (f"revoked-{own}", f"restored-{own}", f"rejected-{own}", "decision-")
 
 
 def _of_a_promotion(run: Run) -> tuple[str, ...]:
@@ -205,6 +206,18 @@ def resuming(name: str, **options: Any) -> Program:
         "resume", segment, frozenset({"tag hold"}), _only("rolledback-", "settled-", "revoked-", "hold")
     )
     return Program(name, (own,), errors=frozenset({"Frozen"}), **options)
+
+
+def rejecting(name: str, mae: float, **options: Any) -> Program:
+    """Return a person who rejects the run of a model with this error, as far as the lake lets them."""
+
+    def segment(ports: Ports, _judge: FakeJudge, _value: Any) -> Any:
+        lake = ports.lake
+        run_id = names.run_id(inputs_at(lake, lake.head(names.MAIN), mae).digest)
+        return lake.create_tag(names.rejected_tag(run_id), lake.head(names.MAIN))
+
+    own = Segment("reject", segment, frozenset({"tag rejected-"}), _only("rejected-"))
+    return Program(name, (own,), errors=_REFUSALS, **options)
 
 
 def reconciling(name: str, **options: Any) -> Program:

@@ -31,7 +31,7 @@ def check_step(before: State, after: State, actor: Actor | None) -> State:
     return after if past is after.past else but(after, past=past)
 
 
-_RECORDS = ("promotion-", "rolledback-", "settled-", "decision-", "revoked-", "restored-")
+_RECORDS = ("promotion-", "rolledback-", "settled-", "decision-", "revoked-", "restored-", "rejected-")
 
 
 def _tagged(before: ModelLake, after: ModelLake) -> None:
@@ -91,6 +91,8 @@ def _landed(after: State, commit: Commit, actor: Actor | None) -> Past:
             raise Anomaly("number used twice", f"{number}: {commit.message}")
         past = but(past, numbers=past.numbers | {number})
     if kind is Kind.PROMOTION:
+        if names.rejected_tag(meta["run_id"]) in after.lake._tags:
+            raise Anomaly("promoted after rejection", commit.message)
         past = _promoted(past, commit, actor)
     if kind is Kind.ROLLBACK and actor is not None:
         request = f"{actor.node.program.name}: {meta['reason']}"

@@ -86,6 +86,14 @@ PROTOCOL = (
         (without("not_revoked"), without(lies=("sees no revoked runs",))),
     ),
     Rule(
+        "a run that a person rejected is not promoted",
+        without("not_rejected", lies=("sees no rejected runs",)),
+        # One that is rejected while the lake merges it is told by `reject`, and found by the audit.
+        Scenario("a rejection and the run", (p.rejecting("P", 11.0), p.run("A", 11.0, after=("P",)))),
+        "promoted after rejection",
+        (without("not_rejected"), without(lies=("sees no rejected runs",))),
+    ),
+    Rule(
         "what is dropped is barred before main moves",
         without(lies=("revokes nothing",)),
         _ROLLBACK,

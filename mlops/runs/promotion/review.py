@@ -146,6 +146,8 @@ def reject(ports: Ports, run_id: str, reason: str) -> Rejection:
         metadata = {"kind": REJECTED_KIND, "run_id": run_id, "reason": reason[:1000]}
         # At main's head, which holds the actions that keep the tag, and none of the run's rows.
         keep_note(ports, state, tag, state.head, f"Reject run {run_id}: {reason}", metadata)
+        # The lake asks its hooks before a merge, not during it: one that was under way may have landed.
+        _check_not_landed(ports, read_main(ports.lake), latest)
     found = rejection_of(ports.lake, read_main(ports.lake), run_id)
     if found is None:
         raise NotPromoted("its rejection cannot be read", where=tag, todo="run `mlops audit`")
@@ -162,12 +164,16 @@ def rejection_of(lake: Lake, state: MainState, run_id: str) -> Rejection | None:
     return Rejection(run_id, said.get("who", ""), note.created_at_s, said.get("reason", ""))
 
 
-def _check_rejectable(ports: Ports, state: MainState, latest: Run) -> None:
+def _check_not_landed(ports: Ports, state: MainState, latest: Run) -> None:
     landed = promotion_of(ports.lake, state, latest)
-    verdict = current(ports, latest).decision.verdict
     if landed is not None:
         number = landed.metadata["number"]
         raise InputError(f"is promotion {number}", where=latest.run_id, todo="`mlops rollback` takes it back")
+
+
+def _check_rejectable(ports: Ports, state: MainState, latest: Run) -> None:
+    _check_not_landed(ports, state, latest)
+    verdict = current(ports, latest).decision.verdict
     if not verdict.promotes or state.is_revoked(latest.run_id):
         raise InputError("does not wait for review: it was refused or rolled back", where=latest.run_id)
 
