@@ -81,3 +81,22 @@ def find(session: Session, given: Sequence[str]) -> tuple[Workspace, RunBook, Li
         there = ", ".join(workspace.spec.name for workspace, _, _ in found)
         raise InputError(f"names a run in each of {there}", where=name, todo="name the pipeline too")
     return found[0]
+
+
+def find_decided(session: Session, given: Sequence[str]) -> tuple[Workspace, Listed]:
+    """Return workspace and run that the arguments of a command name; the run has a verdict.
+
+    Raises:
+        ConfigError: As for `find`.
+        InputError: As for `find`, or the run has no verdict yet.
+        NotFound: As for `find`.
+    """
+    workspace, book, found = find(session, given)
+    book.save()
+    if not found.decided:
+        raise InputError(
+            f"the run is {found.state} and has no verdict yet",
+            where=found.run_id,
+            todo="`mlops show` tells more",
+        )
+    return workspace, found

@@ -20,13 +20,17 @@ if TYPE_CHECKING:
     from mlops.pipelines.spec import PipelineSpec
 
 
-def build(spec: PipelineSpec, workspaces: Workspaces | None = None) -> dg.Definitions:
+def build(
+    spec: PipelineSpec, workspaces: Workspaces | None = None, values: RunValues | None = None
+) -> dg.Definitions:
     """Return assets, checks, jobs and sensors of a pipeline; nothing is opened yet.
 
     Args:
         spec: The pipeline.
         workspaces: Where its steps find their workspace; by default the environment's settings say.
+        values: Their IO manager, where definitions of several pipelines are merged and have to share one.
     """
+    workspaces = workspaces or Workspaces()
     guards = guard_checks(spec, key(spec, "evaluation"), f"{identifier(spec)}__guards")
     arrivals = arrival_assets.arrivals(spec)
     steps = _steps(spec, after=[key(spec, "arrivals")])
@@ -43,7 +47,7 @@ def build(spec: PipelineSpec, workspaces: Workspaces | None = None) -> dg.Defini
         asset_checks=[checks, *guards],
         jobs=[job, ingest, arrival_assets.listing_job(spec)],
         sensors=[arrival_sensor(spec, job.name), arrival_assets.source_sensor(spec)],
-        resources=_resources(workspaces or Workspaces()),
+        resources=_resources(workspaces, values or RunValues(workspaces)),
         executor=dg.in_process_executor,
     )
 
@@ -55,7 +59,7 @@ def build_run(spec: PipelineSpec, workspaces: Workspaces) -> dg.JobDefinition:
         assets=steps,
         asset_checks=[checks],
         jobs=[_job(spec, steps, [])],
-        resources=_resources(workspaces),
+        resources=_resources(workspaces, RunValues(workspaces)),
         executor=dg.in_process_executor,
     ).resolve_job_def(job_name(spec))
 
@@ -65,8 +69,8 @@ def job_name(spec: PipelineSpec) -> str:
     return f"{identifier(spec)}_run"
 
 
-def _resources(workspaces: Workspaces) -> dict[str, Any]:
-    return {"workspaces": workspaces, VALUES: RunValues.of(workspaces)}
+def _resources(workspaces: Workspaces, values: RunValues) -> dict[str, Any]:
+    return {"workspaces": workspaces, VALUES: values}
 
 
 def _steps(spec: PipelineSpec, after: Sequence[dg.AssetKey] = ()) -> list[dg.AssetsDefinition]:

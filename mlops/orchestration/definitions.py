@@ -10,11 +10,13 @@ import dagster as dg
 
 from mlops.orchestration.building import build
 from mlops.orchestration.schedules.declare import schedules
+from mlops.orchestration.values import RunValues
 from mlops.orchestration.workspaces import Workspaces
 from mlops.pipelines.registry import usable_pipelines
 from mlops.settings import load
 
 _workspaces = Workspaces()
+_values = RunValues(_workspaces)
 
 _specs, _problems = usable_pipelines()
 for _problem in _problems:
@@ -23,6 +25,6 @@ for _problem in _problems:
 _settings = load()
 
 defs = dg.Definitions.merge(
-    *(build(spec, _workspaces) for spec in _specs),
+    *(build(spec, _workspaces, _values) for spec in _specs),
     *(schedules(spec, _workspaces, _settings) for spec in _specs),
 )

@@ -78,7 +78,6 @@ def _eased(history: Path) -> Iterator[None]:
         event.listen(Engine, "connect", ease)
         stack.callback(event.remove, Engine, "connect", ease)
         stack.enter_context(_engines_kept())
-        stack.enter_context(_migrations_kept())
         yield
 
 
@@ -105,32 +104,6 @@ def _engines_kept() -> Iterator[None]:
     finally:
         for module, original in made.items():
             module.create_engine = original
-
-
-#: Folder to Dagster's migration scripts, which do not change while a process lives.
-_MIGRATIONS: dict[str, Any] = {}
-
-
-@contextmanager
-def _migrations_kept() -> Iterator[None]:
-    """Let Dagster read its migration scripts once in a process: it does for the database of every run."""
-    from alembic.script import ScriptDirectory
-
-    original, made = ScriptDirectory.__dict__["from_config"], ScriptDirectory.from_config
-
-    def from_config(config: Any) -> Any:
-        folder = str(config.get_main_option("script_location"))
-        if "dagster" not in folder:
-            return made(config)  # MLflow's, perhaps
-        if folder not in _MIGRATIONS:
-            _MIGRATIONS[folder] = made(config)
-        return _MIGRATIONS[folder]
-
-    ScriptDirectory.from_config = from_config  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        ScriptDirectory.from_config = original
 
 
 def _origin(job: str) -> Any:

@@ -11,8 +11,7 @@ nothing. `local_values` keeps the same values of the same assets in a folder.
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
-from weakref import WeakKeyDictionary
+from typing import Any, Protocol
 
 import dagster as dg
 import pandas as pd
@@ -61,10 +60,6 @@ class Values(dg.IOManager):
         """Return the verdict on a model as metadata and checks."""
 
 
-#: IO managers by the resource that they use.
-_MADE: WeakKeyDictionary[Workspaces, Any] = WeakKeyDictionary()
-
-
 class Lazy(Protocol):
     """A value that is read when it is asked for."""
 
@@ -91,11 +86,6 @@ class RunValues(Values):
     def __init__(self, workspaces: Workspaces) -> None:
         self._workspaces = workspaces
         self._runs: dict[str, tuple[Workspace, Run]] = {}
-
-    @classmethod
-    def of(cls, workspaces: Workspaces) -> Self:
-        """Return the one IO manager of a resource: definitions of several pipelines are merged."""
-        return _MADE.setdefault(workspaces, cls(workspaces))
 
     def begin(self, context: dg.AssetExecutionContext, spec: PipelineSpec, config: Any) -> Any:
         """Open the run; its raw rows are on `main`."""

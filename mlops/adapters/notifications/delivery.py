@@ -61,4 +61,5 @@ def _send(event: Event, channel: Channel, until: float, pause_s: float, failures
         else:
             failures.pop(channel.name, None)
             return
-        time.sleep(min(pause_s * 2**attempt, max(0.0, until - time.monotonic())))
+        if attempt + 1 < ATTEMPTS:
+            time.sleep(min(pause_s * 2**attempt, max(0.0, until - time.monotonic())))

@@ -8,9 +8,8 @@ import typer
 
 from mlops.cli.options import Json
 from mlops.cli.output.results import Result, place_of
-from mlops.cli.run_lookup import RunNames, find
+from mlops.cli.run_lookup import RunNames, find_decided
 from mlops.cli.session import Session
-from mlops.runs.errors import InputError
 
 if TYPE_CHECKING:
     from mlops.steps.explain.effects import Explanation
@@ -24,14 +23,7 @@ def explain(context: typer.Context, run: RunNames, json: Json = False) -> Result
     kept beside the report, which shows it from then on.
     """
     session: Session = context.obj
-    workspace, book, found = find(session, run)
-    book.save()
-    if not found.decided:
-        raise InputError(
-            f"the run is {found.state} and has no verdict yet",
-            where=found.run_id,
-            todo="`mlops show` tells more",
-        )
+    workspace, found = find_decided(session, run)
     session.report("reading what was decided")
     from mlops.steps.explain.explain import explain as explain_run
     from mlops.steps.report.keep import keep_explanation

@@ -9,9 +9,8 @@ import typer
 
 from mlops.cli.options import Json
 from mlops.cli.output.results import Result, place_of
-from mlops.cli.run_lookup import RunNames, find
+from mlops.cli.run_lookup import RunNames, find_decided
 from mlops.cli.session import Session
-from mlops.runs.errors import InputError
 
 Output = Annotated[
     Path | None,
@@ -25,18 +24,11 @@ Output = Annotated[
 def report(context: typer.Context, run: RunNames, output: Output = None, json: Json = False) -> Result:
     """Make the page that shows a verdict with plots.
 
-    One file of HTML without scripts, which needs no network. It is made from committed evidence alone: the
-    same run gives the same bytes. `mlops run` makes it by itself at its end.
+    One file of HTML without scripts, which needs no network. It is made from committed evidence, and from
+    what `mlops explain` found: the same run gives the same bytes. `mlops run` makes it at its end.
     """
     session: Session = context.obj
-    workspace, book, found = find(session, run)
-    book.save()
-    if not found.decided:
-        raise InputError(
-            f"the run is {found.state} and has no verdict yet",
-            where=found.run_id,
-            todo="`mlops show` tells more",
-        )
+    workspace, found = find_decided(session, run)
     session.report("making the report")
     from mlops.steps.report.keep import report_file, write_report
     from mlops.steps.report.make import make_report
