@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 #: The module that Dagster's programs are started with, which is also what they call the code location.
 CODE_LOCATION = "mlops.orchestration.definitions"
 
-#: Telemetry is off. Compute logs are off: they redirect the output of the whole process, progress included.
-#: Runs that the pages start begin at once: a queue would need Dagster's daemon to empty it.
+#: Telemetry is off, and so is the dialog that asks a newcomer for an address. Compute logs are off: they
+#: redirect the output of the whole process, progress included. Runs that the pages start begin at once: a
+#: queue would need Dagster's daemon to empty it.
 _CONFIG = """\
 telemetry:
+  enabled: false
+nux:
   enabled: false
 run_coordinator:
   module: dagster._core.run_coordinator

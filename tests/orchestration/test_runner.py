@@ -282,6 +282,7 @@ def test_processes_may_make_the_instance_at_the_same_time(tmp_path: Path) -> Non
 def test_dagster_sends_nothing_to_anybody(tmp_path: Path) -> None:
     with open_instance(tmp_path) as instance:
         assert instance.telemetry_enabled is False
+        assert instance.nux_enabled is False
     assert (home_of(tmp_path) / "dagster.yaml").is_file()
     assert {file.name for file in tmp_path.iterdir()} == {"dagster"}
 
